@@ -7,7 +7,6 @@ runner goes on. Reports are made from the journal alone, so finished, resumed an
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import platform
 import shutil
@@ -157,9 +156,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
-        with garbage_collector_paused():
-            results = journal.read(run_journal.folder)
-            write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
+        results = journal.read(run_journal.folder)
+        write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -472,18 +470,6 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-@contextlib.contextmanager
-def garbage_collector_paused() -> Iterator[None]:
-    """Pause the garbage collector while a report is made."""
-    # A report is a million small objects that all stay until its end. The garbage collector would take a fifth of the
-    # time that a user waits after Ctrl-C.
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def start_report_preload(wanted: bool) -> threading.Thread:

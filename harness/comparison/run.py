@@ -105,9 +105,8 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         error = call.run_until_interrupted()
         recorder.finish(INTERRUPTED if call.interrupted else str(error).partition("\n")[0] if error else "")
         preload_thread.join()
-        with session.garbage_collector_paused():
-            results = journal.read(run_journal.folder)
-            write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
+        results = journal.read(run_journal.folder)
+        write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
     return Outcome(results, results.comparisons[-1], run_journal.folder, error)
 
 

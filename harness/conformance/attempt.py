@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import msgspec
 import trio
@@ -12,6 +14,7 @@ import trio
 from wsgi_gauntlet.harness.conformance.assertions import Violation
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import open_exchange
+from wsgi_gauntlet.harness.conformance.shell_variables import without_shell_variables
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, invalid_reason, stall_message
 from wsgi_gauntlet.harness.conformance.verdict import Judgement, judge
 from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerError, Skipped
@@ -116,7 +119,9 @@ async def attempt(
     app_events = exchange.app_events()
     stored_events = limit_app_events(app_events)
     if len(stored_events) < len(app_events):
-        process_notes.append(f"{len(app_events) - len(stored_events)} later events of the app were not kept")
+        process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
+    own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
+    stored_events = without_shell_variables(stored_events, os.environ, own_variables)
     evidence = Evidence(transcript.events, stored_events, exchange.log_text(), tuple(process_notes))
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.
@@ -125,15 +130,18 @@ async def attempt(
 
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:
-    """Return the first of `events` that fit into APP_EVENTS_LIMIT_BYTES of the journal."""
-    stored_events: list[AppEvent] = []
-    bytes_left = APP_EVENTS_LIMIT_BYTES
-    for event in events:
-        bytes_left -= len(to_json(event))
-        if bytes_left < 0:
-            break
-        stored_events.append(event)
-    return tuple(stored_events)
+    """Return those of `events` that fit into APP_EVENTS_LIMIT_BYTES of the journal: the first and the last ones."""
+    sizes = [len(to_json(event)) for event in events]
+    if sum(sizes) <= APP_EVENTS_LIMIT_BYTES:
+        return tuple(events)
+    tail = _count_within(reversed(sizes), APP_EVENTS_LIMIT_BYTES // 4)
+    head = _count_within(sizes, APP_EVENTS_LIMIT_BYTES - APP_EVENTS_LIMIT_BYTES // 4)
+    return (*events[:head], *events[len(events) - tail :])
+
+
+def _count_within(sizes: Iterable[int], limit: int) -> int:
+    """Return how many of the first `sizes` are together at most `limit`."""
+    return sum(each <= limit for each in accumulate(sizes))
 
 
 async def ensure_responding(server: ServerInstance) -> list[str]:

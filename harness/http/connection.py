@@ -11,9 +11,11 @@ import socket
 import ssl
 import struct
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 
+import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources, ServerError, Skipped
@@ -25,6 +27,7 @@ from wsgi_gauntlet.harness.http.segmentation import Segmentation, split_segments
 from wsgi_gauntlet.harness.http.transports import PipeStream
 from wsgi_gauntlet.harness.limits import EXHAUSTION_ERRNOS
 from wsgi_gauntlet.harness.model import ConnectionEvent, ConnectionEventKind
+from wsgi_gauntlet.harness.store.evidence_limits import STATUS_LINE_BYTES, gap, split_event
 
 EVENT_LIMIT_BYTES = 64 * 1024
 """Bytes of one event that the evidence keeps."""
@@ -34,6 +37,9 @@ TRANSCRIPT_LIMIT_BYTES = 1024 * 1024
 
 EVENTS_LIMIT = 4000
 """Events that the evidence of one attempt keeps: more than a request sent byte by byte causes."""
+
+TAIL_SHARE = 4
+"""One part in so many of both limits is kept for the latest events: they hold the response that decides."""
 
 INBOX_LIMIT_BYTES = 16 * 1024 * 1024
 """Unread bytes that a connection keeps. While sending, the harness then stops reading, and the server has to wait.
@@ -112,6 +118,7 @@ class ConnectFailed(ServerError):
 class Transcript:
     """The record of all connections of one attempt, cut to the limits above.
 
+    If it becomes too long, the middle goes: first data, then whole events.
     `split_bodies`: the app reads the whole body, so bodies may be cut into segments too.
     `time_sensitive`: the attempt waited in vain for something, or saw the end of a connection.
     `closed_late`: it saw that end too late.
@@ -122,15 +129,19 @@ class Transcript:
         self.time_sensitive = self.closed_late = False
         self._sent: dict[int, bytearray] = {}
         self._unrecorded_bytes: dict[int, int] = {}
-        self._events: list[ConnectionEvent] = []
-        self._bytes_kept = 0
-        self._full = False
+        self._head: list[ConnectionEvent] = []
+        self._head_bytes = 0
+        self._tail: deque[ConnectionEvent] = deque()
+        self._tail_bytes = 0
+        self._shortened = 0  # events of the tail, from its left
+        self._dropped = self._dropped_bytes = 0
         self._connections = 0
 
     @property
     def events(self) -> tuple[ConnectionEvent, ...]:
         """Everything recorded so far, in order."""
-        return tuple(self._events)
+        middle = (gap(self._head[-1], self._dropped, self._dropped_bytes),) if self._dropped else ()
+        return (*self._head, *middle, *self._tail)
 
     @property
     def well_formed(self) -> bool:
@@ -145,7 +156,7 @@ class Transcript:
         return self._connections
 
     def record(self, connection: int, kind: ConnectionEventKind, data: bytes = b"", note: str = "") -> None:
-        """Add one event that happened now. Data beyond the limits is left out, and a note gives its size."""
+        """Add one event that happened now."""
         at = time.monotonic()
         self.time_sensitive |= kind in (ConnectionEventKind.WAITED, ConnectionEventKind.EOF, ConnectionEventKind.RESET)
         if kind is ConnectionEventKind.SENT:
@@ -153,19 +164,39 @@ class Transcript:
             room = EVENT_LIMIT_BYTES - len(sent)
             sent += data[:room]
             self._unrecorded_bytes[connection] = self._unrecorded_bytes.get(connection, 0) + max(0, len(data) - room)
-        if len(self._events) >= EVENTS_LIMIT:
-            if not self._full:
-                self._full = True
-                self._events.append(
-                    ConnectionEvent(at, connection, ConnectionEventKind.NOTE, note="later events were not kept")
-                )
+        for event in split_event(ConnectionEvent(at, connection, kind, bytes(data), note), EVENT_LIMIT_BYTES):
+            self.keep(event)
+
+    def keep(self, event: ConnectionEvent) -> None:
+        """Keep `event`, and leave out what no longer fits into the limits."""
+        if not self._tail and self._fits_into_head(event):
+            self._head.append(event)
+            self._head_bytes += len(event.data)
             return
-        keep = data[: max(0, min(EVENT_LIMIT_BYTES, TRANSCRIPT_LIMIT_BYTES - self._bytes_kept))]
-        self._bytes_kept += len(keep)
-        self._events.append(ConnectionEvent(at, connection, kind, bytes(keep), note))
-        if cut := len(data) - len(keep):
-            text = f"{cut} of these {len(data)} bytes were not kept"
-            self._events.append(ConnectionEvent(at, connection, ConnectionEventKind.NOTE, note=text))
+        self._tail.append(event)
+        self._tail_bytes += len(event.data)
+        if len(self._tail) > EVENTS_LIMIT // TAIL_SHARE:
+            dropped = self._tail.popleft()
+            self._tail_bytes -= len(dropped.data)
+            self._shortened = max(0, self._shortened - 1)
+            self._dropped += 1
+            self._dropped_bytes += len(dropped.data) + dropped.omitted
+        while self._tail_bytes > TRANSCRIPT_LIMIT_BYTES // TAIL_SHARE:
+            self._shorten_next()
+
+    def _fits_into_head(self, event: ConnectionEvent) -> bool:
+        return (
+            len(self._head) < EVENTS_LIMIT - EVENTS_LIMIT // TAIL_SHARE
+            and self._head_bytes + len(event.data) <= TRANSCRIPT_LIMIT_BYTES - TRANSCRIPT_LIMIT_BYTES // TAIL_SHARE
+        )
+
+    def _shorten_next(self) -> None:
+        event = self._tail[self._shortened]
+        kept = event.data[:STATUS_LINE_BYTES] if event.data.startswith(b"HTTP/") else b""
+        left_out = len(event.data) - len(kept)
+        self._tail[self._shortened] = msgspec.structs.replace(event, data=kept, omitted=event.omitted + left_out)
+        self._tail_bytes -= left_out
+        self._shortened += 1
 
 
 class Connection:

@@ -45,7 +45,7 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, HistoryPoint, Results, ServerInfo
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "FigureComparison",
     "GeneratorHealth",
     "Grade",
+    "HistoryPoint",
     "Level",
     "Metric",
     "Outcome",

@@ -99,13 +99,17 @@ class ConnectionEventKind(enum.StrEnum):
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
-    """One event on one connection. `connection` counts from 1 within a cell."""
+    """One event on one connection. `connection` counts from 1 within a cell.
+
+    `omitted` counts the bytes after `data` that were not kept.
+    """
 
     at: float
     connection: int
     kind: ConnectionEventKind
     data: bytes = b""
     note: str = ""
+    omitted: int = 0
 
 
 class AppEvent(msgspec.Struct, frozen=True):

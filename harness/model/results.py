@@ -46,11 +46,29 @@ class ServerInfo(msgspec.Struct, frozen=True):
     for_development: str = ""
 
 
+class HistoryPoint(msgspec.Struct, frozen=True):
+    """The result of one server in one of several merged runs.
+
+    `date` is the date of the run in ISO 8601, '' if it is unknown. Requirements are counted once, whatever the number
+    of their variants: `judged` (must and should) includes the broken ones. `goodput` is that of the scenario
+    `classroom`, `capacity` is in requests per second; both are None if they were not measured or are not valid.
+    """
+
+    date: str
+    server: str
+    version: str = ""
+    must_broken: int = 0
+    should_broken: int = 0
+    judged: int = 0
+    goodput: float | None = None
+    capacity: float | None = None
+
+
 class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
     `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
-    the baseline file, or is '' if there is none.
+    the baseline file, or is '' if there is none. `history` has each server of each run if several runs were merged.
     """
 
     schema: int
@@ -62,4 +80,5 @@ class Results(msgspec.Struct, frozen=True):
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True
     baseline: str = ""
+    history: tuple[HistoryPoint, ...] = ()
     comparisons: tuple[ComparisonResult, ...] = ()

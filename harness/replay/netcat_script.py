@@ -7,7 +7,6 @@ the same time are open at the same time here, and act in the same order.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -38,7 +37,6 @@ MAX_CONNECTIONS = 12
 MAX_SEGMENTS = 40
 """Pieces of one connection that are sent with pauses; with more pieces, short pauses are left out."""
 
-_TRUNCATION_NOTE = re.compile(r"(\d+) of these (\d+) bytes were not kept")
 _END_DESCRIPTIONS = {ConnectionEventKind.EOF: "then the end (FIN)", ConnectionEventKind.RESET: "then a reset (RST)"}
 
 BYTE_BY_BYTE_FUNCTION = r"""slowly() {  # each byte in a segment of its own
@@ -132,17 +130,10 @@ def _connection(number: int, events: Sequence[ConnectionEvent]) -> _Connection:
         if event.kind is ConnectionEventKind.RECEIVED:
             after_response = True
         elif event.kind in (ConnectionEventKind.SENT, ConnectionEventKind.HALF_CLOSED):
-            actions.append(_Action(event.at, event.kind, event.data, len(event.data), after_response))
+            actions.append(_Action(event.at, event.kind, event.data, len(event.data) + event.omitted, after_response))
             after_response = False
         elif event.kind is ConnectionEventKind.CLOSED and not ended:
             actions.append(_Action(event.at, event.kind, after_response=after_response))
-        elif (
-            event.kind is ConnectionEventKind.NOTE
-            and actions
-            and not after_response
-            and (length := _whole_length(event, actions[-1]))
-        ):
-            actions[-1] = replace(actions[-1], length=length)
         ended = ended or event.kind in _END_DESCRIPTIONS
         if event.kind in (ConnectionEventKind.RECEIVED, *_END_DESCRIPTIONS):
             silence = max(silence, event.at - last)
@@ -162,12 +153,6 @@ def _connection(number: int, events: Sequence[ConnectionEvent]) -> _Connection:
         silence,
         any("with a reset" in each.note for each in ends),
     )
-
-
-def _whole_length(note: ConnectionEvent, sent: _Action) -> int:
-    """Return how many bytes were sent if `note` says that fewer were kept, 0 for any other note."""
-    cut = _TRUNCATION_NOTE.search(note.note)
-    return int(cut[2]) if cut and int(cut[2]) - int(cut[1]) == len(sent.data) else 0
 
 
 def _is_sync_request(connection: _Connection) -> bool:

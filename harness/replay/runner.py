@@ -257,14 +257,21 @@ class _Transcript(Transcript):
     def __init__(self, watch: Callable[[ConnectionEvent], None]) -> None:
         super().__init__()
         self._watch = watch
+        self._watched = 0
         self.whole: list[ConnectionEvent] = []
         self._bytes_left = TRANSCRIPT_LIMIT_BYTES
 
-    def record(self, connection: int, kind: ConnectionEventKind, data: bytes = b"", note: str = "") -> None:
-        before = len(self.events)
-        super().record(connection, kind, data, note)
-        for event in self.events[before:]:
+    def keep(self, event: ConnectionEvent) -> None:
+        super().keep(event)
+        self._watched += 1
+        if self._watched <= EVENTS_LIMIT:
             self._watch(event)
+        elif self._watched == EVENTS_LIMIT + 1:
+            note = "later events are not shown"
+            self._watch(ConnectionEvent(event.at, event.connection, ConnectionEventKind.NOTE, note=note))
+
+    def record(self, connection: int, kind: ConnectionEventKind, data: bytes = b"", note: str = "") -> None:
+        super().record(connection, kind, data, note)
         if len(self.whole) < EVENTS_LIMIT:
             self.whole.append(
                 ConnectionEvent(time.monotonic(), connection, kind, bytes(data[: self._bytes_left]), note)

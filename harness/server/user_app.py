@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wsgi_gauntlet.harness.model.naming import USER_APP_CASE_PREFIX as USER_APP_CASE_PREFIX
+
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.plan import Plan
 
@@ -29,9 +31,6 @@ USER_APP_IN_CHECKS = f"{REFERENCE_APP_PACKAGE}with_user_app:application"
 
 USER_APP_HEADER = "X-Gauntlet-App"
 """The header of requests for the user app in a check."""
-
-USER_APP_CASE_PREFIX = "own-app/"
-"""The prefix of the ids of cases about the user app; all other cases are about the server."""
 
 CONTROL_PREFIX = "/gauntlet-control"
 """The prefix of the paths that the user app does not get."""

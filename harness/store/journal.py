@@ -13,7 +13,8 @@ import fcntl
 import itertools
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from wsgi_gauntlet.harness.model import (
     CaseInfo,
     CaseResult,
     ComparisonResult,
+    Evidence,
     Results,
     RoundResult,
     ScenarioInfo,
@@ -32,12 +34,14 @@ from wsgi_gauntlet.harness.model import (
     ServerInfo,
 )
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_folder import RUN_FOLDER, mark_folder, require_output_folder
+from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvidence
 
 JOURNAL_FILENAME = "run.jsonl"
 PREVIOUS_FOLDER = "previous"
-RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs")
+RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs", "pages")
 """The files of a run in its folder. The harness touches no others there."""
 
 
@@ -101,7 +105,27 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
 
 Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | ComparisonLine | RoundLine | EndLine
 
+_CellWithoutEvidence = msgspec.defstruct(
+    "_CellWithoutEvidence",
+    [
+        (each.name, each.type, each.default) if each.default is not msgspec.NODEFAULT else (each.name, each.type)
+        for each in msgspec.structs.fields(CaseResult)
+        if each.name != "evidence"
+    ],
+    frozen=True,
+)
+"""The fields of CaseResult. The decoder skips the evidence: it is most of the journal."""
+
+
+class _CheckWithoutEvidence(msgspec.Struct, frozen=True, tag="check", tag_field="line"):
+    check: _CellWithoutEvidence  # type: ignore[valid-type]
+
+
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_ReadLine = (
+    StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | ComparisonLine | RoundLine | EndLine
+)
+_decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decoder(_ReadLine)
 
 
 class _Version(msgspec.Struct):
@@ -115,10 +139,10 @@ def _schema(first_line: bytes) -> int:
         return SCHEMA
 
 
-def _decode_line(data: bytes, schema: int) -> Line:
+def _upgraded(data: bytes, schema: int) -> bytes:
     if schema == 1:
-        data = msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data, type=dict)))
-    return _decoder.decode(data)
+        return msgspec.json.encode(schema_1.upgrade_line(msgspec.json.decode(data, type=dict)))
+    return data
 
 
 class Journal:
@@ -222,8 +246,9 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+@garbage_collector_paused()
 def read(folder: Path) -> Results:
-    """Return the results in the journal of `folder`, complete or not.
+    """Return the results in the journal of `folder`, complete or not. Evidence stays in the file until it is used.
 
     Raises ConfigurationError if there is no journal, or if this version cannot read it.
     """
@@ -243,7 +268,7 @@ def read(folder: Path) -> Results:
                 start = line
             case ServerLine(server=server):
                 servers[server.name] = server
-            case CheckLine(check=check):
+            case CaseResult() as check:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
@@ -276,23 +301,29 @@ def read(folder: Path) -> Results:
     )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` into `path` completely or not at all. A device or a pipe is written to directly.
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write `text`, or its parts, into `path` completely or not at all. A device or a pipe is written to directly.
 
     Raises StorageFull if the disk is full; an older file stays then.
     """
+    parts = (text,) if isinstance(text, str) else text
     if path.exists() and not path.is_file():
-        with _storage_errors(path.parent), path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+        with _storage_errors(path.parent):
+            _write_parts(path, parts)
         return
     path = path.resolve()  # so that a link stays a link
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with _storage_errors(path.parent):
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+            _write_parts(temporary, parts)
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write_parts(path: Path, parts: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.writelines(parts)
 
 
 def move_to_previous(folder: Path, files: Sequence[str] = RUN_FILES) -> Path | None:
@@ -321,37 +352,75 @@ def move_to_previous(folder: Path, files: Sequence[str] = RUN_FILES) -> Path | N
     return previous
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    """Yield the lines of the journal at `path`, those of schema 1 in the form of schema 2.
+def _lines(path: Path) -> Iterator[Line | CaseResult]:
+    """Yield the lines of the journal at `path`, those of schema 1 in the form of schema 2; of a check, its cell.
 
     An incomplete last line is left out. Raises ConfigurationError.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        with path.open("rb") as stream:
+            schema = _schema(stream.readline())
+            file = JournalFile(path, _EvidenceDecoder(path, schema))
+            stream.seek(0)
+            shared: dict[object, object] = {}
+            offset = 0
+            for number, data in enumerate(stream, 1):
+                try:
+                    line = _decoder_without_evidence.decode(_upgraded(data, schema)) if data.strip() else None
+                except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+                    if not stream.read(1):
+                        return
+                    raise _invalid_line(path, number, problem) from None
+                if isinstance(line, _CheckWithoutEvidence):
+                    evidence = StoredEvidence(file=file, offset=offset, length=len(data), number=number)
+                    yield _cell(line.check, evidence, shared)
+                elif line is not None:
+                    yield line
+                offset += len(data)
     except OSError as problem:
         raise ConfigurationError(
             f"no run in {path.parent}: {path.name}: {problem.strerror}; name the folder of a run"
         ) from None
-    schema = _schema(lines[0])
-    for number, data in enumerate(lines, 1):
-        if not data.strip():
-            continue
+
+
+_SHARED_FIELDS = ("server", "case", "tags", "summary", "expected", "actual", "findings", "segmentations")
+
+
+def _cell(found: msgspec.Struct, evidence: Evidence, shared: dict[object, object]) -> CaseResult:
+    """Return the cell of `found` with `evidence`. Equal texts become one object: most cells repeat them."""
+    values = {name: getattr(found, name) for name in found.__struct_fields__}
+    values.update((name, shared.setdefault(values[name], values[name])) for name in _SHARED_FIELDS)
+    return CaseResult(**values, evidence=evidence)
+
+
+@dataclass(frozen=True)
+class _EvidenceDecoder:
+    path: Path
+    schema: int
+
+    def __call__(self, data: bytes, number: int) -> Evidence:
+        """Return the evidence in line `number` of the journal. Raises ConfigurationError."""
         try:
-            yield _decode_line(data, schema)
-        except msgspec.MsgspecError as problem:
-            if number >= len(lines) - 1:
-                return
-            raise ConfigurationError(
-                f"{path} line {number} is not a line of this version: {problem}; use the version that wrote it"
-            ) from None
+            line = _decoder.decode(_upgraded(data, self.schema))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            raise _invalid_line(self.path, number, problem) from None
+        assert isinstance(line, CheckLine)
+        return line.check.evidence
+
+
+def _invalid_line(path: Path, number: int, problem: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} line {number} is not a line of this version: {problem}; use the version that wrote it"
+    )
 
 
 def _drop_incomplete_line(path: Path) -> None:
     # The resumed run would append its first line to an incomplete last line.
     if path.exists():
-        whole = path.read_bytes()
-        if not whole.endswith(b"\n"):
-            os.truncate(path, whole.rfind(b"\n") + 1)
+        with path.open("rb") as stream:
+            end = sum(len(line) for line in stream if line.endswith(b"\n"))
+        if end != path.stat().st_size:
+            os.truncate(path, end)
 
 
 @contextlib.contextmanager

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import SCHEMA, Results
+from wsgi_gauntlet.harness.store.history import history_points
 
 
 def merge(runs: Sequence[Results]) -> Results:
     """Return the cells of all `runs`. If two runs have the same cell, the later one counts. Comparisons with
     different seeds are different.
 
-    The environment is that of the last run, with the environments of all runs under `merged`.
+    The environment is that of the last run, with the environments of all runs under `merged`. The history has the
+    counts of each run.
     """
     if len(runs) == 1:
         return runs[0]
@@ -27,4 +29,5 @@ def merge(runs: Sequence[Results]) -> Results:
         comparisons=tuple({each.key: each for run in runs for each in run.comparisons}.values()),
         finished=all(run.finished for run in runs),
         baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
+        history=tuple(point for run in runs for point in run.history or history_points(run)),
     )

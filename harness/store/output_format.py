@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import StorageFull
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Output:
     """One format of a report.
 
     `filename` is its name in a run folder. `render` is pure. `prepare` does slow work, such as imports, in advance. An
-    output that is `on_request_only` is written only if the user names a file for it.
+    output that is `on_request_only` is written only if the user names a file for it. `parts` yields what `render`
+    returns: give it if the text can be so large that it should not be in memory as a whole.
     """
 
     name: str
@@ -25,8 +27,14 @@ class Output:
     render: Callable[[Results], str]
     prepare: Callable[[], None] = lambda: None
     on_request_only: bool = False
+    parts: Callable[[Results], Iterable[str]] | None = None
+
+    def write(self, results: Results, path: Path) -> None:
+        """Write the output into `path`, completely or not at all. Raises StorageFull, ConfigurationError."""
+        journal.write_text(path, self.parts(results) if self.parts else self.render(results))
 
 
+@garbage_collector_paused()
 def write_outputs(results: Results, folder: Path, outputs: Mapping[str, Output], files: Mapping[str, Path]) -> None:
     """Write all `outputs` (by name) into `folder`, and those in `files` (path by name) to their path.
 
@@ -34,10 +42,10 @@ def write_outputs(results: Results, folder: Path, outputs: Mapping[str, Output],
     """
     for output in outputs.values():
         if not output.on_request_only:
-            journal.write_text(folder / output.filename, output.render(results))
+            output.write(results, folder / output.filename)
     for name, path in files.items():
         try:
-            journal.write_text(path, outputs[name].render(results))
+            outputs[name].write(results, path)
         except OSError as problem:
             raise StorageFull(
                 f"cannot write {path}: {problem.strerror}; correct this, then "

@@ -58,6 +58,14 @@ def count(cells: Iterable[CaseResult]) -> VerdictCounts:
     return VerdictCounts(verdicts, security, unexpected)
 
 
+def cells_by_server(results: Results) -> dict[str, list[CaseResult]]:
+    """Return the cells of conformance by the name of the server."""
+    found: dict[str, list[CaseResult]] = {}
+    for each in results.conformance:
+        found.setdefault(each.server, []).append(each)
+    return found
+
+
 def server_cells(cells: Iterable[CaseResult]) -> list[CaseResult]:
     """Return `cells` without those that check the user app."""
     return [each for each in cells if not each.case.startswith(USER_APP_CASE_PREFIX)]

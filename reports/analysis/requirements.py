@@ -125,10 +125,8 @@ def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:
 
 def conformance_findings(results: Results) -> list[tuple[str, str]]:
     """Return the findings about requirements, as (topic, text)."""
-    rows = [
-        judged(name, (each for each in results.conformance if each.server == name))
-        for name in aggregation.checked(results)
-    ]
+    cells = aggregation.cells_by_server(results)
+    rows = [judged(name, cells[name]) for name in aggregation.checked(results)]
     asked = [each for each in rows if each.asked]
     if not asked:
         about = aggregation.server_cells(results.conformance)

@@ -10,8 +10,8 @@ from wsgi_gauntlet.harness.model import Results, ScenarioResult
 from wsgi_gauntlet.harness.server.adapter import Settings
 from wsgi_gauntlet.harness.server.name import ServerName, parse
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 COUNTED_SETTINGS = ("workers", "threads")
 

@@ -13,18 +13,19 @@ class Chart:
     """One chart.
 
     `name` is unique in a run, as `classroom/percentiles`. `draw` returns the SVG, wide or narrow. `table` returns the
-    same data as text.
+    same data as text. A `small` chart is narrow on wide pages too, beside others.
     """
 
     name: str
     title: str
     draw: Callable[[bool], str]
     table: Callable[[], Table]
+    small: bool = False
 
     @property
     def wide(self) -> str:
         """The chart for wide pages."""
-        return self.draw(False)
+        return self.draw(self.small)
 
     @property
     def narrow(self) -> str:

@@ -22,6 +22,7 @@ from wsgi_gauntlet.reports.charts.layout import (
     mark,
 )
 from wsgi_gauntlet.reports.charts.palette import SERIES_COUNT
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote, run_note
 from wsgi_gauntlet.reports.charts.scales import Scale, powers_of_two
 from wsgi_gauntlet.reports.charts.text_width import text_width
@@ -107,8 +108,7 @@ def _kind_result(load: ScenarioResult, kind: str) -> KindResult:
     down = [each.clients for each in load.steps if each.collapsed]
     collapse = load.collapse if load.collapse is not None else min(down, default=None)
     if load.grade in labels.NOT_JUDGED_GRADES:
-        note = line(load.note, 200)
-        return KindResult(load.server, kind, reason=f"{load.grade.label}: {note}" if note else load.grade.label)
+        return KindResult(load.server, kind, reason=why_not_judged(load))
     if collapse is not None:
         above = max((each for each in fine if each < collapse), default=0)
         # A cell without steps has only the number, which the search found exactly.

@@ -17,6 +17,7 @@ from wsgi_gauntlet.reports.charts.layout import (
     mark,
     stroke,
 )
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks
 from wsgi_gauntlet.reports.text import labels
@@ -121,13 +122,13 @@ def _draw_row(drawn: Drawing, layout: RowLayout, place: int, row: LatencyRow, sc
         if phase is not None:
             _draw_phase(drawn, phase, y, shade, scale, dotted=shade == "doubt")
     if row.during is None or row.during.p99 is None:
-        layout.reason(drawn, place, f"{labels.grade(row.load)} {line(row.load.note, 120)}")
+        layout.reason(drawn, place, why_not_judged(row.load) or labels.grade(row.load))
         return
     before = f"{labels.duration(row.before.p99)} → " if row.before else ""
     after = labels.duration(row.during.p99, at_least=row.during.censored)
     layout.value(drawn, place, f"p99 {before}{after}", colour, bold=row.judged)
     n = f"n = {row.before.scheduled:,} → " if row.before else "n = "
-    state = "" if row.judged else f"{row.load.grade.label}: {line(row.load.note, 160)} · ".replace(": ·", " ·")
+    state = "" if row.judged else f"{why_not_judged(row.load)} · "
     layout.detail(drawn, place, f"{state}{n}{row.during.scheduled:,}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.model import Metric, ScenarioResult
 from wsgi_gauntlet.reports.charts.drawing import DOTTED, Table
 from wsgi_gauntlet.reports.charts.layout import RowLayout
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
 from wsgi_gauntlet.reports.text import labels
@@ -111,11 +112,11 @@ def bar_table(bars: Sequence[Bar], head: str) -> Table:
 def _goodput_bar(load: ScenarioResult) -> Bar:
     value = load.goodput
     colour = "good" if (value or 0) >= 0.99 else "bad" if (value or 0) < 0.5 else "odd"
-    text = labels.percent(value) if value is not None else f"{load.grade.label} {line(load.note, 120)}".strip()
+    text = labels.percent(value) if value is not None else why_not_judged(load) or labels.MISSING
     return Bar(load.server, value, _with_state(load, text) if value is not None else text, colour, load.grade.is_judged)
 
 
 def _with_state(load: ScenarioResult, text: str, note: str = "") -> str:
     if text == labels.MISSING and note:
         return f"{labels.MISSING} ({line(note, 120)})"
-    return text if load.grade.is_judged else f"{text} · {load.grade.label}: {line(load.note, 120)}".rstrip(": ")
+    return text if load.grade.is_judged else f"{text} · {why_not_judged(load)}"

@@ -8,6 +8,7 @@ from wsgi_gauntlet.harness.model import ScenarioResult
 from wsgi_gauntlet.reports.charts.drawing import Table
 from wsgi_gauntlet.reports.charts.latency_curve import LatencyCurve, latency_curve
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import MAX_NINES, log_ticks, named_percentiles, nines
 from wsgi_gauntlet.reports.text import labels
@@ -61,7 +62,7 @@ def _line(curve: LatencyCurve, named: Sequence[float]) -> Line:
     last, seconds = curve.points[-1]
     return Line(
         curve.load.server, points, labels.duration(seconds, at_least=last > curve.exact),
-        exact if exact < len(points) else None, marked, curve.load.grade.is_judged, curve.load.grade.label,
+        exact if exact < len(points) else None, marked, curve.load.grade.is_judged, why_not_judged(curve.load),
     )  # fmt: skip
 
 

@@ -15,9 +15,13 @@ MAX_VERSIONS_IN_CAPTION = 6
 
 @dataclass(frozen=True)
 class RunNote:
-    """`caption` is one line with the date, the machine and the program. `versions` has the version of each server."""
+    """`caption` is one line with the date, the machine and the program, `short` has only the date and the program.
+
+    `versions` has the version of each server.
+    """
 
     caption: str = ""
+    short: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def version(self, server: str) -> str:
@@ -35,17 +39,18 @@ class RunNote:
 def run_note(results: Results) -> RunNote:
     """Return the note of `results`."""
     known = results.environment
-    parts = [line(str(known["date"]), 40).partition("T")[0]] if known.get("date") else []
-    if known.get("processor"):
-        parts.append(line(str(known["processor"]), 40))
-    if isinstance(cores := known.get("cores"), int):
-        parts.append(f"{cores} {'core' if cores == 1 else 'cores'}")
-    if known.get("python"):
-        parts.append(f"Python {line(str(known['python']), 20)}")
-    if known.get("program"):
-        parts.append(line(str(known["program"]), 40))
+    date = line(str(known.get("date") or ""), 40).partition("T")[0]
+    program = line(str(known.get("program") or ""), 40)
+    cores = known.get("cores")
+    parts = [
+        date,
+        line(str(known.get("processor") or ""), 40),
+        f"{cores} {'core' if cores == 1 else 'cores'}" if isinstance(cores, int) else "",
+        f"Python {line(str(known['python']), 20)}" if known.get("python") else "",
+        program,
+    ]
     versions = {each.name: each.version for each in aggregation.servers(results)}
     for load in results.load:
         if not versions.get(load.server) and load.conditions.get("version"):
             versions[load.server] = str(load.conditions["version"])
-    return RunNote(" · ".join(parts), versions)
+    return RunNote(" · ".join(filter(None, parts)), " · ".join(filter(None, [date, program])), versions)

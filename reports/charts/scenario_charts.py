@@ -140,11 +140,13 @@ def _bars(
 ) -> Chart:  # fmt: skip
     """Return a chart of bars. `words` are the title of the axis and the head of the column."""
     axis, head = words
+    small = axis in (unit for _, _, _, unit in COSTS)
 
     def table() -> Table:
         return bar_table(bars, head)
 
-    return Chart(name, title, lambda narrow: bar_plot(bars, title, axis, note, ticks=ticks, narrow=narrow), table)
+    draw = partial(bar_plot, bars, title, axis, note, ticks=ticks)
+    return Chart(name, title, lambda narrow: draw(narrow=narrow), table, small)
 
 
 def _phase_suffix(cells: Sequence[ScenarioResult]) -> str:

@@ -17,6 +17,7 @@ from wsgi_gauntlet.reports.charts.layout import (
     stroke,
 )
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks, powers_of_two, steps
 from wsgi_gauntlet.reports.text import labels
@@ -30,7 +31,7 @@ def rate_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, nar
     best = max((rate for each in shown for _, rate in _points(each, "rate")), default=1.0)
     axes = _axes(shown, (0, best * 1.06), [(each, f"{each:,.0f}/s") for each in steps(best)], "requests per second")
     lines = [
-        Line(each.server, points, labels.rate(points[-1][1]), None, points, each.grade.is_judged, each.grade.label)
+        Line(each.server, points, labels.rate(points[-1][1]), None, points, each.grade.is_judged, why_not_judged(each))
         for each in shown if (points := _points(each, "rate"))
     ]  # fmt: skip
     subtitle = "A closed loop: each connection sends its next request after the answer to the last one."
@@ -51,7 +52,9 @@ def p99_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narr
         by_clients = {step.clients: step for step in each.steps}
         bounds = next((place for place, (x, _) in enumerate(points) if by_clients[round(x)].censored), None)
         end = labels.duration(points[-1][1], at_least=bounds is not None)
-        lines.append(Line(each.server, points, end, bounds, points[:bounds], each.grade.is_judged, each.grade.label))
+        lines.append(
+            Line(each.server, points, end, bounds, points[:bounds], each.grade.is_judged, why_not_judged(each))
+        )
     caption = note.with_versions([each.server for each in shown])
     return line_plot(lines, axes, title, "", caption=caption, narrow=narrow)
 
@@ -84,7 +87,7 @@ def goodput_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, 
         elif load.grade.is_judged:
             layout.value(drawn, place, labels.grade(load), "muted")
         else:
-            layout.reason(drawn, place, f"{load.grade.label} {load.note}")
+            layout.reason(drawn, place, why_not_judged(load))
     return drawn.render()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import Outcome, Sample, ScenarioResult
 from wsgi_gauntlet.reports.charts.drawing import Box, Drawing, Table
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.samples import SharedAxes, downsample, judged_samples, shared_axes, start_time
 from wsgi_gauntlet.reports.charts.scales import Scale
 from wsgi_gauntlet.reports.text import labels
@@ -101,9 +102,7 @@ def slow_client_times(load: ScenarioResult) -> list[tuple[float, float]]:
 
 def describe(load: ScenarioResult) -> str:
     """Return the strip in words, for screen readers."""
-    parts = [labels.describe_service(load), labels.grade(load)]
-    if load.grade in labels.NOT_JUDGED_GRADES and load.note:
-        parts.append(line(load.note, 200))
+    parts = [labels.describe_service(load), why_not_judged(load) or labels.grade(load)]
     return f"{line(load.server, 100)}: {', '.join(filter(None, parts))}"
 
 

@@ -16,12 +16,12 @@ from wsgi_gauntlet.reports.charts.layout import (
     stroke,
     swatch,
 )
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.samples import shared_axes
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
 from wsgi_gauntlet.reports.charts.strip import describe, draw_strip
 from wsgi_gauntlet.reports.text import labels
-from wsgi_gauntlet.reports.text.escaping import line
 
 _ROW, _NARROW_ROW = 52.0, 44.0
 _SAMPLES = 220
@@ -54,7 +54,7 @@ def strip_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, na
         layout.name(drawn, place, load.server, note.version(load.server))
         draw_strip(drawn, load, axes, (layout.left, top + 2, layout.right, bottom - 2), _SAMPLES, 3.2)
         if not load.grade.is_judged:
-            layout.reason(drawn, place, f"{load.grade.label}: {line(load.note, 120)}".rstrip(": "))
+            layout.reason(drawn, place, why_not_judged(load))
             continue
         goodput = load.goodput
         colour = "ink" if goodput is None else "good" if goodput >= 0.99 else "bad" if goodput < 0.5 else "odd"

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from wsgi_gauntlet.harness.model import Outcome, ScenarioResult, Window
 from wsgi_gauntlet.reports.charts.drawing import DOTTED, SMALL, Drawing, Point, Table
 from wsgi_gauntlet.reports.charts.layout import MARGIN, NARROW, caption_height, draw_caption, draw_x_axis, draw_y_axis
+from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.samples import SharedAxes, downsample, judged_samples, start_time
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks, steps
 from wsgi_gauntlet.reports.charts.strip import LATE_OUTCOMES, describe, slow_client_times
 from wsgi_gauntlet.reports.text import labels
-from wsgi_gauntlet.reports.text.escaping import line
 
 MAX_SAMPLES = 240
 """Responses drawn in a panel: a page has hundreds of panels."""
@@ -31,7 +31,7 @@ def time_panel(load: ScenarioResult, axes: SharedAxes, note: RunNote, *, max_sam
     """
     parts = [(_LATENCY, True), (_RATE, axes.rate > 0), (_MEMORY, axes.rss > 0), (_CLIENTS, axes.slow_clients > 0)]
     body = sum(height + _GAP for height, there in parts if there) - _GAP
-    caption = note.with_versions([load.server])
+    caption = " · ".join(filter(None, [note.version(load.server), note.short]))
     drawn = Drawing(NARROW, _HEAD + body + _AXIS + caption_height(caption, NARROW), describe(load))
     _draw_head(drawn, load)
     draw_caption(drawn, caption)
@@ -75,9 +75,7 @@ def window_table(loads: Sequence[ScenarioResult]) -> Table:
 def _draw_head(drawn: Drawing, load: ScenarioResult) -> None:
     judged = load.grade.is_judged
     drawn.text((MARGIN, 10), load.server, bold=True, room=NARROW - 2 * MARGIN)
-    words = ", ".join(filter(None, [labels.describe_service(load), labels.grade(load)]))
-    if not judged and load.note:
-        words = f"{words}: {line(load.note, 160)}"
+    words = ", ".join(filter(None, [labels.describe_service(load), why_not_judged(load) or labels.grade(load)]))
     drawn.text((MARGIN, 25), words, "muted" if judged else "doubt", size=SMALL, room=NARROW - 2 * MARGIN)
 
 

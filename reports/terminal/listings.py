@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgi_gauntlet.harness.model import CaseInfo, ScenarioInfo
+from wsgi_gauntlet.harness.model.naming import group_variants
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.reports.text.labels import pluralize
 
@@ -107,9 +108,10 @@ def cases(
             out.print(id_, soft_wrap=True, highlight=False, markup=False)
         return
     area = ""
-    groups = _group_variants(chosen)
-    for name, variants in groups.items():
+    groups = group_variants(chosen)
+    for requirement, variants in groups.items():
         first = variants[0]
+        name = requirement if len(variants) > 1 else first.id
         head = "/".join(name.split("/")[:2])
         if head != area:
             area = head
@@ -127,15 +129,6 @@ def cases(
     out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
     if len(groups) < len(chosen):
         out.print(Text("--all prints the id of every variant."))
-
-
-def _group_variants(chosen: Sequence[CaseInfo]) -> dict[str, list[CaseInfo]]:
-    """Return the cases by the id that their variants share; a case without other variants has its own id."""
-    groups: dict[str, list[CaseInfo]] = {}
-    for each in chosen:
-        # suite/file/function/variant
-        groups.setdefault(each.id.rpartition("/")[0] if each.id.count("/") == 3 else each.id, []).append(each)
-    return {name if len(variants) > 1 else variants[0].id: variants for name, variants in groups.items()}
 
 
 def print_json(value: object, console: Console | None = None) -> None:

@@ -5,7 +5,6 @@ Data of the server, the app and the log is escaped.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,8 +29,6 @@ MAX_DETAIL_CHARACTERS = 240
 
 MAX_PIECES_SHOWN = 3
 """Pieces of a response in a row that are shown. More are only counted."""
-
-_DROPPED_BYTES_NOTE = re.compile(r"(\d+) of these \d+ bytes were not kept")
 
 SIDE_STYLES = {
     "sent": "cyan",
@@ -67,14 +64,12 @@ class ReplayPrinter:
     def wire(self, event: ConnectionEvent) -> None:
         """Print a connection event. A long one is cut."""
         connection, pieces, hidden_bytes = self._last_received
-        if event.connection == connection and pieces >= MAX_PIECES_SHOWN:
-            cut = _DROPPED_BYTES_NOTE.fullmatch(event.note) if event.kind is ConnectionEventKind.NOTE else None
-            if event.kind is ConnectionEventKind.RECEIVED or cut:
-                more = int(cut[1]) if cut else len(event.data)
-                self._last_received = (connection, pieces + (not cut), hidden_bytes + more)
-                return
+        received = event.kind is ConnectionEventKind.RECEIVED
+        if received and event.connection == connection and pieces >= MAX_PIECES_SHOWN:
+            self._last_received = (connection, pieces + 1, hidden_bytes + len(event.data) + event.omitted)
+            return
         self._print_hidden()
-        if event.kind is ConnectionEventKind.RECEIVED:
+        if received:
             self._last_received = (event.connection, pieces + 1 if event.connection == connection else 1, 0)
         self._print_row(wire_row(event, self._start_time(event.at), several_connections=True))
 

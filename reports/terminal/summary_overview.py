@@ -11,9 +11,9 @@ from rich.text import Text
 
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 GRADE_STYLES = {
     Grade.UNAFFECTED: "green",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Evidence, Verdict
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.harness.store.rerun_command import replay
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
-from wsgi_gauntlet.reports.text.truncation import truncate_text
 
 MAX_TRANSCRIPT_CHARACTERS = 24_000
 """Characters of a transcript: about 300 lines."""

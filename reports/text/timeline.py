@@ -50,8 +50,10 @@ def wire_row(event: ConnectionEvent, start: float, *, several_connections: bool)
     """Return the row of one connection event. `start` is the time of the first event."""
     arrow, label = _WIRE_LABELS[event.kind]
     side = {"→": "sent", "←": "received", "·": "note"}[arrow]
-    if event.data:
-        size = f"{label} {len(event.data):,} B"
+    if event.data or (event.omitted and event.kind is not ConnectionEventKind.NOTE):
+        size = f"{label} {len(event.data) + event.omitted:,} B"
+        if event.omitted:
+            size = f"{size}, {event.omitted:,} of them left out"
         label = f"{size} ({line(event.note, 200)})" if event.note else size
         return TimelineRow(
             _milliseconds_after(event.at, start),

@@ -1,28 +1,29 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-Bytes are base64 (`contentEncoding` in the schema). The evidence of a cell is cut to FAILED_CELL_LIMITS, that of a pass
-to PASSED_CELL_LIMITS. `run.jsonl` in the same folder has all of it. A change that old readers cannot read raises
-model.SCHEMA. `load` also reads schema 1.
+The text is ASCII. Bytes are base64 (`contentEncoding` in the schema). Only cells that blame the server, and errors,
+have evidence, cut to EVIDENCE_LIMITS: `run.jsonl` in the same folder has more. A change that old readers cannot read
+raises model.SCHEMA. `load` also reads schema 1.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Percentile, Results, Sample, Verdict, Window
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Evidence, Percentile, Results, Sample, Verdict, Window
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_format import Output
-from wsgi_gauntlet.reports.text.truncation import EvidenceLimits, truncate_evidence
+from wsgi_gauntlet.harness.store.stored_evidence import loaded
 
-FAILED_CELL_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=120, detail=2_048, log=8_192)
+EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=200, detail=1_024, log=8_192)
 """The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""
-
-PASSED_CELL_LIMITS = EvidenceLimits(event=384, wire=1_024, events=10, detail=128, log=128)
-"""The evidence of a pass."""
 
 FILENAME = "results.json"
 
@@ -32,11 +33,26 @@ ROWS = (Sample, Percentile, Window)
 
 def render(results: Results) -> str:
     """Return `results` as one JSON document and a line break."""
-    small = msgspec.structs.replace(results, conformance=tuple(_truncate(each) for each in results.conformance))
-    return to_json(small).decode() + "\n"
+    return "".join(parts(results))
 
 
-OUTPUT = Output("json", FILENAME, render)
+def parts(results: Results) -> Iterator[str]:
+    """Yield the document in parts: that of many servers is large."""
+    opening = "{"
+    for name in results.__struct_fields__:
+        yield f'{opening}"{name}":'
+        opening = ","
+        if name != "conformance":
+            yield _ascii_json(getattr(results, name))
+            continue
+        yield "["
+        for number, cell in enumerate(results.conformance):
+            yield ("," if number else "") + _ascii_json(_small(cell))
+        yield "]"
+    yield "}\n"
+
+
+OUTPUT = Output("json", FILENAME, render, parts=parts)
 
 
 def load(path: Path) -> Results:
@@ -72,7 +88,7 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "Bytes are base64. Evidence is cut to a bounded size; run.jsonl has all of it.",
+        "description": "Bytes are base64. Evidence is cut, and only of failures and errors; run.jsonl has more.",
         **msgspec.json.schema(Results),
     }
     definitions = made["$defs"]
@@ -87,13 +103,23 @@ class _Version(msgspec.Struct):
     schema: int
 
 
-def _truncate(cell: CaseResult) -> CaseResult:
-    return msgspec.structs.replace(
-        cell,
-        evidence=truncate_evidence(
-            cell.evidence, PASSED_CELL_LIMITS if cell.verdict is Verdict.PASS else FAILED_CELL_LIMITS
-        ),
-    )
+def _small(cell: CaseResult) -> CaseResult:
+    shown = cell.verdict.blames_server or cell.verdict is Verdict.ERROR
+    evidence = truncate_evidence(loaded(cell.evidence), EVIDENCE_LIMITS) if shown else Evidence()
+    return msgspec.structs.replace(cell, evidence=evidence)
+
+
+def _ascii_json(value: object) -> str:
+    text = to_json(value).decode()
+    return text if text.isascii() and "\x7f" not in text else _NOT_PRINTABLE.sub(_escape, text)
+
+
+_NOT_PRINTABLE = re.compile(r"[^ -~]")
+
+
+def _escape(found: re.Match[str]) -> str:
+    # A character beyond U+FFFF becomes two escapes. json writes DEL as it is.
+    return "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1]
 
 
 def _one_line(why: Exception) -> str:

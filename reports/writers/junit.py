@@ -10,11 +10,11 @@ from xml.etree import ElementTree as ET
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
-from wsgi_gauntlet.reports.text.truncation import truncate_text
 
 SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
 SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED})

@@ -13,20 +13,18 @@ from html import escape
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, ScenarioInfo, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.output_format import Output
-from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis import aggregation, claims
 from wsgi_gauntlet.reports.analysis.comparison import find_pairs as find_compared_pairs
 from wsgi_gauntlet.reports.analysis.comparison import missing_servers
 from wsgi_gauntlet.reports.analysis.framework_matrix import framework_matrix
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings, run_description, title
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.comparison_summary import comparison_section
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.run_environment import describe_machine
-from wsgi_gauntlet.reports.writers.html.sections import claims
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 MAX_CHARACTERS = 60_000
 """Characters; a comment on an issue may have 65,536."""
@@ -209,19 +207,18 @@ def _server(cell: CaseResult) -> str:
 
 
 def _claims(results: Results) -> Iterator[str]:
-    names = Anchors()
-    found, unmeasured = claims.statements(results, names), claims.unmeasured_claims(results, names)
+    found, unmeasured = claims.statements(results), claims.unmeasured_claims(results)
     if found or unmeasured:
         yield "## Claims\n\n"
     for each in found:
         yield f"- **{escape_markdown(each.statement)}**: {each.summary}\n"
         yield "".join(
-            f"  - {row.sign} {escape_markdown(row.server)}: {row.verdict.label}. {escape_markdown(row.figures, 600)}\n"
+            f"  - {labels.CLAIM_VERDICTS[row.verdict].sign} {escape_markdown(row.server)}: {row.verdict.label}. "
+            f"{escape_markdown(row.figures, 600)}\n"
             for row in each.rows
         )
     yield "".join(
-        f"- {escape_markdown(each.scenario)}, {escape_markdown(each.server)}: not measured. "
-        f"{escape_markdown(each.why)}\n"
+        f"- {escape_markdown(each.title)}, {escape_markdown(each.server)}: not measured. {escape_markdown(each.why)}\n"
         for each in unmeasured
     )
     yield "\n" if found or unmeasured else ""

@@ -39,6 +39,23 @@ class ReportArguments:
     markdown: Annotated[
         Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
     ]
+    split: Annotated[
+        bool,
+        Option(
+            ["--split"],
+            is_flag=True,
+            help="Also write pages/: pages without scripts and inline styles, for viewers such as Jenkins.",
+        ),
+    ]
+    pictures: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--picture", "pictures"],
+            multiple=True,
+            metavar="[CHART=]FILE",
+            help="Write a chart as SVG [N* of every server]. Repeatable.",
+        ),
+    ]
 
 
 @command(ReportArguments, epilog=REPORT_EXIT_CODES)
@@ -53,6 +70,9 @@ def report(arguments: ReportArguments) -> None:
     from wsgi_gauntlet.harness.store.merge import merge
     from wsgi_gauntlet.harness.store.output_folder import check_output_files
     from wsgi_gauntlet.harness.store.output_format import write_outputs
+    from wsgi_gauntlet.harness.store.page_folder import require_page_folder, write_pages
+    from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
+    from wsgi_gauntlet.reports.writers.picture import draw_pictures, parse_request
 
     runs = arguments.runs
     results = merge([registry.load_results(each) for each in runs])
@@ -60,10 +80,21 @@ def report(arguments: ReportArguments) -> None:
         raise ConfigurationError("a report of several runs, or of a results.json, needs a folder: name it with --out")
     folder = arguments.out or runs[0]
     files = output_files(arguments.junit, arguments.markdown)
+    requests = [parse_request(each) for each in arguments.pictures]
     check_output_files(files, folder)
+    for each in requests:
+        check_output_files({**files, "picture": each.path}, folder)
+    if arguments.split:
+        require_page_folder(folder)
+    pictures = draw_pictures(results, requests)
     keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(results, folder, registry.outputs(), files)
+        for path, picture in pictures.items():
+            journal.write_text(path, picture)
+        if arguments.split:
+            pages = write_pages(folder, static_pages(results))
+            print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
     show(results, folder, arguments.json)

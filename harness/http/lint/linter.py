@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.http.response import (
     starts_with_h2_settings,
 )
 from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind
+from wsgi_gauntlet.harness.store.evidence_limits import is_gap
 
 LINT_FINDINGS_LIMIT = 20
 """Distinct findings of one attempt, and of one cell."""
@@ -50,10 +51,6 @@ RECENT_SEND_SECONDS = 1.0
 
 STAYS_OPEN_SECONDS = 2.0
 """Seconds without a close after which a connection counts as left open."""
-
-TRUNCATION_NOTE_END, LATER_EVENTS_NOTE_START = "not kept", "later events"
-"""The end of a note that bytes of the last event are missing, and the start of the note that all later events are
-(connection.py)."""
 
 SINGLE_VALUE_HEADERS = frozenset(
     {
@@ -143,14 +140,6 @@ class _ConnectionTrace:
     closed: bool = False
     received_truncated: bool = False
     sent_truncated: bool = False
-    last: ConnectionEventKind = ConnectionEventKind.OPENED
-
-    def mark_truncated(self) -> None:
-        """Record that bytes of the last event are missing."""
-        if self.last is ConnectionEventKind.SENT:
-            self.sent_truncated = True
-        else:
-            self.received_truncated = True
 
     @property
     def closed_at_once(self) -> bool:
@@ -170,19 +159,28 @@ class _ConnectionTrace:
 
 def _collect_traces(events: Iterable[ConnectionEvent]) -> list[_ConnectionTrace]:
     found: dict[int, _ConnectionTrace] = {}
+    events_missing = False
     for event in events:
-        trace = found.setdefault(event.connection, _ConnectionTrace())
+        if event.connection not in found:
+            missing = events_missing and event.kind is not ConnectionEventKind.OPENED
+            found[event.connection] = _ConnectionTrace(received_truncated=missing, sent_truncated=missing)
+        trace = found[event.connection]
+        if is_gap(event):
+            events_missing = True
+            for each in found.values():
+                each.received_truncated = each.sent_truncated = True
         match event.kind:
             case ConnectionEventKind.SENT:
                 trace.last_sent = event.at
-                room = READ_LIMIT_BYTES - len(trace.sent)
-                trace.sent += event.data[: max(0, room)]
-                trace.sent_truncated = trace.sent_truncated or len(event.data) > room
+                if not trace.sent_truncated:
+                    room = READ_LIMIT_BYTES - len(trace.sent)
+                    trace.sent += event.data[: max(0, room)]
+                    trace.sent_truncated = len(event.data) > room or event.omitted > 0
             case ConnectionEventKind.RECEIVED if not trace.received_truncated:
                 trace.last_received = event.at
                 room = READ_LIMIT_BYTES - len(trace.received)
                 trace.received += event.data[: max(0, room)]
-                trace.received_truncated = len(event.data) > room
+                trace.received_truncated = len(event.data) > room or event.omitted > 0
             case ConnectionEventKind.EOF | ConnectionEventKind.RESET if not trace.closed:
                 trace.ended = ConnectionState.EOF if event.kind is ConnectionEventKind.EOF else ConnectionState.RESET
                 trace.ended_at = event.at
@@ -192,13 +190,6 @@ def _collect_traces(events: Iterable[ConnectionEvent]) -> list[_ConnectionTrace]
                 trace.half_closed = True
             case ConnectionEventKind.CLOSED:
                 trace.closed = trace.closed or trace.ended is ConnectionState.OPEN
-            case ConnectionEventKind.NOTE if event.note.endswith(TRUNCATION_NOTE_END):
-                if not event.note.startswith(LATER_EVENTS_NOTE_START):
-                    trace.mark_truncated()
-                    continue
-                for each in found.values():
-                    each.received_truncated = each.sent_truncated = True
-        trace.last = event.kind
     return [trace for trace in found.values() if trace.received]
 
 

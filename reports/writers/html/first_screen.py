@@ -114,7 +114,8 @@ def score_table(board: Scoreboard, rows: Sequence[ScoreRow]) -> dict[str, object
             [
                 text.server, text.as_run, text.pill.word,
                 text.served if row.valid else row.invalid_reason, text.p99.removeprefix("p99 ") if row.valid else "",
-                row.n or "", text.security, row.security_judged, row.must_broken, row.should_broken, row.judged, text.rate,
+                row.n or "", text.security, row.security_judged, row.must_broken, row.should_broken, row.judged,
+                text.rate,
             ]
             for row, text in zip(board.rows, rows, strict=True)
         ],
@@ -150,7 +151,7 @@ def _row(place: int, row: Row, board: Scoreboard, drawn: Markup | None) -> Score
         served_title=served_title,
         security=str(row.security_broken) if row.security_judged else labels.MISSING,
         security_kind="bad" if row.word is not Word.HOLDS_UP and _breaks_much(row) else "",
-        security_title=f"{row.security_broken} of {row.security_judged} judged" if row.security_judged else "none judged",
+        security_title=f"{row.security_broken} of {row.security_judged}" if row.security_judged else "none judged",
         bar=_bar(row) if row.judged else None,
         bar_text=f"{row.must_broken} must · {row.should_broken} should · of {row.judged}" if row.judged else "",
         rate=f"{'≥ ' if row.rate_at_least else ''}{labels.rate(row.rate)}",

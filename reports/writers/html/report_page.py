@@ -31,10 +31,10 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.writers.html import first_screen
 from wsgi_gauntlet.reports.writers.html.blocks import pack
+from wsgi_gauntlet.reports.writers.html.evidence import evidence_blocks, evidence_budget
+from wsgi_gauntlet.reports.writers.html.index import index
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
-from wsgi_gauntlet.reports.writers.html.provisional import index
 from wsgi_gauntlet.reports.writers.html.view import View, views
-
 
 MAX_STATIC_ELEMENTS = 3000
 """Elements of the page without scripts."""
@@ -47,15 +47,19 @@ def render(results: Results) -> str:
     """Return the page."""
     shown = {each: data for each in views() if (data := each.block(results)) is not None}
     context = _context(results, shown)
-    bare = _template()(**context, broken=[], blocks={}, js="", css="")
-    # A requirement is a list item with a link; a server has three elements more.
-    servers = len(aggregation.checked(results))
-    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - 4 * servers - 10) // 2, 0)
     script, css = _script([*shown]), _styles()
+    bare = _template()(**context, broken=[], blocks={}, js="", css="")
+    servers = len(aggregation.checked(results))
+    blocks = _blocks(results, shown, context["board"], context["rows"])
+    taken = len(bare) + len(script) + len(css) + sum(map(len, blocks.values()))
+    found = evidence_blocks(results, evidence_budget(servers, taken))
+    blocks |= {name: base64.b64encode(data).decode("ascii") for name, data in found.items()}
+    # A block is an element. A requirement is a list item with a link. A server has six more elements.
+    room = max((MAX_STATIC_ELEMENTS - _count_elements(bare) - len(blocks) - 6 * servers - 10) // 2, 0)
     return _template()(
         **context | {"policy": _policy(script, css)},
         broken=first_screen.broken_lists(results, room),
-        blocks=_blocks(results, shown, context["board"], context["rows"]),
+        blocks=blocks,
         js=Markup(script),  # noqa: S704 - files of this package
         css=Markup(css),  # noqa: S704 - files and constants of this package
     )
@@ -113,9 +117,10 @@ def _script(shown: Sequence[View]) -> str:
     joined = join_modules(lambda path: _text("assets", "js", *path.split("/")), ["main.js", *paths.values()])
     listed = ", ".join(
         "{ "
-        + f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, routes: {json.dumps([each.address, *each.routes])}, "
-        + f"sheet: {json.dumps(each.in_sheet)}, render: {constant_name(paths[each.name])}.render"
-        + " }"
+        f"name: {json.dumps(each.name)}, title: {json.dumps(each.title)}, "
+        f"routes: {json.dumps([each.address, *each.routes])}, sheet: {json.dumps(each.in_sheet)}, "
+        f"render: {constant_name(paths[each.name])}.render"
+        " }"
         for each in shown
     )
     return f"\n{joined}\n{constant_name('main.js')}.start([{listed}]);\n"

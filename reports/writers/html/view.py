@@ -8,13 +8,15 @@ A view is two files with the same name, and perhaps a third. Nothing else has to
    node begins with an `h1`.
 3. `assets/css/NAME.css` has its styles, if it needs some.
 
-`context` is `{store, go(fragment), link(route, params, query), openCell(serverIndex, caseIndex), toast(text), views}`.
-`await context.store.block("view/NAME")` is the data that `block` returned. `params` is `{route, path, rest, tail, query}`:
-the first word of the fragment, the words after it (decoded), all of them joined, all but the first joined (ids of cases
-have slashes), and a URLSearchParams. The modules dom.js, data.js, search.js, grid.js, copy.js and export.js are for views.
+`context` is `{store, go(fragment), link(route, path, query), openCell(serverIndex, caseIndex), cellLink(serverIndex,
+caseIndex), setAddress(fragment), toast(text), views}`. `await context.store.block("view/NAME")` is the data that
+`block` returned. `params` is `{route, path, rest, tail, query}`: the first word of the fragment, the words after it
+(decoded), all of them joined, all but the first joined (ids of cases have slashes), and a URLSearchParams. The modules
+dom.js, data.js, search.js, grid.js, copy.js and export.js are for views. dom.js makes elements: text of servers is
+never markup.
 
-A view is rendered when the fragment begins with its name (`not_judged`: `#/not-judged`) or with one of its `routes`. A view with `in_sheet` is shown
-beside the last view.
+A view is rendered when the fragment begins with its name (`not_judged`: `#/not-judged`) or with one of its `routes`. A
+view with `in_sheet` is shown beside the last view.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.connection import ConnectFailed, Connection, Transcript
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.harness.model import ConnectionEventKind
+from wsgi_gauntlet.harness.store.evidence_limits import is_gap
 
 # Made for this test alone, for CN=localhost; nothing trusts it, and nothing checks it.
 CERTIFICATE = """\
@@ -289,8 +290,10 @@ async def test_a_large_request_and_a_large_answer_do_not_block_each_other() -> N
         assert answer.length == size
         await connection.close()
     assert sum(len(event.data) for event in transcript.events) <= module.TRANSCRIPT_LIMIT_BYTES
-    notes = [event.note for event in transcript.events if event.kind is ConnectionEventKind.NOTE]
-    assert f"{size - module.EVENT_LIMIT_BYTES} of these {size} bytes were not kept" in notes
+    assert size - module.EVENT_LIMIT_BYTES in [event.omitted for event in transcript.events]
+    for kind in (ConnectionEventKind.SENT, ConnectionEventKind.RECEIVED):
+        events = [event for event in transcript.events if event.kind is kind]
+        assert sum(len(event.data) + event.omitted for event in events) >= size
 
 
 async def test_a_flood_while_waiting_for_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,8 +385,29 @@ def test_a_transcript_has_an_end() -> None:
     transcript = Transcript()
     for _ in range(module.EVENTS_LIMIT + 10):
         transcript.record(1, ConnectionEventKind.SENT, b"x")
-    assert len(transcript.events) == module.EVENTS_LIMIT + 1
-    assert transcript.events[-1].note == "later events were not kept"
+    transcript.record(2, ConnectionEventKind.RECEIVED, OK)
+    events = transcript.events
+    assert len(events) == module.EVENTS_LIMIT + 1
+    assert [each.note for each in events if is_gap(each)] == ["11 events left out"]
+    assert [each.omitted for each in events if is_gap(each)] == [11]
+    assert events[-1].data == OK
+
+
+def test_a_transcript_of_many_bytes_keeps_status_lines_and_the_last_response() -> None:
+    transcript = Transcript()
+    large = OK + b"x" * (module.EVENT_LIMIT_BYTES - len(OK))
+    for number in range(100):
+        transcript.record(1, ConnectionEventKind.RECEIVED, large)
+        transcript.record(1, ConnectionEventKind.RECEIVED, b"%d" % number * 9)
+    decisive = b"HTTP/1.1 500 decisive\r\n\r\n"
+    transcript.record(2, ConnectionEventKind.RECEIVED, decisive)
+    events = transcript.events
+    assert sum(len(event.data) for event in events) <= module.TRANSCRIPT_LIMIT_BYTES
+    assert sum(len(event.data) + event.omitted for event in events) == 100 * len(large) + 9 * 190 + len(decisive)
+    assert sum(event.data.startswith(OK) for event in events) == 100
+    assert events[0].data == large
+    assert events[-1].data == decisive
+    assert not any(map(is_gap, events))
 
 
 @pytest.mark.parametrize("held", [0.0, 0.4], ids=["at once", "later than was meant to be waited"])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,18 +196,20 @@ def test_what_is_no_journal_says_so(tmp_path: Path, content: bytes | None, says:
     assert "\n" not in str(raised.value)
 
 
-def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     journal.write_text(path, "old")
 
-    def full(*_: object, **__: object) -> int:
+    def parts() -> Iterator[str]:
+        yield "new"
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(StorageFull):
-        journal.write_text(path, "new")
+        journal.write_text(path, parts())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+    journal.write_text(path, ["ne", "wer"])
+    assert path.read_text() == "newer"
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.load.thresholds import thresholds_for
 from wsgi_gauntlet.harness.model import SCHEMA, Results
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id, upgrade_line, upgrade_results
+from wsgi_gauntlet.harness.store.stored_evidence import with_evidence
 from wsgi_gauntlet.reports.writers import json as json_writer
 
 GOLDEN = Path(__file__).parents[2] / "reports" / "golden"
@@ -48,7 +49,7 @@ def test_a_resumed_old_journal_has_lines_of_both_versions(tmp_path: Path) -> Non
     whole = read_journal(tmp_path, JOURNAL)
     lines = JOURNAL.splitlines(keepends=True)
     new: list[journal.Line] = [
-        journal.CheckLine(whole.conformance[0]),
+        journal.CheckLine(with_evidence(whole.conformance[0])),
         journal.LoadLine(whole.load[0]),
         journal.EndLine(),
     ]

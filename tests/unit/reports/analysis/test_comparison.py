@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,9 +29,7 @@ from wsgi_gauntlet.reports.analysis.comparison import (
 )
 from wsgi_gauntlet.reports.terminal import summary as closing
 from wsgi_gauntlet.reports.writers import markdown
-from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections import comparisons as comparison_section
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+from wsgi_gauntlet.reports.writers.html.views import compare
 
 PASS, FAIL, WARN, FLAKY, INFO = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.FLAKY, Verdict.INFO
 
@@ -168,7 +167,6 @@ def test_what_the_call_named_and_did_not_run_need_not_be_added(alone: str) -> No
 def test_two_with_nothing_in_common_are_no_pair() -> None:
     results = run(cells("gunicorn", PASS), loads=(load("nginx+gunicorn", Grade.UNAFFECTED),))
     assert find_pairs(results) == []
-    assert comparison_section.comparison_section(results, Anchors()) is None
 
 
 def load(server: str, grade: Grade, collapse: int | None = None, **more: object) -> ScenarioResult:
@@ -205,19 +203,15 @@ LOADED = run(
 )
 
 
-def test_the_page_has_both_sides_of_every_case_and_scenario() -> None:
-    """Escaped, and each linked to its cell."""
-    text = report_page.render(LOADED)
-    section = text[text.index('<section id="comparisons"') :].partition("</section>")[0]
-    assert "nginx in front of gunicorn" in section
-    assert "masked 1, caused 1, the same in 0 cases." in section
-    assert "&lt;wrong&gt;" in section
-    assert "<wrong>" not in section
-    assert 'href="#cell--nginx-gunicorn--http-a-0"' in section
-    assert "collapsed at 2" in section
-    assert "2\u00a0% in time, p99 ≥\u00a0500\u00a0×" in section
-    assert "Add waitress to the run to see the effect of nginx" in section
-    assert '<a href="#comparisons">' in text
+def test_the_page_has_both_sides_of_every_scenario() -> None:
+    data: Any = compare.block(LOADED)
+    [pair] = data["pairs"]
+    assert (pair["title"], pair["words"]) == ("nginx in front of gunicorn", ["masked", "caused"])
+    assert pair["summary"] == "masked 1, caused 1, the same in 0 cases"
+    figures = data["figures"]["gunicorn"]["slow/<x>"]
+    assert (figures["label"], figures["rank"]) == ("collapsed at 2", [2, -2])
+    assert ["slowdown", "≥\u00a0500\u00a0×"] in figures["figures"]
+    assert [alone for _, _, alone in data["missing"]] == ["waitress"]
 
 
 def test_the_summary_has_a_table_and_the_cases() -> None:
@@ -258,25 +252,20 @@ def test_of_very_many_cases_the_summary_names_all() -> None:
 
 def test_without_a_pair_there_is_no_section() -> None:
     results = run(cells("gunicorn", PASS), cells("waitress", PASS))
-    assert comparison_section.comparison_section(results, Anchors()) is None
-    assert 'id="comparisons"' not in report_page.render(results)
     assert "Servers that differ in one thing" not in markdown.render(results)
 
 
 def test_load_alone_has_its_table_too() -> None:
     """And nothing is said of cases."""
-    section = comparison_section.comparison_section(msgspec.structs.replace(LOADED, conformance=()), Anchors())
-    assert section is not None
-    assert (section.checked, section.loaded) == (False, True)
-    [comparison] = section.comparisons
-    assert (comparison.comparison.summary, comparison.comparison.better, comparison.comparison.worse) == ("", 1, 0)
+    [comparison] = find_pairs(msgspec.structs.replace(LOADED, conformance=()))
+    assert (comparison.summary, comparison.better, comparison.worse) == ("", 1, 0)
     text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
     assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
 
 
 def test_titles_say_what_differs() -> None:
     names = ("gunicorn@20.0", "gunicorn@21.0", "waitress", "waitress[tuned]", "nginx+waitress")
-    summary = [comparison_section.title(each) for each in find_pairs(run(*(cells(each, PASS) for each in names)))]
+    summary = [compare.title(each) for each in find_pairs(run(*(cells(each, PASS) for each in names)))]
     assert summary == [
         "nginx in front of waitress",
         "gunicorn@20.0 and gunicorn@21.0: 20.0 → 21.0",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import msgspec
 
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.reports.analysis.framework_matrix import FrameworkMatrix, framework_matrix
 from wsgi_gauntlet.reports.writers import markdown
-from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections import matrix
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+from wsgi_gauntlet.reports.writers.html.views import frameworks
 
 PASS, FAIL, WARN, UNSUPPORTED, SKIPPED = (
     *(Verdict.PASS, Verdict.FAIL, Verdict.WARN),
@@ -90,23 +88,22 @@ def test_a_framework_that_is_not_here_is_one_line_with_the_command_that_gets_it(
     summary = found(*CELLS)
     assert summary.frameworks == ["flask", "django"]
     assert summary.unavailable == {"pyramid": NOT_INSTALLED}
-    page = report_page.render(RUN)
-    section = page[page.index('<section id="frameworks"') :].partition("</section>")[0]
-    assert section.count(NOT_INSTALLED) == 1
-    assert "Pyramid</th>" not in section
     assert markdown.render(RUN).count("did not run") == 1
-    block = next(each for each in matrix.matrix(RUN, Anchors()).blocks if each.area == "frameworks/pyramid")
-    assert (block.lines, block.why) == ([], NOT_INSTALLED)
 
 
 def test_the_page_links_each_pairing_to_its_worst_cell() -> None:
-    page = report_page.render(RUN)
-    section = page[page.index('<section id="frameworks"') :].partition("</section>")[0]
-    links = re.findall(r'href="#([^"]+)"', section)
-    assert "cell--poor--frameworks-django-head" in links
-    assert all(f'id="{each}"' in page for each in links)
-    assert "Django on own: unsupported: &lt;odd&gt;" in section
-    assert '<a href="#frameworks">' in page
+    data: Any = frameworks.block(RUN)
+    rows = {row["server"]: row["cells"] for row in data["rows"]}
+    assert [name for name, _ in data["frameworks"]] == ["flask", "django"]
+    assert rows["poor"][1] == {
+        "letter": "f",
+        "passed": 1,
+        "judged": 3,
+        "case": "frameworks/django/head",
+        "why": "",
+    }
+    assert (rows["own"][1]["letter"], rows["own"][1]["why"]) == ("u", "<odd>")
+    assert data["unavailable"] == [["Pyramid", NOT_INSTALLED]]
 
 
 def test_the_summary_has_a_row_for_each_server() -> None:
@@ -120,4 +117,4 @@ def test_a_run_without_frameworks_says_nothing_of_them() -> None:
     other = msgspec.structs.replace(RUN, conformance=(CaseResult("good", "http/a/b", Level.MUST, (), PASS),))
     assert framework_matrix(other) is None
     assert "frameworks" not in markdown.render(other)
-    assert 'id="frameworks"' not in report_page.render(other)
+    assert frameworks.block(other) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,9 +13,7 @@ from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verd
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
 from wsgi_gauntlet.reports.terminal import summary as closing
 from wsgi_gauntlet.reports.writers import markdown
-from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections import lint, not_judged
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
+from wsgi_gauntlet.reports.writers.html.views import compare
 
 
 def cell(server: str, case: str, verdict: Verdict, actual: str = "", **more: object) -> CaseResult:
@@ -48,16 +46,14 @@ def test_pairs_are_found_by_name() -> None:
     assert (wsgiref.wire, wsgiref.same, wsgiref.differing) == ("wsgiref", 1, [])
 
 
-def test_the_page_shows_both_sides_and_nothing_where_there_is_no_pair() -> None:
-    """Expected and actual of each, escaped."""
-    text = report_page.render(RUN)
-    section = text[text.index('<section id="in-process"') :].partition("</section>")[0]
-    assert "The same in 1 case, different in 1; 1 judged on the wire only" in section
-    assert "a &lt;reset&gt;" in section
-    assert "&lt;the&gt; expected" in section
-    assert 'href="#cell--werkzeug-in-process--http-a-x"' in section
-    alone = report_page.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
-    assert 'id="in-process"' not in alone
+def test_the_page_names_the_pair() -> None:
+    data: Any = compare.block(RUN)
+    found = {(each["plain"], each["other"]): each["summary"] for each in data["pairs"]}
+    assert found["werkzeug:threaded", "werkzeug:in-process"] == (
+        "the same in 1 case, different in 1; 1 judged on the wire only"
+    )
+    alone = compare.block(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
+    assert alone is None or alone["pairs"] == []
 
 
 def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
@@ -70,68 +66,6 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     output = out.file.getvalue()  # type: ignore[attr-defined]
     assert "http/a/x: fail on the wire, pass in-process" in output
     assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))
-
-
-FOUND = (
-    cell("one", "a/x", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "missing-date: again")),
-    cell("one", "a/y", Verdict.PASS, findings=("missing-date: no Date (RFC 9110)", "own-kind: <b>")),
-    cell("two", "a/x", Verdict.PASS),
-)
-
-
-def test_findings_are_counted_by_kind_and_server() -> None:
-    """Once for each cell, the commonest first, a kind that nobody knows too."""
-    rows = lint.rows(Results(SCHEMA, {}, {}, FOUND), Anchors())
-    assert [(each.kind, [count.number for count in each.counts]) for each in rows] == [
-        ("missing-date", [2, 0]),
-        ("own-kind", [1, 0]),
-    ]
-    assert rows[0].where == "RFC 9110, section 6.6.1"
-    assert rows[1].sentence == ""
-    assert lint.rows(RUN, Anchors()) == []
-
-
-def test_the_page_shows_findings_as_lint_findings() -> None:
-    """In the cell, and in the table that leads there."""
-    text = report_page.render(Results(SCHEMA, {}, {}, FOUND))
-    assert '<p class="finding"><b>lint</b> own-kind: &lt;b&gt;</p>' in text
-    assert re.search(r'<a class="plain" href="#cell--one--http-a-x">2</a>', text)
-    assert 'id="lint"' not in report_page.render(RUN)
-
-
-NOT_JUDGED = (
-    cell("one", "a/x", Verdict.FAIL, "broken"),
-    cell("one", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail", segmentations=()),
-    cell("two", "a/y", Verdict.SKIPPED, "needs http/a/x, which came to fail"),
-    cell("two", "a/x", Verdict.FLAKY, "1 of 3 attempts", segmentations=("whole", "bytes")),
-    cell("one", "a/z", Verdict.ERROR, "EventsLost"),
-    cell("two", "a/z", Verdict.UNSUPPORTED, "has no option for threads", segmentations=("whole",)),
-)
-
-
-def test_cells_that_are_not_judged_have_their_reason() -> None:
-    """By verdict, each cell linked."""
-    reason_groups = not_judged.reason_groups(Results(SCHEMA, {}, {}, NOT_JUDGED), Anchors())
-    assert [each.verdict for each in reason_groups] == [
-        Verdict.FLAKY,
-        Verdict.ERROR,
-        Verdict.SKIPPED,
-        Verdict.UNSUPPORTED,
-    ]
-    [reason] = reason_groups[2].reasons
-    assert reason.text == "needs http/a/x, which came to fail"
-    assert [each.server for each in reason.cells] == ["one", "two"]
-    assert not_judged.reason_groups(RUN, Anchors())[0].verdict is Verdict.UNSUPPORTED
-
-
-def test_a_skipped_cell_leads_to_what_it_depends_on() -> None:
-    """The cell shows the passed segmentations, and the matrix can be filtered by verdict."""
-    text = report_page.render(Results(SCHEMA, {}, {}, NOT_JUDGED))
-    assert '(<a href="#cell--one--http-a-x">http/a/x</a>)' in text
-    assert "<dt>Passed</dt><dd>sent whole and byte by byte</dd>" in text
-    assert '<option value="skipped">cases with skipped</option>' in text
-    assert re.search(r'data-is="[^"]*\bflaky\b[^"]*"', text)
-    assert 'id="not-judged"' not in report_page.render(Results(SCHEMA, {}, {}, FOUND))
 
 
 @pytest.mark.parametrize("name", ["x:in-process", "x"])

@@ -18,9 +18,9 @@ from wsgi_gauntlet.harness.model import (
     Step,
     Verdict,
 )
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.key_findings import featured_scenario, key_findings, run_description
 from wsgi_gauntlet.reports.text.labels import describe_service, during
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 from ....helpers.sample_results import build
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import io
 
 import msgspec
-import pytest
 from rich.console import Console
 
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, ServerInfo, Verdict
 from wsgi_gauntlet.reports.analysis.version_history import version_histories
-from wsgi_gauntlet.reports.charts import version_chart
 from wsgi_gauntlet.reports.terminal import summary as closing
-from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.version_history import histories
 
 SIGNS = {"✓": Verdict.PASS, "✗": Verdict.FAIL, "!": Verdict.WARN, "~": Verdict.FLAKY, "»": Verdict.SKIPPED}
 
@@ -51,7 +46,6 @@ def test_a_version_that_was_not_checked_is_a_row_with_its_reason() -> None:
     (line,) = version_histories(results)
     assert [each.version for each in line.points] == ["9.0", "20.1.0", "21.0", "27.0.1"]
     assert line.points[2].why == "did not start: exit code 2"
-    assert "21.0: not checked" in version_chart.describe_versions(line.points)
     assert version_histories(run({"gunicorn": ROWS["gunicorn"]}, **{"21.0": "no"})) == []
     assert version_histories(run({"gunicorn": ROWS["gunicorn"], "waitress": ("3", "✓")})) == []
 
@@ -66,25 +60,6 @@ def test_a_version_has_the_first_name_of_it_that_ran() -> None:
         ("gunicorn@20.1.0", "", 0),
         ("gunicorn", "", 1),
     ]
-
-
-def test_one_case_back_and_forth_is_not_several() -> None:
-    results = run({f"g@{number}": (str(number), sign) for number, sign in enumerate("✗✓✗✓", 1)})
-    (history,) = histories(results, Anchors())
-    assert history.note.startswith("From 1 to 4: fixed 2, broke 1.")
-
-
-@pytest.mark.parametrize("rows", [3, 2])
-def test_the_page_has_a_chart_of_three(rows: int) -> None:
-    results = run(dict(list(ROWS.items())[:rows]))
-    text = report_page.render(results)
-    assert ('<section id="history"' in text) is (rows == 3)
-    if rows == 3:
-        section = text[text.index('<section id="history"') :].partition("</section>")[0]
-        assert 'class="chart"' in section
-        assert "From 9.0 to 27.0.1: fixed 3, broke 2." in section
-        assert 'href="#cell--gunicorn-20-1-0--http-a-case-1"' in section
-        assert "var(--c-bad)" in section
 
 
 def test_the_terminal_lists_the_cases() -> None:

@@ -76,9 +76,8 @@ def test_nothing_that_a_server_says_controls_the_terminal() -> None:
 def test_long_answers_are_counted_and_not_shown() -> None:
     show, out = shown()
     for number in range(20):
-        show.wire(ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, b"x" * 5000 if number < 15 else b""))
-        if number >= 15:
-            show.wire(ConnectionEvent(1.0, 1, ConnectionEventKind.NOTE, note="5000 of these 5000 bytes were not kept"))
+        data, omitted = (b"x" * 5000, 0) if number < 15 else (b"", 5000)
+        show.wire(ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, data, omitted=omitted))
     show.wire(ConnectionEvent(1.0, 1, ConnectionEventKind.EOF))
     text = out.getvalue()
     assert f"received {20 - MAX_PIECES_SHOWN} more pieces, {(20 - MAX_PIECES_SHOWN) * 5000:,} B, not shown" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json as stdlib_json
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from wsgi_gauntlet.harness.model import (
     Results,
     Verdict,
 )
+from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.reports.writers import json
 
 from ....helpers.sample_results import build
@@ -44,7 +46,7 @@ def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     """From the file and from its folder; only bulky evidence is cut."""
     event = ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, bytes(range(256)))
     results = Results(
-        SCHEMA, {"a": 1}, {}, (CaseResult("s", "a/b/c", Level.MUST, (), Verdict.PASS, evidence=Evidence((event,))),)
+        SCHEMA, {"a": 1}, {}, (CaseResult("s", "a/b/c", Level.MUST, (), Verdict.FAIL, evidence=Evidence((event,))),)
     )
     (tmp_path / "results.json").write_text(json.render(results))
     assert json.load(tmp_path) == json.load(tmp_path / "results.json") == results
@@ -64,6 +66,44 @@ def test_a_lone_surrogate_does_not_stop_it(tmp_path: Path) -> None:
     results = Results(SCHEMA, {"odd": "\udcff", "deep": [{"\ud800": 1}]}, {})
     (tmp_path / "results.json").write_text(json.render(results))
     assert json.load(tmp_path).environment == {"odd": "\\udcff", "deep": [{"\\ud800": 1}]}
+
+
+def test_the_text_is_ascii_and_means_the_same(tmp_path: Path) -> None:
+    """Whatever a server sent: no terminal and no viewer shows something else than the bytes say."""
+    text = 'caf\u00e9 \u202e \u2028 \U0001f512 \x7f \x85 \x1b \\ " \n'
+    cell = CaseResult(text, "a/b/c", Level.MUST, (), Verdict.FAIL, actual=text, evidence=Evidence(log=text))
+    results = Results(SCHEMA, {text: text}, {}, (cell, cell))
+    written = json.render(results)
+    assert written.isascii()
+    assert written.removesuffix("\n").isprintable()
+    (tmp_path / "results.json").write_text(written)
+    assert json.load(tmp_path) == results
+
+
+def test_it_is_what_the_encoder_of_the_model_writes(results: Results) -> None:
+    """The parts are put together by hand."""
+    document = stdlib_json.loads(json.render(results))
+    whole = stdlib_json.loads(to_json(results))
+    assert list(document) == list(whole)
+    for each in (*document["conformance"], *whole["conformance"]):
+        del each["evidence"]
+    assert document == whole
+
+
+def test_a_pass_has_no_evidence_and_a_failure_keeps_the_response_that_decides() -> None:
+    """Also if many events come before it."""
+    events = tuple(
+        ConnectionEvent(float(number), number, ConnectionEventKind.RECEIVED, b"HTTP/1.1 200 OK\r\n" + b"x" * 400)
+        for number in range(1000)
+    )
+    last = ConnectionEvent(1000.0, 1, ConnectionEventKind.RECEIVED, b"HTTP/1.1 500 decisive\r\n\r\n")
+    cells = [
+        CaseResult("s", each, Level.MUST, (), each, evidence=Evidence((*events, last)))
+        for each in (Verdict.PASS, Verdict.FAIL)
+    ]
+    passed, failed = stdlib_json.loads(json.render(Results(SCHEMA, {}, {}, tuple(cells))))["conformance"]
+    assert passed["evidence"] == {"wire": [], "app": [], "log": "", "process": []}
+    assert base64.b64decode(failed["evidence"]["wire"][-1]["data"]) == last.data
 
 
 def test_evidence_is_bounded(results: Results) -> None:

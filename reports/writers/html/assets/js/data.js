@@ -1,5 +1,7 @@
 // The data of the page: blocks of deflated JSON, unpacked when they are asked for.
 
+import { readEvidence } from "./stored_evidence.js";
+
 /** The names of the letters of verdicts. */
 export const VERDICTS = {
   p: "pass", f: "fail", w: "warn", i: "info", u: "unsupported", s: "skipped", k: "flaky", e: "error",
@@ -51,7 +53,7 @@ export function makeStore(index, block, has) {
     actual: (server, place) => byServer(index.actual, server)[place] || "",
     attempts: (server, place) => byServer(index.attempts, server)[place],
     baseline: (server, place) => byServer(index.baseline, server)[place],
-    findings: (server, place) => byServer(index.findings, server)[place] || [],
+    findings: (server, place) => (byServer(index.findings, server)[place] || []).map((each) => index.finding_lines[each]),
     /** Return the worst verdict of the variants, their counts, `n` with that verdict of `m` that were asked. */
     requirementVerdict(server, r) {
       const counts = {};
@@ -66,14 +68,7 @@ export function makeStore(index, block, has) {
       return { verdict: "-", counts, n: 0, m: 0 };
     },
     /** Return the evidence of a cell, or null if it was left out. */
-    async evidence(server, place) {
-      const where = await block("evidence");
-      if (!where) return null;
-      const key = where[index.servers[server].name]?.[place];
-      if (!key) return null;
-      const found = await block(`evidence/${key[0]}`);
-      return found?.[key[1]] ?? null;
-    },
+    evidence: (server, place) => readEvidence(store, server, place),
   };
   return store;
 }

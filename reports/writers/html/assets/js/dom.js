@@ -50,3 +50,8 @@ export function svg(markup) {
 export function prose(text) {
   return text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 }
+
+/** Return a box in which a wide table scrolls. A stop of the Tab key, so that arrow keys can scroll it. */
+export function scrollBox(label, ...children) {
+  return h("div", { class: "box", role: "region", "aria-label": label, tabindex: 0 }, children);
+}

@@ -71,7 +71,8 @@ export function gridOfTable(table) {
 /**
  * Return a grid that renders only the rows in view.
  *
- * `label` names the grid. `heads` are nodes or texts of the column headers, `widths` their widths as CSS lengths.
+ * `label` names the grid. `heads` are nodes or texts of the column headers, `widths` their widths: CSS lengths, or
+ * `minmax(LENGTH, ...)`.
  * `rowCount` and `rowHeight` (pixels) give its height. `cells(row)` returns a node or a text for each column: {content,
  * class, label, header}. `open(row, column, event)` is called for Enter and for a click on a cell. `height` is the
  * largest height as a CSS length. The node has the methods `refresh({rowCount})`, for other rows, and
@@ -83,6 +84,8 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
   let at = { row: 0, column: 0 };
   const rendered = new Map();
   const template = widths.join(" ");
+  // All rows have the same width, so that their columns stand below each other: the smallest widths together.
+  const smallest = widths.map((each) => /^minmax\(([^,]+),/.exec(each)?.[1] ?? each);
   const styled = (element, values) => {
     Object.assign(element.style, values);
     return element;
@@ -92,6 +95,7 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
   const body = h("div", { role: "rowgroup", class: "grid-body" });
   const grid = styled(h("div", { role: "grid", class: `grid ${className}`, "aria-label": label, "aria-colcount": columns },
     h("div", { role: "rowgroup", class: "grid-heads" }, head), body), { maxHeight: height });
+  grid.style.setProperty("--grid-width", `calc(${smallest.join(" + ")})`);
 
   const makeRow = (row) => {
     const made = cells(row).map((each, column) => {

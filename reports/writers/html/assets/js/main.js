@@ -40,6 +40,11 @@ export async function start(views) {
     link: fragmentOf,
     cellLink,
     go: (fragment, options) => router.go(fragment, options),
+    /** Change the address of the view that is shown, which has changed itself. `push` makes an entry of the history. */
+    setAddress(fragment, { push = false } = {}) {
+      router.go(fragment, { replace: !push, quiet: true });
+      if (sheet === null) shown = fragment;
+    },
     openCell: (server, caseIndex) => router.go(cellLink(server, caseIndex)),
   };
   const search = startSearch(context);

@@ -48,10 +48,10 @@ export function startOverview(context) {
     const by = SORTS.some(([id]) => id === wanted) ? wanted : SORTS[0][0];
     if (by === sorted) return;
     const { sort } = await data;
-    const name = (row) => row.querySelector("th").textContent;
+    const name = (row) => row.querySelector("th a").textContent;
     const value = (row) => sort[Number(row.dataset.place)][by];
     const order = [...rows].sort((a, b) =>
-      by === "name" ? name(a).localeCompare(name(b)) : value(a) - value(b) || Number(a.dataset.place) - Number(b.dataset.place));
+      by === "name" ? (name(a) < name(b) ? -1 : 1) : value(a) - value(b) || Number(a.dataset.place) - Number(b.dataset.place));
     if (sorted !== null || by !== SORTS[0][0]) body.append(...order);
     sorted = by;
     for (const [place, button] of buttons.entries()) {

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from wsgi_gauntlet.harness.http.lint.kinds import LINT_RULES, LintKind, kind_of
 from wsgi_gauntlet.harness.http.lint.linter import LINT_FINDINGS_LIMIT, format_finding, lint, parse_imf_fixdate
 from wsgi_gauntlet.harness.http.response import HTTP2_PREFACE, Response
 from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind
+from wsgi_gauntlet.harness.store.evidence_limits import gap
 
 NOW = 1795375588.0
 DATE = b"Date: Sun, 22 Nov 2026 19:26:28 GMT\r\n"
@@ -59,11 +61,10 @@ def kinds(received: bytes, sent: bytes = GET, ending: str = OPEN, app: tuple[App
 
 
 def test_headers_that_were_not_kept_are_not_missed() -> None:
-    cut = [
-        *transcript(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Large: aaaa"),
-        ConnectionEvent(1.01, 1, ConnectionEventKind.NOTE, note="70000 of these 80000 bytes were not kept"),
-    ]
-    assert lint(cut, (), NOW) == ()
+    *before, response = transcript(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Large: aaaa")
+    tail = ConnectionEvent(1.01, 1, ConnectionEventKind.RECEIVED, b"aaa\r\n\r\n")
+    assert lint([*before, response, tail], (), NOW)
+    assert lint([*before, msgspec.structs.replace(response, omitted=70000), tail], (), NOW) == ()
 
 
 def test_http2_is_not_read_as_http1() -> None:
@@ -248,6 +249,16 @@ def test_events_that_were_not_kept_are_not_missed() -> None:
     kept.record(1, ConnectionEventKind.RECEIVED, b"b")
     kept.record(1, ConnectionEventKind.EOF)
     assert lint(kept.events, (), NOW) == ()
+
+
+def test_a_connection_that_began_among_events_that_were_not_kept_is_not_judged() -> None:
+    body = ConnectionEvent(2.0, 1, ConnectionEventKind.RECEIVED, b"half a body")
+    whole = transcript(answer(date=b""))
+    missing = gap(whole[0], 5, 100)
+    assert [kind_of(each) for each in lint([body], (), NOW)] == ["unrequested-response"]
+    assert lint([missing, body], (), NOW) == ()
+    later = [msgspec.structs.replace(each, connection=2) for each in whole]
+    assert [kind_of(each) for each in lint([missing, body, *later], (), NOW)] == [LintKind.MISSING_DATE]
 
 
 def test_what_is_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness import model as m
 from wsgi_gauntlet.harness.model import Claim, ClaimVerdict
+from wsgi_gauntlet.reports.analysis.claims import statements, unmeasured_claims
+from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.writers import markdown
 from wsgi_gauntlet.reports.writers.html import report_page
-from wsgi_gauntlet.reports.writers.html.sections import claims as claims_section
-from wsgi_gauntlet.reports.writers.html.sections.anchors import Anchors
-from wsgi_gauntlet.reports.writers.html.sections.overview import key_figure
 
 STATEMENT = "nginx shields a server from slow clients"
 HOSTILE = "<script>alert(1)</script>"
@@ -36,7 +35,7 @@ RESULTS = results(
 
 
 def test_a_statement_has_a_row_for_each_server() -> None:
-    first, second = claims_section.statements(RESULTS, Anchors())
+    first, second = statements(RESULTS)
     assert (first.statement, first.rule) == (STATEMENT, "a rule")
     assert [(row.server, row.verdict) for row in first.rows] == [
         ("gunicorn", ClaimVerdict.HELD),
@@ -47,15 +46,15 @@ def test_a_statement_has_a_row_for_each_server() -> None:
 
 
 def test_a_cell_without_a_claim_has_its_reason() -> None:
-    (unmeasured,) = claims_section.unmeasured_claims(RESULTS, Anchors())
-    assert (unmeasured.scenario, unmeasured.server) == ("A shield", "other")
-    (invalid,) = claims_section.unmeasured_claims(results(load("x", grade=m.Grade.INVALID)), Anchors())
+    (unmeasured,) = unmeasured_claims(RESULTS)
+    assert (unmeasured.title, unmeasured.server) == ("A shield", "other")
+    (invalid,) = unmeasured_claims(results(load("x", grade=m.Grade.INVALID)))
     assert invalid.why == "invalid"
 
 
 def test_the_page_has_them_and_runs_nothing_of_theirs() -> None:
     page = report_page.render(RESULTS)
-    assert 'href="#claims"' in page
+    assert 'href="#/claims"' in page
     assert STATEMENT in page
     assert "did not hold" in page
     assert HOSTILE not in page
@@ -63,7 +62,7 @@ def test_the_page_has_them_and_runs_nothing_of_theirs() -> None:
 
 def test_a_run_without_has_no_such_part() -> None:
     without = m.ScenarioResult("x", "steady", m.Grade.MEASURED)
-    assert 'id="claims"' not in report_page.render(results(without))
+    assert 'href="#/claims"' not in report_page.render(results(without))
     assert "## Claims" not in markdown.render(m.Results(m.SCHEMA, {}, {}, load=(without,)))
 
 

@@ -1,301 +1,345 @@
-"""The page in a real browser: nothing asked for, nothing broken, nothing that a server sent runs."""
+"""The page in a real browser: state is the address, all works by keyboard, and nothing that a server sent runs."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from wsgi_gauntlet.harness.model import (
-    SCHEMA,
-    CaseResult,
-    Claim,
-    ClaimVerdict,
-    Grade,
-    Level,
-    Results,
-    ScenarioResult,
-    ServerInfo,
-    Verdict,
-)
 from wsgi_gauntlet.reports.writers.html import report_page
+from wsgi_gauntlet.reports.writers.html.view import views
 
-from .....helpers.requirements import program
-from .....helpers.sample_scenarios import build_scenarios
+from .....helpers.report_browser import PHONE, WIDE, OpenPage, ReportBrowser, Scheme
 
 pytestmark = pytest.mark.browser
 
-WIDE, PHONE = (1280, 900), (390, 844)
-
-
-@dataclass
-class OpenPage:
-    """An open page, what it said on its console and whom it asked."""
-
-    page: Any
-    console_messages: list[str] = field(default_factory=list)
-    requested_urls: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Browser:
-    """Opens the report as a reader would."""
-
-    browser: Any
-    address: str
-    contexts: list[Any] = field(default_factory=list)
-
-    def open(
-        self,
-        size: tuple[int, int] = WIDE,
-        scheme: Literal["light", "dark"] = "light",
-        fragment: str = "",
-        *,
-        scripts: bool = True,
-    ) -> OpenPage:
-        """Open the page; everything that it says or asks from then on is kept."""
-        context = self.browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts
-        )
-        self.contexts.append(context)
-        tab = OpenPage(context.new_page())
-        tab.page.on("console", lambda message: tab.console_messages.append(message.text))
-        tab.page.on("pageerror", lambda error: tab.console_messages.append(str(error)))
-        tab.page.on("request", lambda request: tab.requested_urls.append(request.url))
-        tab.page.goto(self.address + fragment)
-        return tab
-
-
-@pytest.fixture(scope="module")
-def chromium(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Debian's chromium with the sample's page on disk; no test needs the network."""
-    from playwright.sync_api import sync_playwright
-
-    executable = program("chromium", "chromium-browser", "google-chrome", package="chromium")
-    file: Path = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(report_page.render(results), "utf-8")
-    with sync_playwright() as playwright:
-        # Without a sandbox, because CI's containers run as root and allow no user namespaces; the page is our own.
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        try:
-            yield Browser(browser, file.as_uri())
-        finally:
-            browser.close()
+MAX_ELEMENTS_AT_LOAD = 5000
+MAX_TAB_STOPS = 150
 
 
 @pytest.fixture
-def reader(chromium: Browser) -> Iterator[Browser]:
-    """The browser; what a test opened is closed after it."""
-    yield chromium
-    for each in chromium.contexts:
-        each.close()
-    chromium.contexts.clear()
+def tab(reader: ReportBrowser, sample_page: Path) -> Iterator[OpenPage]:
+    """The page of the sample, wide and light. Its console stays empty."""
+    opened = reader.open(sample_page)
+    yield opened
+    assert opened.console_messages == []
+
+
+def focused(page: Any) -> str:
+    """Return the text of the element with the focus."""
+    return str(page.evaluate("document.activeElement.textContent.trim()"))
+
+
+def routes() -> list[str]:
+    """Return the fragment of each view, of a search, and of wrong ones."""
+    shown = [f"#/{route}" for each in views() if not each.in_sheet for route in (each.address, *each.routes)]
+    return ["#/", *shown, "#/search?q=is:fail", "#/nothing", "#/cell/x/y", "#/load/x", "#/compare/x..y", "#columns"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wrong_and_nobody_is_asked(reader: Browser, scheme: Literal["light", "dark"]) -> None:
-    """No message on the console, no request but for the file itself, also after everything was opened."""
-    tab = reader.open(scheme=scheme)
-    tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    tab.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    tab.page.wait_for_function("document.readyState === 'complete'")
+def test_nothing_is_wrong_and_nobody_is_asked(reader: ReportBrowser, sample_page: Path, scheme: Scheme) -> None:
+    """No message on the console and no request but for the file itself, in every view."""
+    tab = reader.open(sample_page, scheme=scheme)
+    for each in routes():
+        tab.page.evaluate("fragment => { location.hash = fragment; }", each)
+        tab.settle()
     assert tab.console_messages == []
-    assert [each for each in tab.requested_urls if each not in (reader.address, "data:,")] == []
+    assert {each for each in tab.requested_urls if not each.startswith("data:,")} == {sample_page.as_uri()}
 
 
-def test_what_a_server_sent_does_not_run(reader: Browser) -> None:
-    """Every cell open, and still no script, picture, frame or handler of a server's."""
-    tab = reader.open()
-    tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    assert tab.page.evaluate("window.hacked") is None
-    assert tab.page.evaluate("document.querySelectorAll('main iframe, main img, main script').length") == 0
-    assert tab.page.evaluate("document.title") == "8 WSGI servers through the gauntlet · wsgi-gauntlet"
-
-
-@pytest.mark.parametrize("scripts", [True, False])
-def test_the_matrix_leads_to_its_cells(reader: Browser, scripts: bool) -> None:
-    """A sign is clicked, and the cell with its time line is in view; without scripts only what it came to."""
-    tab = reader.open(scripts=scripts)
-    assert tab.page.locator("noscript p").count() == (0 if scripts else 1)
-    for sign in ("fail", "pass", "flaky"):
-        link = tab.page.locator(f"#matrix a.v.{sign}").first
-        target = (link.get_attribute("href") or "").removeprefix("#")
-        link.click()
-        cell = tab.page.locator(f"[id='{target}']")
-        cell.wait_for(state="visible")
-        if scripts:
-            cell.locator("ol.time").wait_for(state="visible")
-            assert "sent" in cell.locator("ol.time").inner_text()
-        box = cell.bounding_box()
-        assert box is not None
-        assert -40 <= box["y"] < WIDE[1]
-
-
-def test_a_link_from_another_page_opens_the_cell(reader: Browser) -> None:
-    """The address of one cell can be mailed around."""
-    tab = reader.open(fragment="#cell--waitress--http-host-missing")
-    tab.page.locator("#cell--waitress--http-host-missing").wait_for(state="visible")
-
-
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_charts_are_there_to_see(reader: Browser, size: tuple[int, int]) -> None:
-    """Each has a size, something drawn in it, and words for who cannot see it."""
-    tab = reader.open(size)
-    charts = tab.page.locator("svg.chart")
-    assert charts.count() == 8 + 6
-    for number in range(charts.count()):
-        chart = charts.nth(number)
-        box = chart.bounding_box()
-        assert box is not None
-        assert box["width"] > 150
-        assert box["height"] > 50
-        assert chart.locator("path, text").count() > 5
-        assert chart.get_attribute("aria-label")
-
-
-def test_light_and_dark_differ(reader: Browser) -> None:
-    """As the system has it, and as the button says; text stands out from its ground in both."""
-    grounds = {}
-    ask = "getComputedStyle(document.body).backgroundColor"
-    for scheme in ("light", "dark"):
-        tab = reader.open(scheme=scheme)
-        grounds[scheme] = tab.page.evaluate(ask)
-        assert tab.page.evaluate("getComputedStyle(document.body).color") != grounds[scheme]
-    assert grounds["light"] != grounds["dark"]
-    tab = reader.open(scheme="dark")
-    tab.page.locator("#theme").click()
-    assert tab.page.evaluate(ask) == grounds["light"]
-    tab.page.locator("#theme").click()
-    assert tab.page.evaluate(ask) == grounds["dark"]
-    assert tab.console_messages == []
-
-
-@pytest.mark.parametrize("opened", [False, True])
-def test_a_phone_never_scrolls_sideways(reader: Browser, opened: bool) -> None:
-    """Wide tables scroll in their own boxes, also with every cell open."""
-    tab = reader.open(PHONE)
-    if opened:
+@pytest.mark.parametrize("policy", [True, False], ids=["policy", "no-policy"])
+def test_what_a_server_sent_does_not_run(reader: ReportBrowser, hostile_page: Path, policy: bool) -> None:
+    """In no view, and not because of the policy alone: the page makes text of it."""
+    tab = reader.open(hostile_page, policy=policy)
+    places = tab.page.evaluate("document.querySelectorAll('script[data-block]').length")
+    for each in routes():
+        tab.page.evaluate("fragment => { location.hash = fragment; }", each)
+        tab.settle()
         tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
-    assert tab.page.locator("#matrix .box.tall").evaluate("each => each.scrollWidth > each.clientWidth")
+        assert tab.page.evaluate("window.hacked") is None
+        assert (
+            tab.page.evaluate("document.querySelectorAll('iframe, img, object, embed, textarea, [onload]').length") == 0
+        )
+        assert tab.page.evaluate("document.querySelectorAll('script').length") == places + 1
+        assert tab.page.evaluate("document.querySelectorAll('a[href^=javascript], a[href^=data]').length") == 0
+        shown = tab.page.evaluate("document.body.innerText")
+        assert not {"\x1b", "\u202e", "\x00", "\u2028"} & set(shown)
+    assert [each for each in tab.requested_urls if not each.startswith(("data:,", "file:"))] == []
 
 
-def test_the_matrix_can_be_narrowed(reader: Browser) -> None:
-    """To the cases that some server breaks, and to words; the heads stay where they are."""
-    tab = reader.open()
-    rows = tab.page.locator("tr.case:visible")
-    every = rows.count()
-    tab.page.select_option("#show", "broken")
-    broken = rows.count()
-    tab.page.fill("#find", "framing security")
-    found = rows.count()
-    assert every == 76
-    assert 0 < found < broken < every
-    assert tab.page.locator("#shown").inner_text() == f"{found} of 76 cases"
-    tab.page.fill("#find", "")
-    tab.page.select_option("#show", "flaky")
-    assert rows.count() == tab.page.locator("tr.case:has(a.v.flaky)").count() > 0
-    tab.page.select_option("#show", "")
-    box = tab.page.locator("#matrix .box.tall")
-    box.evaluate("each => { each.scrollTop = 900; }")
-    top = box.bounding_box()
-    head = tab.page.locator("#matrix thead th").first.bounding_box()
-    assert abs(head["y"] - top["y"]) < 3
-
-
-@pytest.fixture(scope="module")
-def loaded(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    """The same browser with the page of every scenario on ten servers."""
-    file: Path = tmp_path_factory.mktemp("loaded") / "report.html"
-    file.write_text(report_page.render(build_scenarios()), "utf-8")
-    return Browser(chromium.browser, file.as_uri())
-
-
-@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
-def test_every_scenario_on_ten_servers(
-    loaded: Browser, size: tuple[int, int], scheme: Literal["light", "dark"]
-) -> None:
-    """No word of a server's runs, nothing scrolls sideways, the overview's figures change and lead to their cells."""
-    tab = loaded.open(size, scheme)
-    page = tab.page
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert page.locator("#overview a.o").count() == 27 * 10
-    assert page.locator("#overview .o .figure:visible").count() > 0
-    page.check("#view-dropped")
-    assert page.locator("#overview .o .figure:visible").count() == 0
-    assert page.locator("#overview .o .dropped:visible").count() > 0
-    link = page.locator("#overview a.o").nth(25)
-    target = (link.get_attribute("href") or "").removeprefix("#")
-    link.click()
-    page.locator(f"[id='{target}']").wait_for(state="visible")
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert page.evaluate("window.hacked") is None
-    assert tab.console_messages == []
-    page.context.close()
-
-
-LONG = "behind nginx:unix[unbuffered]+gunicorn:gthread[workers=4,threads=2,keep-alive=2,timeout=30]: 100 % in time."
-
-NOT_INSTALLED = (
-    "Django is not installed for /usr/bin/python3.11; get it with: /usr/bin/python3.11 -m pip install Django"
-)
-
-CUT_OFF = """found => [...document.querySelectorAll(found)].filter(each => {
-    const at = each.getBoundingClientRect(), box = each.closest('.box').getBoundingClientRect();
-    return !at.width || at.left < box.left || at.right > box.right || each.scrollWidth > each.clientWidth + 1;
-}).map(each => each.textContent)"""
-
-
-def unusual_results() -> Results:
-    """Three versions, a framework that is not there beside one that is, and claims with long figures."""
-    verdicts = {"gunicorn@20.1.0": Verdict.FAIL, "gunicorn@21.2.0": Verdict.PASS, "gunicorn@22.0.0": Verdict.FAIL}
-    checks = []
-    for server, verdict in verdicts.items():
-        checks.append(CaseResult(server, "http/a-family-of-cases/one-with-quite-a-long-name", Level.MUST, (), verdict))
-        for name in ("head", "moved"):
-            checks.append(
-                CaseResult(
-                    server, f"frameworks/django/{name}", Level.MUST, (), Verdict.UNSUPPORTED, "", "", NOT_INSTALLED
-                )
-            )
-            checks.append(CaseResult(server, f"frameworks/flask/{name}", Level.MUST, (), Verdict.PASS))
-    claims = (Claim("nginx shields a server from slow clients", ClaimVerdict.HELD, "a rule", LONG),)
-    servers = {name: ServerInfo(name, name, True, name.partition("@")[2]) for name in verdicts}
-    loads = (ScenarioResult("gunicorn@22.0.0", "claims/shield", Grade.MEASURED, claims=claims),)
-    return Results(SCHEMA, {}, servers, tuple(checks), loads)
+def test_without_scripts_the_page_is_complete(reader: ReportBrowser, sample_page: Path) -> None:
+    tab = reader.open(sample_page, scripts=False)
+    assert tab.page.locator("h1:visible").inner_text().startswith("7 of 8 WSGI servers measured")
+    assert tab.page.locator("#scoreboard tbody tr:visible").count() == 8
+    assert tab.page.locator("noscript p").is_visible()
+    assert tab.page.locator("#search").is_hidden()
+    assert tab.page.locator("#score-tools").is_hidden()
+    tab.page.locator("summary").first.click()
+    assert tab.page.locator("#broken ~ details li:visible").count() > 2
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_nothing_long_is_cut_off(reader: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
-    """Figures, what a version changed, and the reason why there is nothing of a framework."""
-    file = tmp_path / "report.html"
-    file.write_text(report_page.render(unusual_results()), "utf-8")
-    page = reader.open(size).page
-    page.goto(file.as_uri())
-    why = "#matrix .area td.why" if size is WIDE else "#matrix .area small.why"
-    assert page.evaluate(f"document.querySelector('{why}').textContent") == NOT_INSTALLED
-    for found in ("#claims td:last-child", "#history .versions tbody td:last-child", why):
-        assert page.evaluate(CUT_OFF, found) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_could_not_be_judged_has_not_the_colour_of_a_pass(
-    reader: Browser, tmp_path: Path, scheme: Literal["light", "dark"]
+def test_every_figure_of_the_scoreboard_is_visible(
+    reader: ReportBrowser, sample_page: Path, size: tuple[int, int]
 ) -> None:
-    file = tmp_path / "report.html"
-    file.write_text(report_page.render(unusual_results()), "utf-8")
-    page = reader.open(scheme=scheme).page
+    """Also on a phone: the strip, the share, p99, security and the bar. Nothing scrolls sideways."""
+    tab = reader.open(sample_page, size=size)
+    row = tab.page.locator("#scoreboard tbody tr").first
+    for each in (
+        ".c-name a",
+        ".pill",
+        ".c-strip svg",
+        ".c-served b",
+        ".c-served small",
+        ".c-security b",
+        ".c-bar svg",
+        ".c-bar small",
+    ):
+        box = row.locator(each).bounding_box()
+        assert box is not None, each
+        assert box["width"] > 5, each
+        assert box["x"] >= 0, each
+        assert box["x"] + box["width"] <= size[0], each
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_page_has_few_elements_and_tab_stops(tab: OpenPage) -> None:
+    assert tab.page.evaluate("document.querySelectorAll('*').length") <= MAX_ELEMENTS_AT_LOAD
+    stops = tab.page.evaluate(
+        """[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex]')].filter(
+            (each) => each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true })).length"""
+    )
+    assert stops <= MAX_TAB_STOPS
+    assert tab.page.evaluate("document.querySelectorAll('#scoreboard [tabindex=\"0\"]').length") == 1
+
+
+def test_a_view_has_an_address_and_back_works(tab: OpenPage) -> None:
+    """The overview comes back with its scroll position and its focus, and the title follows."""
+    page = tab.page
+    overview = page.title()
+    link = page.locator("a[href='#columns']")
+    link.focus()
+    page.evaluate("scrollTo(0, 300)")
+    tab.wait_until("history.state?.scroll === 300")
+    page.evaluate("document.querySelector('nav a[data-view=method]').click()")
+    tab.wait_for_route("#/method")
+    assert page.url.endswith("#/method")
+    assert page.title() == f"How it was measured · {overview}"
+    assert page.locator("h1:visible").all_inner_texts() == ["How it was measured"]
+    assert focused(page) == "How it was measured"
+    assert page.evaluate("scrollY") == 0
+    assert page.locator("nav a[aria-current=page]").inner_text() == "How it was measured"
+    page.go_back()
+    tab.wait_for_route("#/")
+    tab.wait_until("scrollY === 300")
+    assert page.title() == overview
+    assert focused(page) == "how these columns are made"
+    page.go_forward()
+    tab.wait_for_route("#/method")
+
+
+def test_a_link_from_another_page_opens_its_view(reader: ReportBrowser, sample_page: Path) -> None:
+    tab = reader.open(sample_page, "#/method")
+    assert tab.page.locator("h1:visible").all_inner_texts() == ["How it was measured"]
+    assert reader.open(sample_page, "#/nothing").page.locator("h1:visible").inner_text() == "No such view"
+    rules = reader.open(sample_page, "#columns")
+    rules.wait_until("scrollY > 0")
+    assert rules.page.locator("#columns").is_visible()
+
+
+def test_an_anchor_of_an_older_page_leads_to_its_view(reader: ReportBrowser, sample_page: Path) -> None:
+    tab = reader.open(sample_page, "#environment")
+    assert tab.page.url.endswith("#/method")
+    assert tab.page.locator("h1:visible").inner_text() == "How it was measured"
+    tab = reader.open(sample_page, "#cell--pyuwsgi--http-host-missing")
+    assert tab.page.url.endswith("#/cell/pyuwsgi/http/host/missing")
+
+
+def test_a_rule_is_one_click_away(tab: OpenPage) -> None:
+    tab.page.locator(".pill").first.click()
+    tab.wait_until("location.hash.startsWith('#rule-')")
+    rule = tab.page.locator(tab.page.evaluate("location.hash"))
+    assert rule.is_visible()
+    box = rule.bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < WIDE[1]
+
+
+def test_search_by_keyboard(tab: OpenPage) -> None:
+    """`/` focuses, typing shows results, Enter goes to the first one, and Esc clears and returns."""
+    page = tab.page
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("te-obf")
+    tab.wait_for_route("#/search")
+    assert page.url.endswith("#/search?q=te-obf")
+    tab.wait_until("document.querySelector('#results h1').textContent === 'Search: te-obf'")
+    assert page.locator("#results [role=status]").inner_text() == "1 of 75 requirements"
+    page.keyboard.press("Enter")
+    assert focused(page) == "http/framing/te-obfuscated"
+    page.locator("#search").focus()
+    page.keyboard.press("Escape")
+    tab.wait_for_route("#/")
+    assert page.locator("#search").input_value() == ""
+    assert page.locator("#overview").is_visible()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement === document.body")
+
+
+def test_a_search_is_one_entry_of_the_history(tab: OpenPage) -> None:
+    page = tab.page
+    page.locator("#search").focus()
+    page.keyboard.type("is:fail host")
+    tab.wait_until("location.hash === '#/search?q=is%3Afail+host'")
+    page.go_back()
+    tab.wait_for_route("#/")
+    page.go_forward()
+    tab.wait_for_route("#/search")
+    assert page.locator("#search").input_value() == "is:fail host"
+    assert page.locator("#results ul.found a").first.inner_text().startswith("http/host/")
+
+
+def test_a_slash_in_a_field_is_a_letter(tab: OpenPage) -> None:
+    tab.page.locator("#search").focus()
+    tab.page.keyboard.type("http/host")
+    assert tab.page.locator("#search").input_value() == "http/host"
+
+
+def names(page: Any) -> list[str]:
+    """Return the servers of the scoreboard in their order."""
+    found: list[str] = page.locator("#scoreboard tbody th a").all_inner_texts()
+    return found
+
+
+def test_the_scoreboard_is_sorted_by_its_address(tab: OpenPage) -> None:
+    """And the figures of a row stay together."""
+    page = tab.page
+    before = names(page)
+    page.get_by_role("button", name="security", exact=True).click()
+    tab.wait_until("document.querySelector('[data-sort=security]').getAttribute('aria-pressed') === 'true'")
+    assert page.url.endswith("#/?sort=security")
+    figures = [int(each) for each in page.locator(".c-security b").all_inner_texts()]
+    assert figures == sorted(figures)
+    assert sorted(names(page)) == sorted(before)
+    assert page.locator("th[aria-sort]").inner_text() == "Security musts broken"
+    page.get_by_role("button", name="name", exact=True).click()
+    tab.wait_until("location.hash === '#/?sort=name'")
+    tab.wait_until("document.querySelector('[data-sort=name]').getAttribute('aria-pressed') === 'true'")
+    assert names(page) == sorted(before)
+    page.get_by_role("button", name="users served").click()
+    tab.wait_until("location.hash === '#/'")
+    tab.wait_until("document.querySelector('[data-sort=served]').getAttribute('aria-pressed') === 'true'")
+    assert names(page) == before
+
+
+def test_the_scoreboard_is_one_tab_stop(tab: OpenPage) -> None:
+    page = tab.page
+    page.get_by_role("button", name="Link to this view").focus()
+    page.keyboard.press("Tab")
+    first = focused(page)
+    assert first == names(page)[0]
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == names(page)[1]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.classList.contains('pill')")
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.classList.contains('c-rate')")
+    page.keyboard.press("Control+Home")
+    assert focused(page) == first
+    page.keyboard.press("Tab")
+    assert focused(page) == "how these columns are made"
+    page.keyboard.press("Shift+Tab")
+    assert focused(page) == first
+
+
+def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: Path) -> None:
+    tab = reader.open(sample_page)
+    page = tab.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Markdown").click()
+    tab.wait_until("document.getElementById('toast').textContent === 'Copied the scoreboard'")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert copied[0].startswith("| server | as run | in short |")
+    assert len(copied) == 2 + 8
+    assert copied[2].startswith("| `nginx+gunicorn:sync` | `1.31.3 + 27.0.1 · 2 workers, 4 threads` | `holds up` |")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.reader(Path(saved.value.path()).read_text("utf-8").splitlines()))
+    assert saved.value.suggested_filename == "scoreboard.csv"
+    assert [row[0] for row in rows[1:]] == names(page)
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="PNG").click()
+    assert picture.value.suggested_filename == "scoreboard.png"
+    data = Path(picture.value.path()).read_bytes()
+    assert data.startswith(b"\x89PNG")
+    width = int.from_bytes(data[16:20], "big")
+    assert width == 2 * page.evaluate("Math.ceil(document.getElementById('scoreboard').getBoundingClientRect().width)")
+    assert tab.console_messages == []
+
+
+def test_light_and_dark(reader: ReportBrowser, sample_page: Path) -> None:
+    """As the system has it, and as the button says. Charts follow."""
+    colours = {}
+    ask = """[[document.documentElement, "backgroundColor"], [document.querySelector(".s-good"), "stroke"]].map(
+        ([element, name]) => getComputedStyle(element)[name])"""
+    schemes: tuple[Scheme, Scheme] = ("light", "dark")
+    for scheme in schemes:
+        colours[scheme] = reader.open(sample_page, scheme=scheme).page.evaluate(ask)
+    assert colours["light"][0] != colours["dark"][0]
+    assert colours["light"][1] != colours["dark"][1]
+    tab = reader.open(sample_page, scheme="dark")
+    tab.page.locator("#theme").click()
+    assert tab.page.evaluate(ask) == colours["light"]
+    tab.page.reload()
+    tab.wait_until("document.documentElement.dataset.theme === 'light'")
+    tab.page.locator("#theme").click()
+    assert tab.page.evaluate(ask) == colours["dark"]
+    assert tab.console_messages == []
+
+
+def test_a_broken_block_says_what_to_do(reader: ReportBrowser, sample_page: Path, tmp_path: Path) -> None:
+    """The static page stays, and the reader is sent to the file with the data."""
+    file = tmp_path / "broken.html"
+    file.write_text(sample_page.read_text("utf-8").replace('data-block="index">', 'data-block="index">AAAA'), "utf-8")
+    context = reader.browser.new_context()
+    reader.contexts.append(context)
+    page = context.new_page()
     page.goto(file.as_uri())
-    shown = page.evaluate("""[...document.querySelectorAll('#matrix .area')].map(row => {
-        const style = getComputedStyle(row.querySelectorAll('td')[0]);
-        return [row.querySelector('a').textContent, style.color, style.fontWeight];
-    })""")
-    by_area = {area: look for area, *look in shown}
-    assert by_area["frameworks/django"][0] != by_area["frameworks/flask"][0]
-    assert (by_area["frameworks/django"][1], by_area["frameworks/flask"][1]) == ("400", "600")
+    page.wait_for_selector("[role=alert]")
+    assert "results.json" in page.locator("[role=alert]").inner_text()
+    assert page.locator("#scoreboard").is_visible()
+
+
+def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page: Path) -> None:
+    tab = reader.open(sample_page)
+    data = tab.page.pdf(format="A4")
+    assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") + data.count(b"/Type /Page/") <= 25
+    assert tab.console_messages == []
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("fragment", ["", "#/method", "#/search?q=host", "#/nothing"])
+def test_no_violation_of_wcag(
+    reader: ReportBrowser, sample_page: Path, fragment: str, scheme: Scheme, size: tuple[int, int]
+) -> None:
+    """axe-core's rules of WCAG 2.2 AA and its best practices."""
+    tab = reader.open(sample_page, fragment, size=size, scheme=scheme)
+    tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert tab.violations() == []
+
+
+def test_every_view_scrolls_in_one_direction_on_a_phone(reader: ReportBrowser, sample_page: Path) -> None:
+    """Wide tables scroll in their own boxes."""
+    tab = reader.open(sample_page, size=PHONE)
+    for each in routes():
+        tab.page.evaluate("fragment => { location.hash = fragment; }", each)
+        tab.settle()
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], each
+
+
+def test_the_shell_names_its_limit() -> None:
+    assert report_page.MAX_STATIC_ELEMENTS < MAX_ELEMENTS_AT_LOAD

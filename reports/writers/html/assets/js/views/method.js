@@ -1,6 +1,6 @@
 // How it was measured: the machine, the program, the call and the servers.
 
-import { h } from "../dom.js";
+import { h, scrollBox } from "../dom.js";
 
 export async function render({ store }) {
   const { environment, servers } = await store.block("view/method");
@@ -9,7 +9,7 @@ export async function render({ store }) {
     h("h2", {}, "Machine, program and call"),
     h("dl", { class: "pairs" }, environment.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h("h2", {}, "Servers as they were started"),
-    h("div", { class: "box" }, h("table", {},
+    scrollBox("Servers as they were started", h("table", {},
       h("thead", {}, h("tr", {}, ["Server", "Version", "Python", "Command"].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, servers.map(([name, version, python, command]) => h("tr", {},
         h("th", { scope: "row" }, name), h("td", {}, version), h("td", {}, python), h("td", {}, h("code", {}, command))))))));

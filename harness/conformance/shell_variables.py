@@ -1,0 +1,61 @@
+"""Remove the environment variables of the user's shell from evidence. Pure.
+
+Servers run with the user's environment, and some copy it into environ. People share reports: neither the values nor the
+names of their variables may be in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from wsgi_gauntlet.harness.model import AppEvent
+
+CGI_NAMES = frozenset(
+    {
+        "AUTH_TYPE",
+        "CONTENT_LENGTH",
+        "CONTENT_TYPE",
+        "GATEWAY_INTERFACE",
+        "PATH_INFO",
+        "PATH_TRANSLATED",
+        "QUERY_STRING",
+        "REMOTE_ADDR",
+        "REMOTE_HOST",
+        "REMOTE_IDENT",
+        "REMOTE_USER",
+        "REQUEST_METHOD",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+        "SERVER_SOFTWARE",
+    }
+)
+"""Variables of a request (RFC 3875, section 4.1). A shell that is a CGI program has them too."""
+
+
+def without_shell_variables(
+    events: Iterable[AppEvent], shell: Mapping[str, str], own: Collection[str]
+) -> tuple[AppEvent, ...]:
+    """Return `events` without the variables of `shell`, the environment of the harness.
+
+    Variables of a request stay, and those in `own`, which the case or the harness sets.
+    """
+    names = frozenset(shell).difference(CGI_NAMES, own)
+    return tuple(_without(event, names, shell) for event in events)
+
+
+def _without(event: AppEvent, names: frozenset[str], shell: Mapping[str, str]) -> AppEvent:
+    environ = event.detail.get("environ")
+    values = environ if isinstance(environ, dict) else {}
+    # HTTP_PROXY of a shell is no header, unless a request has that header too.
+    hidden = {each for each in names if not (each.startswith("HTTP_") and values.get(each, shell[each]) != shell[each])}
+    detail = {
+        name: {key: each for key, each in value.items() if key not in hidden} if isinstance(value, dict) else value
+        for name, value in event.detail.items()
+    }
+    if isinstance(listed := detail.get("from_os"), list):
+        detail["from_os"] = [each for each in listed if each not in hidden]
+    return event if detail == event.detail else msgspec.structs.replace(event, detail=detail)

@@ -1,0 +1,185 @@
+"""Cut evidence to a bounded size, and say what is missing. Pure.
+
+Long data keep their beginning and their end: `ConnectionEvent.omitted` counts the bytes between them. If there are too
+many events, a note takes the place of those in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence, Verdict
+from wsgi_gauntlet.harness.store.json_encoding import to_json
+
+T = TypeVar("T")
+
+PASSED_CELL_BYTES = 16 << 10
+"""Bytes of JSON that the journal keeps of a pass. Half of all passes need less than 5,000, some 1,400,000."""
+
+STATUS_LINE_BYTES = 64
+"""Bytes that an event with the beginning of a response keeps, if nothing else of it fits."""
+
+_GAP_NOTE_END = "left out"
+
+
+@dataclass(frozen=True)
+class EvidenceLimits:
+    """The size of one cell's evidence: bytes of one connection event and of all, events of each kind, bytes of the
+    detail of one app event, characters of the log."""
+
+    event: int
+    wire: int
+    events: int
+    detail: int
+    log: int
+
+
+_PASSED_CELL_LIMITS = (
+    EvidenceLimits(event=1024, wire=4096, events=40, detail=2048, log=1024),
+    EvidenceLimits(event=512, wire=2048, events=20, detail=400, log=512),
+    EvidenceLimits(event=384, wire=1024, events=10, detail=128, log=128),
+)
+"""Limits for the evidence of a pass. The first ones that fit into PASSED_CELL_BYTES count, or the last ones."""
+
+
+def stored_evidence(evidence: Evidence, verdict: Verdict) -> Evidence:
+    """Return what the journal keeps of `evidence`: a pass is cut to PASSED_CELL_BYTES, all others keep everything."""
+    if verdict is not Verdict.PASS or len(to_json(evidence)) <= PASSED_CELL_BYTES:
+        return evidence
+    for limits in _PASSED_CELL_LIMITS:
+        cut = truncate_evidence(evidence, limits)
+        if len(to_json(cut)) <= PASSED_CELL_BYTES:
+            break
+    return cut
+
+
+def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
+    """Return `evidence` within `limits`. Cut parts keep their beginning and their end, with a note between them."""
+    return Evidence(
+        tuple(_truncate_wire_events(evidence.wire, limits)),
+        tuple(_truncate_app_events(evidence.app, limits)),
+        truncate_text(evidence.log, limits.log),
+        tuple(truncate_text(each, 500) for each in evidence.process[:50]),
+    )
+
+
+def truncate_text(text: str, limit: int) -> str:
+    """Return `text` with about `limit` characters, cut in the middle."""
+    if len(text) <= limit:
+        return text
+    head, tail = limit * 3 // 4, limit // 4
+    left_out = len(text) - head - tail
+    return f"{text[:head]}\n… {left_out:,} characters left out …\n{text[len(text) - tail :]}"
+
+
+def split_event(event: ConnectionEvent, available_bytes: int) -> list[ConnectionEvent]:
+    """Return `event` if its data fit, else its beginning and its end as two events with the same time."""
+    size = len(event.data)
+    if size <= available_bytes:
+        return [event]
+    tail = available_bytes // 4
+    head = available_bytes - tail
+    if not tail:
+        return [msgspec.structs.replace(event, data=event.data[:head], omitted=size - head + event.omitted)]
+    return [
+        msgspec.structs.replace(event, data=event.data[:head], omitted=size - available_bytes),
+        msgspec.structs.replace(event, data=event.data[size - tail :], note=""),
+    ]
+
+
+def gap(before: ConnectionEvent, count: int, size: int) -> ConnectionEvent:
+    """Return the note that `count` events with `size` bytes are missing between `before` and the next event."""
+    note = f"{count:,} events {_GAP_NOTE_END}" if count > 1 else f"one event {_GAP_NOTE_END}"
+    return ConnectionEvent(before.at, before.connection, ConnectionEventKind.NOTE, note=note, omitted=size)
+
+
+def is_gap(event: ConnectionEvent) -> bool:
+    """Say whether `event` is a note of `gap`."""
+    return event.kind is ConnectionEventKind.NOTE and event.note.endswith(_GAP_NOTE_END)
+
+
+def _truncate_wire_events(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[ConnectionEvent]:
+    first, last = _head_and_tail(events, limits.events)
+    found: list[ConnectionEvent] = []
+    kept = [*first, *last]
+    for index, (each, available_bytes) in enumerate(zip(kept, _available_bytes(kept, limits), strict=True)):
+        if index == len(first) and last:
+            skipped = events[len(first) : len(events) - len(last)]
+            found.append(gap(first[-1] if first else each, len(skipped), sum(_size(event) for event in skipped)))
+        found.extend(split_event(each, available_bytes))
+    return found
+
+
+def _available_bytes(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[int]:
+    """Return how many bytes each event may keep. The last events get a quarter: they hold the response that decides."""
+    wanted = [min(len(each.data), limits.event) for each in events]
+    tail = limits.wire // 4
+    found = [0] * len(events)
+    for left, order in ((tail, range(len(events) - 1, -1, -1)), (limits.wire - tail, range(len(events)))):
+        for place in order:
+            more = min(wanted[place] - found[place], left)
+            found[place] += more
+            left -= more
+    return [
+        max(each, min(STATUS_LINE_BYTES, size)) if event.data.startswith(b"HTTP/") else each
+        for each, size, event in zip(found, wanted, events, strict=True)
+    ]
+
+
+def _size(event: ConnectionEvent) -> int:
+    return len(event.data) + event.omitted
+
+
+def _truncate_app_events(events: Sequence[AppEvent], limits: EvidenceLimits) -> list[AppEvent]:
+    first, last = _head_and_tail(events, limits.events)
+    found = [_truncate_detail(each, limits.detail) for each in first]
+    if last:
+        skipped = {"events": len(events) - len(first) - len(last)}
+        found.append(AppEvent(last[0].at, "left out", last[0].pid, last[0].thread, detail=skipped))
+    return found + [_truncate_detail(each, limits.detail) for each in last]
+
+
+def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
+    if len(to_json(event.detail)) <= limit:
+        return event
+    shortened: dict[str, object] = {}
+    left = limit
+    for name, value in event.detail.items():
+        size = _approximate_size(value, left) + len(name)
+        if size > left:
+            shortened["left out"] = [str(each)[:80] for each in event.detail if each not in shortened][:40]
+            break
+        shortened[name] = value
+        left -= size
+    return msgspec.structs.replace(event, detail=shortened)
+
+
+def _approximate_size(value: object, limit: int) -> int:
+    """Return the approximate number of characters of `value`. Counting stops above `limit`."""
+    match value:
+        case str() | bytes():
+            return len(value) + 2
+        case dict():
+            parts: Iterable[object] = chain.from_iterable(value.items())
+        case list() | tuple() | set():
+            parts = value
+        case _:
+            return len(str(value))
+    total = 2
+    for each in parts:
+        total += _approximate_size(each, limit - total) + 2
+        if total > limit:
+            break
+    return total
+
+
+def _head_and_tail(events: Sequence[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:
+    if len(events) <= limit:
+        return events, ()
+    tail = limit // 4
+    return events[: limit - tail], events[len(events) - tail :]

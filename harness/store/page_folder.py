@@ -1,0 +1,53 @@
+"""Write a folder of pages as a whole, beside a report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from wsgi_gauntlet.harness.errors import StorageFull
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
+
+PAGES_FOLDER = "pages"
+"""The name of the folder of pages in the folder of a report."""
+
+
+def require_page_folder(folder: Path) -> None:
+    """Raise ConfigurationError if the pages of a report in `folder` cannot be written. Nothing is changed."""
+    require_output_folder(folder / PAGES_FOLDER, PAGES_FOLDER)
+
+
+def write_pages(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write `files` (text by relative path) into the folder of pages in `folder`, and return that.
+
+    Earlier pages are replaced as a whole. Raises ConfigurationError if the folder has other files, StorageFull if a
+    file cannot be written; the earlier pages stay then.
+    """
+    require_page_folder(folder)
+    pages = folder / PAGES_FOLDER
+    new = folder / f".{PAGES_FOLDER}.{os.getpid()}"
+    try:
+        for name, text in files.items():
+            path = new.joinpath(*_parts(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            journal.write_text(path, text)
+        mark_folder(new, PAGES_FOLDER)
+        if pages.exists():
+            shutil.rmtree(pages)
+        new.rename(pages)
+    except OSError as problem:
+        raise StorageFull(f"cannot write {pages}: {problem.strerror}; correct this, then repeat the command") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return pages
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Return the parts of a relative path. A name that leaves the folder is a mistake of the caller."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{name!r} is not inside of the folder")
+    return path.parts

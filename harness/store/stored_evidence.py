@@ -1,0 +1,93 @@
+"""Evidence that stays in the journal: it is read when somebody looks at it.
+
+The evidence of many servers is larger than the memory that a report may use. So a cell of a journal has the place of
+its evidence, and reads it again for each look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence
+
+
+class JournalFile:
+    """An open journal. It can still be read after somebody moved the file.
+
+    `decode` returns the evidence in a line. It also gets the number of the line, for its errors. The evidence of the
+    latest line is kept, because most readers look at all parts of one cell before they go on.
+    """
+
+    def __init__(self, path: Path, decode: Callable[[bytes, int], Evidence]) -> None:
+        self._descriptor = -1
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._decode = decode
+        self._latest: tuple[int, Evidence] = (-1, Evidence())
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def evidence(self, offset: int, length: int, number: int) -> Evidence:
+        """Return the evidence in line `number`, which begins at `offset` and has `length` bytes."""
+        if self._latest[0] != offset:
+            self._latest = offset, self._decode(os.pread(self._descriptor, length, offset), number)
+        return self._latest[1]
+
+
+class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
+    """The evidence in a line of a journal. It equals the evidence itself.
+
+    It cannot be encoded: `loaded` returns a value that can. mypy does not know that a property may take the place of a
+    field, and msgspec leaves the fields of the base class empty.
+    """
+
+    file: JournalFile
+    offset: int
+    length: int
+    number: int
+
+    def loaded(self) -> Evidence:
+        """Return the evidence itself."""
+        return self.file.evidence(self.offset, self.length, self.number)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StoredEvidence):
+            return self.loaded() == other.loaded()
+        return self.loaded() == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property  # type: ignore[misc]
+    def wire(self) -> tuple[ConnectionEvent, ...]:
+        """The events of all connections."""
+        return self.loaded().wire
+
+    @property  # type: ignore[misc]
+    def app(self) -> tuple[AppEvent, ...]:
+        """The app events."""
+        return self.loaded().app
+
+    @property  # type: ignore[misc]
+    def log(self) -> str:
+        """The server's log."""
+        return self.loaded().log
+
+    @property  # type: ignore[misc]
+    def process(self) -> tuple[str, ...]:
+        """Starts, crashes and restarts of the server."""
+        return self.loaded().process
+
+
+def loaded(evidence: Evidence) -> Evidence:
+    """Return the evidence itself, so that it can be encoded and its parts are read at once."""
+    return evidence.loaded() if isinstance(evidence, StoredEvidence) else evidence
+
+
+def with_evidence(cell: CaseResult) -> CaseResult:
+    """Return `cell` with the evidence itself."""
+    return msgspec.structs.replace(cell, evidence=loaded(cell.evidence))

@@ -1,0 +1,14 @@
+"""Why a cell is not judged, for charts that show it in grey."""
+
+from __future__ import annotations
+
+from wsgi_gauntlet.harness.model import ScenarioResult
+from wsgi_gauntlet.reports.text.escaping import line
+
+
+def why_not_judged(load: ScenarioResult, limit: int = 160) -> str:
+    """Return the grade and its reason, as `invalid: the generator was late`, or '' for a judged cell."""
+    if load.grade.is_judged:
+        return ""
+    why = load.note or (load.generator.why if load.generator else "")
+    return f"{load.grade.label}: {line(why, limit)}" if why else load.grade.label

@@ -1,0 +1,57 @@
+"""One chart of a run as an SVG file (`report --picture`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model.naming import did_you_mean
+from wsgi_gauntlet.reports.charts.chart import Chart
+from wsgi_gauntlet.reports.charts.run_charts import REQUIREMENTS, SLOW_CLIENTS, run_charts
+from wsgi_gauntlet.reports.charts.standalone import standalone
+from wsgi_gauntlet.reports.text.escaping import line
+
+SUFFIX = ".svg"
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """A chart that the user wants in a file. Without a `chart` it is the first of a run."""
+
+    chart: str
+    path: Path
+
+
+def parse_request(text: str) -> PictureRequest:
+    """Return the request of `[CHART=]FILE`. Raises ConfigurationError if the file is no SVG."""
+    chart, equals, file = text.rpartition("=")
+    if not file:
+        raise ConfigurationError(f"--picture {text}: the file is missing; write --picture CHART=FILE{SUFFIX}")
+    if not file.lower().endswith(SUFFIX):
+        raise ConfigurationError(
+            f"--picture {text}: only SVG can be written; name a file that ends in {SUFFIX}, or save a PNG with the "
+            "button below the chart in report.html"
+        )
+    return PictureRequest(chart if equals else "", Path(file))
+
+
+def draw_pictures(results: Results, requests: Sequence[PictureRequest]) -> dict[Path, str]:
+    """Return the SVG of each request by its path. Raises ConfigurationError if the run has no such chart."""
+    charts = run_charts(results) if requests else {}
+    return {each.path: standalone(_find(charts, each.chart).wide) for each in requests}
+
+
+def _find(charts: dict[str, Chart], name: str) -> Chart:
+    if not charts:
+        raise ConfigurationError("--picture: this run has no chart; run `wsgi-gauntlet run` first")
+    if not name:
+        return charts[next((each for each in (SLOW_CLIENTS, REQUIREMENTS) if each in charts), next(iter(charts)))]
+    if name not in charts:
+        known = ", ".join(map(line, charts))
+        raise ConfigurationError(
+            f"--picture: this run has no chart {name}{did_you_mean(name, charts)}; its charts are: {known}"
+        )
+    return charts[name]

@@ -1,0 +1,87 @@
+"""What is cut keeps its ends and says how much is missing."""
+
+from __future__ import annotations
+
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence, Verdict
+from wsgi_gauntlet.harness.store.evidence_limits import (
+    PASSED_CELL_BYTES,
+    EvidenceLimits,
+    is_gap,
+    stored_evidence,
+    truncate_evidence,
+    truncate_text,
+)
+from wsgi_gauntlet.harness.store.json_encoding import to_json
+
+LIMITS = EvidenceLimits(event=100, wire=250, events=8, detail=200, log=100)
+
+LARGE = {"environ": {"X": "y" * 3000}}
+
+
+def test_small_evidence_is_left_alone() -> None:
+    """Nothing is added and nothing is lost."""
+    event = ConnectionEvent(1.0, 1, ConnectionEventKind.SENT, b"x" * 100)
+    evidence = Evidence((event,), (AppEvent(1.0, "called", 1, 1, detail={"a": 1}),), "log", ("restarted",))
+    assert truncate_evidence(evidence, LIMITS) == evidence
+
+
+def test_a_long_event_keeps_its_beginning_and_end() -> None:
+    """And the number of bytes between them."""
+    wire = truncate_evidence(
+        Evidence((ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, b"A" * 500 + b"Z" * 500),)), LIMITS
+    ).wire
+    assert [each.data for each in wire] == [b"A" * 75, b"Z" * 25]
+    assert [each.omitted for each in wire] == [900, 0]
+    again = truncate_evidence(Evidence(tuple(wire)), EvidenceLimits(event=50, wire=250, events=8, detail=9, log=9)).wire
+    assert sum(len(each.data) + each.omitted for each in again) == 1000
+
+
+def test_all_events_together_are_bounded() -> None:
+    """In bytes and in number, with a note of what is left out."""
+    events = tuple(ConnectionEvent(float(number), 1, ConnectionEventKind.SENT, b"y" * 90) for number in range(100))
+    wire = truncate_evidence(Evidence(events), LIMITS).wire
+    assert sum(len(each.data) for each in wire) <= LIMITS.wire
+    assert [(each.note, each.omitted) for each in wire if is_gap(each)] == [("92 events left out", 92 * 90)]
+    assert wire[0].at == 0.0
+    assert wire[-1].at == 99.0
+
+
+def test_app_events_are_bounded() -> None:
+    """A bulky detail goes, its name stays."""
+    big = AppEvent(1.0, "called", 1, 1, detail={"method": "GET", "environ": {"x": "y" * 9000}})
+    app = truncate_evidence(Evidence(app=(big,) * 20), LIMITS).app
+    assert len(app) == 9
+    assert app[0].detail == {"method": "GET", "left out": ["environ"]}
+    assert app[6].detail == {"events": 12}
+
+
+def test_text_is_cut_in_the_middle() -> None:
+    """With the number of characters that are missing."""
+    assert (
+        truncate_text("a" * 75 + "b" * 1000 + "c" * 25, 100)
+        == "a" * 75 + "\n… 1,000 characters left out …\n" + "c" * 25
+    )
+
+
+def large_evidence() -> Evidence:
+    """Return evidence with a large body in many pieces, as a case of body sizes has it."""
+    pieces = tuple(
+        ConnectionEvent(float(number), 1, ConnectionEventKind.RECEIVED, bytes([number % 256]) * 4000)
+        for number in range(300)
+    )
+    calls = tuple(
+        AppEvent(float(number), "called", 1, 1, detail={"environ": {"X": "y" * 3000}}) for number in range(60)
+    )
+    return Evidence(pieces, calls, "line\n" * 5000)
+
+
+def test_the_journal_keeps_little_of_a_pass_and_everything_else() -> None:
+    """The ends of a large pass stay, and the sizes add up."""
+    whole = large_evidence()
+    assert all(stored_evidence(whole, verdict) is whole for verdict in Verdict if verdict is not Verdict.PASS)
+    cut = stored_evidence(whole, Verdict.PASS)
+    assert len(to_json(cut)) <= PASSED_CELL_BYTES
+    assert sum(len(each.data) + each.omitted for each in cut.wire) == 300 * 4000
+    assert (cut.wire[0].at, cut.wire[-1].at, cut.app[-1].at) == (0.0, 299.0, 59.0)
+    small = Evidence(whole.wire[:2])
+    assert stored_evidence(small, Verdict.PASS) is small

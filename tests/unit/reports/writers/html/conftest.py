@@ -1,0 +1,47 @@
+"""A browser, and the pages of the samples on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.reports.writers.html import report_page
+
+from .....helpers.hostile_sample import hostile_results
+from .....helpers.report_browser import ReportBrowser, launched
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[ReportBrowser]:
+    """A browser for the tests of a module."""
+    with launched() as started:
+        yield started
+
+
+@pytest.fixture
+def reader(browser: ReportBrowser) -> Iterator[ReportBrowser]:
+    """The browser; the pages that a test opened are closed after it."""
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def sample_page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the sample."""
+    return write_page(results, tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of results in which every text of a server is hostile."""
+    return write_page(hostile_results(), tmp_path_factory.mktemp("hostile"))
+
+
+def write_page(results: Results, folder: Path) -> Path:
+    """Write the page of `results` and return its file."""
+    file = folder / "report.html"
+    file.write_text(report_page.render(results), "utf-8")
+    return file
