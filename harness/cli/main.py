@@ -16,6 +16,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.check import check
 from wsgi_gauntlet.harness.cli.commands.compare import compare
+from wsgi_gauntlet.harness.cli.commands.diff import diff
 from wsgi_gauntlet.harness.cli.commands.environments import environments
 from wsgi_gauntlet.harness.cli.commands.fuzz import fuzz
 from wsgi_gauntlet.harness.cli.commands.history import history
@@ -84,6 +85,7 @@ for each in (
     explain,
     replay,
     report,
+    diff,
     history,
     environments,
 ):

@@ -34,6 +34,7 @@ from wsgi_gauntlet.harness.events import Event, EventHandler, Message, Progress,
 from wsgi_gauntlet.harness.load.catalog import check_overrides
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult, ComparisonWord, Results, SlotResult
+from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
 from wsgi_gauntlet.harness.store import journal
@@ -106,6 +107,8 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         recorder.finish(INTERRUPTED if call.interrupted else str(error).partition("\n")[0] if error else "")
         preload_thread.join()
         results = journal.read(run_journal.folder)
+        if options.common.public:
+            results = publish(results, private_names(results, [run_journal.folder]))
         write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
     return Outcome(results, results.comparisons[-1], run_journal.folder, error)
 

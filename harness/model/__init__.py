@@ -45,13 +45,23 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, HistoryPoint, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import (
+    SCHEMA,
+    BaseCase,
+    BaseRun,
+    ConfigOverride,
+    HistoryPoint,
+    Results,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
     "BASELINE_LETTER",
     "SCHEMA",
     "AppEvent",
+    "BaseCase",
+    "BaseRun",
     "BaselineExpectation",
     "BaselineStatus",
     "Basis",

@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, StorageFull
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     BaselineExpectation,
+    BaseRun,
     CaseInfo,
     CaseResult,
     ComparisonResult,
@@ -99,11 +100,27 @@ class RoundLine(msgspec.Struct, frozen=True, tag="round", tag_field="line"):
     round: RoundResult
 
 
+class BaseLine(msgspec.Struct, frozen=True, tag="base", tag_field="line"):
+    """The run that the user compares this one with. A later line replaces it."""
+
+    base: BaseRun
+
+
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
 
-Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | ComparisonLine | RoundLine | EndLine
+Line = (
+    StartLine
+    | ServerLine
+    | CheckLine
+    | LoadLine
+    | BaselineLine
+    | BaseLine
+    | ComparisonLine
+    | RoundLine
+    | EndLine
+)
 
 _CellWithoutEvidence = msgspec.defstruct(
     "_CellWithoutEvidence",
@@ -123,7 +140,15 @@ class _CheckWithoutEvidence(msgspec.Struct, frozen=True, tag="check", tag_field=
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _ReadLine = (
-    StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | ComparisonLine | RoundLine | EndLine
+    StartLine
+    | ServerLine
+    | _CheckWithoutEvidence
+    | LoadLine
+    | BaselineLine
+    | BaseLine
+    | ComparisonLine
+    | RoundLine
+    | EndLine
 )
 _decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decoder(_ReadLine)
 
@@ -261,6 +286,7 @@ def read(folder: Path) -> Results:
     rounds: dict[tuple[object, ...], list[RoundResult]] = {}
     comparison_key: tuple[object, ...] = ()
     finished, baseline = False, ""
+    base: BaseRun | None = None
     for line in _lines(path):
         finished = isinstance(line, EndLine)
         match line:
@@ -277,6 +303,8 @@ def read(folder: Path) -> Results:
                 comparisons[comparison_key] = comparison
             case RoundLine(round=found):
                 rounds.setdefault(comparison_key, []).append(found)
+            case BaseLine(base=base):
+                pass
             case BaselineLine(file=baseline, applied=applied):
                 for each in applied:
                     if cell := checks.get((each.server, each.case)):
@@ -298,6 +326,7 @@ def read(folder: Path) -> Results:
         ),
         finished=finished,
         baseline=baseline,
+        base=base,
     )
 
 

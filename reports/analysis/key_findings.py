@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.key_figure import COLLAPSE_GOODPUT, COLLAPSED_GRADES
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
 from wsgi_gauntlet.reports.text.comparison_summary import conclusions
 from wsgi_gauntlet.reports.text.labels import (
@@ -28,12 +29,6 @@ MAX_ITEMS_LISTED = 3
 
 SERVED_GOODPUT = 0.99
 """The goodput from which users are served. The grade `unaffected` has the same limit."""
-
-COLLAPSE_GOODPUT = 0.5
-"""The goodput below which a server has collapsed. The grade `collapsed` has the same limit."""
-
-COLLAPSED_GRADES = frozenset({Grade.COLLAPSED, Grade.NOT_RECOVERED})
-"""Grades of servers that did not serve healthy users well."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.model import (
 )
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
+from wsgi_gauntlet.reports.text.markdown_text import code, prose, table_code
 
 ORDER_OF_WORDS = (
     ComparisonWord.BETTER,
@@ -153,19 +154,19 @@ def comparison_section(results: Results) -> str:
 def _section(comparison: ComparisonResult, servers: dict[str, ServerInfo]) -> Iterator[str]:
     yield "## Comparison in rounds\n\n"
     for candidate in comparison.candidates:
-        yield f"- {code_span(describe_candidate(candidate, servers))}\n"
+        yield f"- {code(describe_candidate(candidate, servers))}\n"
     yield f"\n{describe_rounds(comparison)}. A ratio is server / A; an interval holds it with 95 %.\n\n"
     for text in conclusions(comparison):
-        yield f"- {code_span(text)}\n"
+        yield f"- {prose(text, 2_000)}\n"
     yield "\n| figure | server | word | ratio | rounds | A | server | A against A |\n"
     yield "| :-- | :-- | :-- | --: | --: | --: | --: | --: |\n"
     for each in comparison.judged:
-        yield f"| {' | '.join(code_span(cell) for cell in table_row(each))} |\n"
+        yield f"| {' | '.join(table_code(cell) for cell in table_row(each))} |\n"
     yield "\n"
     for text in filter(None, (open_questions(comparison), *warnings(comparison))):
-        yield f"- {code_span(text)}\n"
+        yield f"- {prose(text, 2_000)}\n"
     if comparison.command:
-        yield f"\nThe same order again: {code_span(f'{line(comparison.command)} --seed {comparison.seed}')}\n"
+        yield f"\nThe same order again: {code(f'{line(comparison.command)} --seed {comparison.seed}')}\n"
     yield "\n"
 
 
@@ -184,12 +185,6 @@ def table_row(each: FigureComparison) -> tuple[str, ...]:
         describe_value(each.value, each.unit, at_least=each.value_bound),
         describe_noise(each),
     )
-
-
-def code_span(text: str) -> str:
-    """Return `text` as a code span of Markdown, in which nothing is markup, a mention or a table cell."""
-    flat = line(text).replace("`", "'").replace("|", "¦")
-    return f"`{flat}`" if flat else ""
 
 
 def _group(word: ComparisonWord, judged: Sequence[FigureComparison]) -> str:

@@ -12,8 +12,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
-from wsgi_gauntlet.harness.cli.execute import output_files
-from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, command, path_argument
+from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, OutputsOption, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -168,10 +167,7 @@ class CompareArguments:
             help="Continue the comparison in the folder, with its seed and its rounds.",
         ),
     ]
-    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
-    markdown: Annotated[
-        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-    ]
+    outputs: OutputsOption
 
 
 @command(CompareArguments, epilog=COMPARE_HELP + SERVER_NAMES_HELP + COMPARE_EXIT_CODES)
@@ -191,8 +187,8 @@ def compare(arguments: CompareArguments) -> None:
     with ComparisonDisplay() as display:
         outcome = run.compare(options, settings, display.handle)
     print_comparison(outcome.comparison, outcome.folder)
-    if arguments.json:
-        click.echo(registry.outputs()["json"].render(outcome.results), nl=False)
+    for name in arguments.outputs.printed:
+        click.echo(registry.outputs()[name].render(outcome.results), nl=False)
     if outcome.error is not None:
         raise outcome.error
     sys.exit(run.exit_code(outcome.comparison, run.FailOn(arguments.fail_on) if arguments.fail_on else None))
@@ -231,7 +227,8 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         app=candidates[0].app,
         out=arguments.out,
         resume=arguments.resume,
-        output_files=output_files(None, arguments.markdown),
+        output_files=arguments.outputs.files,
+        public=arguments.outputs.public,
     )
     limits = (
         RoundLimits(rounds=arguments.rounds + arguments.rounds % 2)
