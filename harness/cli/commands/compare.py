@@ -48,7 +48,7 @@ METRIC_IDS = ("capacity", "p50", "p99", "served", "served_p99", "cpu", "memory")
 class CompareArguments:
     """The options of `compare`."""
 
-    servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, metavar="A B [C]...")]
+    servers: Annotated[tuple[str, ...], click.Argument(["servers"], nargs=-1, metavar="SERVER SERVER...")]
     rounds: Annotated[
         int | None,
         Option(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from wsgi_gauntlet.harness.cli.commands import compare as command_module
 from wsgi_gauntlet.harness.cli.commands.compare import CompareArguments, compare, compare_options
 from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.comparison import default_scenario
 from wsgi_gauntlet.harness.comparison.limits import MAX_INVALID_IN_A_ROW
+from wsgi_gauntlet.harness.comparison.run import CompareOptions
 from wsgi_gauntlet.harness.stats.early_stop import FEWEST_ROUNDS, MOST_LOOKS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "compare.md"
@@ -41,9 +45,14 @@ def test_the_numbers_are_those_of_the_program() -> None:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_the_commands_are_valid(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[CompareArguments] = []
-    monkeypatch.setattr(compare, "callback", lambda **values: found.append(CompareArguments(**values)))
-    cli.main(shlex.split(line, comments=True)[1:], standalone_mode=False)
-    options = compare_options(found[0])
-    assert len(options.candidates) >= 2
-    assert options.limits.rounds or options.limits.budget
+    found: list[CompareOptions] = []
+
+    def keep(given: CompareArguments) -> None:
+        found.append(compare_options(given))
+        sys.exit(0)
+
+    monkeypatch.setattr(command_module, "compare_options", keep)
+    done = CliRunner().invoke(cli, shlex.split(line, comments=True)[1:])
+    assert done.exit_code == 0, done.output
+    assert len(found[0].candidates) >= 2
+    assert found[0].limits.rounds or found[0].limits.budget
