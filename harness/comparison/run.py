@@ -285,13 +285,14 @@ class _Call:
         async def measure(letter: str, number: int) -> SlotResult:
             runs = self._runs or [ScenarioRun(default_scenario.SCENARIO, self._parameters(comparison.rate, number))]
             name = self._candidates[letter].candidate.name
-            return await measure_slot(
+            found = await measure_slot(
                 self._candidates[letter].plan,
                 letter,
                 runs,
                 self._environment,
                 lambda doing: events.put_progress(Progress(name, f"round {number}: {doing}")),
             )
+            return found if number == 1 else msgspec.structs.replace(found, conditions={})
 
         await measure_rounds(comparison, limits, measure, events, began=began)
 

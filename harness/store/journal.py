@@ -110,17 +110,7 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
 
-Line = (
-    StartLine
-    | ServerLine
-    | CheckLine
-    | LoadLine
-    | BaselineLine
-    | BaseLine
-    | ComparisonLine
-    | RoundLine
-    | EndLine
-)
+Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | BaseLine | ComparisonLine | RoundLine | EndLine
 
 _CellWithoutEvidence = msgspec.defstruct(
     "_CellWithoutEvidence",

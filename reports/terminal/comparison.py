@@ -37,7 +37,7 @@ def print_comparison(comparison: ComparisonResult, folder: Path | None = None, c
 
     show("")
     for candidate in comparison.candidates:
-        show(comparison_summary.describe_candidate(candidate), "bold")
+        show(comparison_summary.describe_candidate(comparison, candidate.letter), "bold")
     show(comparison_summary.describe_rounds(comparison))
     for candidate in comparison.candidates:
         if candidate.letter == BASELINE_LETTER:
