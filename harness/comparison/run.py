@@ -170,7 +170,7 @@ def _previous(
                 f"the comparison in {run_journal.folder} has another value for {what}: resume it with "
                 f"`{last.command} --resume`, or name another folder with --out"
             )
-    return msgspec.structs.replace(last, finished=False, stopped="")
+    return msgspec.structs.replace(last, finished=False, stopped="", extended=last.extended + last.finished)
 
 
 def _identity(comparison: ComparisonResult) -> tuple[tuple[str, ...], ...]:
@@ -196,6 +196,7 @@ class _Recorder:
 
     def __init__(self, run_journal: Journal, handle: EventHandler, comparison: ComparisonResult) -> None:
         self.comparison = comparison
+        self._earlier_rounds = len(comparison.rounds)
         self._journal = run_journal
         self._handle = handle
 
@@ -216,7 +217,7 @@ class _Recorder:
         if stopped:
             self.update(msgspec.structs.replace(self.comparison, stopped=stopped))
             return
-        if not self.comparison.finished:
+        if len(self.comparison.rounds) > self._earlier_rounds:
             self.update(msgspec.structs.replace(self.comparison, finished=True))
         self._journal.write(EndLine())
 

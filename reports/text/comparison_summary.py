@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from wsgi_gauntlet.harness.load.analysis.units import format_times
 from wsgi_gauntlet.harness.model import (
     BASELINE_LETTER,
     ComparisonResult,
@@ -116,6 +117,12 @@ def warnings(comparison: ComparisonResult) -> list[str]:
     found = []
     if comparison.stopped:
         found.append(f"The comparison ended early: {line(comparison.stopped, 300)}.")
+    if comparison.extended:
+        times = format_times(comparison.extended)
+        found.append(
+            f"It went on {times} after its end. Each time, chance gets another opportunity: a word is wrong with more "
+            f"than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
+        )
     disturbed = list(dict.fromkeys(line(each.label, 40) for each in comparison.judged if each.noise_differs))
     if disturbed:
         found.append(f"A differs from itself in {', '.join(disturbed)}: something disturbs the comparison.")
