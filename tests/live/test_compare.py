@@ -108,7 +108,7 @@ def test_a_server_that_takes_three_times_as_long_is_slower(tmp_path: Path, known
     assert p50.ratio is not None
     assert p50.ratio.low > 1
     assert 0.9 * p50.ratio.low <= 3 <= 1.1 * p50.ratio.high
-    assert 0 < found.comparison.rate <= 0.4 * 4 / 0.06
+    assert 0 < found.comparison.rate < 4 / 0.06, "both can serve it"
     assert run.exit_code(found.comparison, FailOn.SLOWER) == 1
     assert run.exit_code(found.comparison, None) == 0
     assert {each.figure for each in found.comparison.judged} == {"capacity", "p50"}
