@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.stats.measurement_order import ROUNDS_PER_BLOCK
+
 BUDGET_TOLERANCE = 0.05
 """The share of the budget by which the last rounds may exceed it. On average the rounds then fill the budget."""
 
@@ -38,11 +40,13 @@ class RoundLimits:
         return not round_seconds or elapsed + wanted * round_seconds <= self.budget * (1 + BUDGET_TOLERANCE)
 
     def rounds_left(self, valid: int, elapsed: float, round_seconds: float) -> int:
-        """Return how many rounds follow after `valid` rounds, if each takes `round_seconds`."""
+        """Return how many rounds follow after `valid` rounds, if each takes `round_seconds`. They end a block."""
         if self.rounds is not None:
             return max(0, self.rounds - valid)
         left = self.budget * (1 + BUDGET_TOLERANCE) - elapsed
-        return max(0, min(MAX_ROUNDS - valid, int(left / round_seconds))) if round_seconds > 0 else 0
+        in_all = min(MAX_ROUNDS, valid + max(0, int(left / round_seconds))) if round_seconds > 0 else valid
+        missing = valid % ROUNDS_PER_BLOCK
+        return max(missing, in_all - in_all % ROUNDS_PER_BLOCK - valid)
 
 
 def too_many_invalid(validity: Sequence[bool], rounds: int | None) -> bool:

@@ -170,7 +170,7 @@ def _previous(
                 f"the comparison in {run_journal.folder} has another value for {what}: resume it with "
                 f"`{last.command} --resume`, or name another folder with --out"
             )
-    return msgspec.structs.replace(last, finished=False, stopped="")
+    return msgspec.structs.replace(last, finished=False, stopped="", extended=last.extended + last.finished)
 
 
 def _identity(comparison: ComparisonResult) -> tuple[tuple[str, ...], ...]:
@@ -196,6 +196,7 @@ class _Recorder:
 
     def __init__(self, run_journal: Journal, handle: EventHandler, comparison: ComparisonResult) -> None:
         self.comparison = comparison
+        self._earlier_rounds = len(comparison.rounds)
         self._journal = run_journal
         self._handle = handle
 
@@ -216,7 +217,7 @@ class _Recorder:
         if stopped:
             self.update(msgspec.structs.replace(self.comparison, stopped=stopped))
             return
-        if not self.comparison.finished:
+        if len(self.comparison.rounds) > self._earlier_rounds:
             self.update(msgspec.structs.replace(self.comparison, finished=True))
         self._journal.write(EndLine())
 
@@ -285,13 +286,14 @@ class _Call:
         async def measure(letter: str, number: int) -> SlotResult:
             runs = self._runs or [ScenarioRun(default_scenario.SCENARIO, self._parameters(comparison.rate, number))]
             name = self._candidates[letter].candidate.name
-            return await measure_slot(
+            found = await measure_slot(
                 self._candidates[letter].plan,
                 letter,
                 runs,
                 self._environment,
                 lambda doing: events.put_progress(Progress(name, f"round {number}: {doing}")),
             )
+            return found if number == 1 else msgspec.structs.replace(found, conditions={})
 
         await measure_rounds(comparison, limits, measure, events, began=began)
 

@@ -54,13 +54,15 @@ async def measure_slot(
     """
     began = time.monotonic()
     found: list[Figure] = []
+    conditions: dict[str, object] = {}
     for run in runs:
         cell = await _run_scenario(plan, run, environment, on_activity)
+        conditions |= cell.conditions
         found += figures(cell, environment.metrics)
         if cell.grade is Grade.INVALID:
             why = cell.generator.why if cell.generator is not None and cell.generator.why else cell.note
             return SlotResult(letter, tuple(found), valid=False, why=why, seconds=time.monotonic() - began)
-    return SlotResult(letter, tuple(found), seconds=time.monotonic() - began)
+    return SlotResult(letter, tuple(found), seconds=time.monotonic() - began, conditions=conditions)
 
 
 async def screen_capacity(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 import msgspec
 
@@ -58,6 +59,8 @@ class SlotResult(msgspec.Struct, frozen=True):
 
     `again` marks the second measurement of A, for the noise floor. A slot that is not `valid` says nothing about the
     server: the generator or the machine could not keep up. `started` counts from the start of the comparison.
+    `conditions` describes the server as it was run: workers, threads, keep-alive, Python. Only the slots of the first
+    round have them.
     """
 
     letter: str
@@ -67,6 +70,7 @@ class SlotResult(msgspec.Struct, frozen=True):
     why: str = ""
     started: float = 0.0
     seconds: float = 0.0
+    conditions: dict[str, Any] = {}
 
 
 class RoundResult(msgspec.Struct, frozen=True):
@@ -163,7 +167,8 @@ class ComparisonResult(msgspec.Struct, frozen=True):
     `scenarios` are the scenarios whose figures are compared, empty for the default figures; `metrics` are the chosen
     ones of these, empty for all. `threshold` is a share: 0.05 is 5 %. `rate` is the common rate of the open loop, 0 if
     there is none. `planned_rounds` is the number of rounds of a comparison that may stop early. `seconds` is its length
-    so far, over all calls. `stopped` says why there were no more rounds, '' if they all were measured.
+    so far, over all calls. `stopped` says why there were no more rounds, '' if they all were measured. `extended`
+    counts how often it went on after its end: each time, chance gets another opportunity.
     """
 
     candidates: tuple[Candidate, ...]
@@ -179,6 +184,7 @@ class ComparisonResult(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     stopped: str = ""
     finished: bool = False
+    extended: int = 0
     command: str = ""
 
     @property
@@ -190,6 +196,11 @@ class ComparisonResult(msgspec.Struct, frozen=True):
     def valid_rounds(self) -> tuple[RoundResult, ...]:
         """The rounds that count."""
         return tuple(each for each in self.rounds if each.valid)
+
+    def conditions(self, letter: str) -> dict[str, Any]:
+        """Return the conditions of the candidate `letter`, empty if it was never measured."""
+        slots = (each for one in self.rounds for each in one.slots)
+        return next((each.conditions for each in slots if each.letter == letter and each.conditions), {})
 
     def candidate(self, letter: str) -> Candidate:
         """Return the candidate `letter`. Raises KeyError."""

@@ -37,7 +37,7 @@ def print_comparison(comparison: ComparisonResult, folder: Path | None = None, c
 
     show("")
     for candidate in comparison.candidates:
-        show(comparison_summary.describe_candidate(candidate), "bold")
+        show(comparison_summary.describe_candidate(comparison, candidate.letter), "bold")
     show(comparison_summary.describe_rounds(comparison))
     for candidate in comparison.candidates:
         if candidate.letter == BASELINE_LETTER:
@@ -76,7 +76,8 @@ def next_commands(comparison: ComparisonResult, folder: Path | None) -> list[str
     further = comparison_summary.more_rounds(comparison)
     if further:
         rounds = len(comparison.valid_rounds) + further
-        found.append(f"{command}{out} --resume --rounds {rounds + rounds % 2}")
+        how = f"{out} --resume" if not comparison.finished else ""
+        found.append(f"{command}{how} --rounds {rounds + rounds % 2}")
     found.append(f"{command} --seed {comparison.seed} --rounds {max(2, len(comparison.valid_rounds))}")
     return found
 

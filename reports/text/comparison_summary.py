@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from wsgi_gauntlet.harness.load.analysis.units import format_times
 from wsgi_gauntlet.harness.model import (
     BASELINE_LETTER,
-    Candidate,
     ComparisonResult,
     ComparisonWord,
     FigureComparison,
     Metric,
     Results,
-    ServerInfo,
 )
+from wsgi_gauntlet.reports.analysis.scoreboard import describe_as_run
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.markdown_text import code, prose, table_code
@@ -38,12 +38,13 @@ MAX_INVALID_REASONS = 3
 """Reasons of invalid rounds that are listed."""
 
 
-def describe_candidate(candidate: Candidate, servers: dict[str, ServerInfo] | None = None) -> str:
-    """Return a candidate as `B gunicorn[workers=2] (27.0.1)`, with its app and interpreter if the user named them."""
-    info = (servers or {}).get(candidate.name)
-    version = candidate.version or (info.version if info else "")
-    extras = ", ".join(each for each in (version, candidate.app) if each)
-    return f"{candidate.letter} {line(candidate.server, 60)}{f' ({line(extras, 60)})' if extras else ''}"
+def describe_candidate(comparison: ComparisonResult, letter: str) -> str:
+    """Return a candidate as it was run: `B gunicorn (27.0.1 · 1 worker, 1 thread)`, with its app if it has one."""
+    candidate, conditions = comparison.candidate(letter), comparison.conditions(letter)
+    as_run = describe_as_run(candidate.version, conditions)
+    python = f"Python {conditions['python']}" if conditions.get("python") else ""
+    extras = " · ".join(filter(None, (as_run, python, candidate.app)))
+    return f"{letter} {line(candidate.server, 60)}{f' ({line(extras, 100)})' if extras else ''}"
 
 
 def describe_ratio(each: FigureComparison) -> str:
@@ -116,6 +117,12 @@ def warnings(comparison: ComparisonResult) -> list[str]:
     found = []
     if comparison.stopped:
         found.append(f"The comparison ended early: {line(comparison.stopped, 300)}.")
+    if comparison.extended:
+        times = format_times(comparison.extended)
+        found.append(
+            f"It went on {times} after its end. Each time, chance gets another opportunity: a word is wrong with more "
+            f"than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
+        )
     disturbed = list(dict.fromkeys(line(each.label, 40) for each in comparison.judged if each.noise_differs))
     if disturbed:
         found.append(f"A differs from itself in {', '.join(disturbed)}: something disturbs the comparison.")
@@ -148,13 +155,13 @@ def more_rounds(comparison: ComparisonResult, limit: int = MAX_ADVISED_ROUNDS) -
 
 def comparison_section(results: Results) -> str:
     """Return the section of summary.md about the comparisons, '' without any."""
-    return "".join(text for each in results.comparisons for text in _section(each, results.servers))
+    return "".join(text for each in results.comparisons for text in _section(each))
 
 
-def _section(comparison: ComparisonResult, servers: dict[str, ServerInfo]) -> Iterator[str]:
+def _section(comparison: ComparisonResult) -> Iterator[str]:
     yield "## Comparison in rounds\n\n"
     for candidate in comparison.candidates:
-        yield f"- {code(describe_candidate(candidate, servers))}\n"
+        yield f"- {code(describe_candidate(comparison, candidate.letter))}\n"
     yield f"\n{describe_rounds(comparison)}. A ratio is server / A; an interval holds it with 95 %.\n\n"
     for text in conclusions(comparison):
         yield f"- {prose(text, 2_000)}\n"

@@ -26,7 +26,9 @@ def block(results: Results) -> dict[str, object] | None:
 def _comparison(comparison: ComparisonResult, results: Results) -> dict[str, object]:
     others = [each.letter for each in comparison.candidates if each.letter != BASELINE_LETTER]
     return {
-        "candidates": [comparison_summary.describe_candidate(each, results.servers) for each in comparison.candidates],
+        "candidates": [
+            comparison_summary.describe_candidate(comparison, each.letter) for each in comparison.candidates
+        ],
         "facts": comparison_summary.describe_rounds(comparison),
         "rate": labels.rate(comparison.rate) if comparison.rate else "",
         "conclusions": comparison_summary.conclusions(comparison),
@@ -46,11 +48,7 @@ def charts(comparison: ComparisonResult, letter: str, results: Results) -> tuple
     """Return the wide and the narrow chart of the candidate `letter`."""
     rows = interval_rows(comparison, letter)
     date = line(str(results.environment.get("date", ""))[:10])
-    versions = "; ".join(
-        comparison_summary.describe_candidate(each, results.servers)
-        for each in comparison.candidates
-        if each.letter in (BASELINE_LETTER, letter)
-    )
+    versions = "; ".join(comparison_summary.describe_candidate(comparison, each) for each in (BASELINE_LETTER, letter))
     wide, narrow = (
         interval_plot(
             rows,

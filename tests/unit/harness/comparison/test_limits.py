@@ -41,6 +41,11 @@ def test_the_first_round_always_begins_and_there_is_a_last_one() -> None:
     assert RoundLimits(budget=1e9).rounds_left(10, 0, 1) == MAX_ROUNDS - 10
 
 
+@pytest.mark.parametrize(("valid", "elapsed", "left"), [(0, 0, 10), (1, 10, 9), (2, 20, 8), (3, 95, 1), (4, 95, 0)])
+def test_the_rounds_that_are_left_end_a_block(valid: int, elapsed: float, left: int) -> None:
+    assert RoundLimits(budget=100).rounds_left(valid, elapsed, 10) == left
+
+
 def test_invalid_rounds_are_bounded() -> None:
     assert not too_many_invalid([True, *[False] * (MAX_INVALID_IN_A_ROW - 1)], None)
     assert too_many_invalid([True, *[False] * MAX_INVALID_IN_A_ROW], None)

@@ -69,7 +69,9 @@ def test_figures_of_scenarios_stand_below_their_scenario() -> None:
 def test_more_rounds_are_advised_only_if_they_help() -> None:
     few = comparison({"capacity": 2.0}, number=4)
     commands = next_commands(few, Path("my out"))
-    assert commands[0].endswith("--out 'my out' --resume --rounds 8")
+    assert commands[0] == f"{few.command} --rounds 8"
+    interrupted = next_commands(replace(few, finished=False), Path("my out"))
+    assert interrupted[0].endswith("--out 'my out' --resume --rounds 8")
     decided = comparison({"capacity": 2.0})
     assert [each for each in next_commands(decided, None) if "--resume" in each] == []
     hopeless = replace(few, judged=tuple(replace(each, more_rounds=None) for each in few.judged))

@@ -1,0 +1,60 @@
+"""The view of comparisons in a browser: readable, accessible, and safe with hostile names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.model import Candidate, ComparisonResult
+from wsgi_gauntlet.reports.writers.html import report_page
+
+from ......helpers.report_browser import PHONE, WIDE, ReportBrowser, Scheme
+from ......helpers.sample_comparison import comparison, results
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=window.hit=1>\u202e@name #1 =1+1"
+
+
+def page_of(made: ComparisonResult, folder: Path) -> Path:
+    file = folder / "report.html"
+    file.write_text("".join(report_page.render(results(made))), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_every_figure_and_round_is_shown_and_axe_finds_nothing(
+    reader: ReportBrowser, tmp_path: Path, size: tuple[int, int], scheme: Scheme
+) -> None:
+    made = comparison({"capacity": 2.0, "p99": 1.5}, {"memory": 3.0})
+    opened = reader.open(page_of(made, tmp_path), "#/rounds", size=size, scheme=scheme)
+    opened.wait_for_route("#/rounds")
+    page = opened.page
+    text = page.inner_text("#view")
+    assert "gunicorn@27.0.1 against gunicorn@23.0.0: faster: capacity" in text
+    assert page.locator("#view tbody").nth(0).locator("tr").count() == len(made.judged)
+    assert page.locator("#view tbody").nth(1).locator("tr").count() == len(made.rounds)
+    assert page.locator("#view svg:visible").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.violations() == []
+    assert opened.console_messages == []
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_names_of_servers_and_reasons_do_nothing(reader: ReportBrowser, tmp_path: Path, policy: bool) -> None:
+    made = comparison({"capacity": 2.0}, number=6)
+    hostile = replace(
+        made,
+        candidates=(Candidate("A", HOSTILE, HOSTILE, HOSTILE, app=HOSTILE), made.candidates[1]),
+        judged=tuple(replace(each, label=HOSTILE, text=HOSTILE, note=HOSTILE) for each in made.judged),
+        stopped=HOSTILE,
+        command=HOSTILE,
+    )
+    opened = reader.open(page_of(hostile, tmp_path), "#/rounds", policy=policy)
+    opened.wait_for_route("#/rounds")
+    assert opened.page.locator("#view img").count() == 0
+    assert opened.page.evaluate("window.hit") is None
+    assert "<img src=x" in opened.page.inner_text("#view")
+    assert "\u202e" not in opened.page.content()
