@@ -9,6 +9,8 @@ How the parts fit together:
     for look in planned_looks(rounds):                      early_stop: `--until-decided`
         measure until look.rounds[look.index] rounds are done
         if decided(ratios, look).stop: break
+    judge(..., look=Look.extended(ends))                    early_stop: a comparison that `--resume` extends, whose
+                                                            first end is judged with Look.extended((rounds,))
 
 The keys of `judge` are free: use (candidate, metric) for several candidates, so that Holm's correction counts them all.
 A word is given if its p value, corrected for the number of metrics and for the looks, is small enough:
@@ -123,9 +125,13 @@ def judge(
 
 
 def decided(ratios: Mapping[Key, Ratio], look: Look, margin: float = MARGIN, alpha: float = ALPHA) -> Decision[Key]:
-    """Judge the rounds until this look. Stop if each metric has a word, or at the last look."""
+    """Judge the rounds until this look. Stop if each metric has a word, or at the last look.
+
+    A metric without any valid block does not count: it would never get a word.
+    """
     judgements = judge({key: each.first(look.rounds[look.index]) for key, each in ratios.items()}, margin, alpha, look)
-    words = all(each.conclusion is not Conclusion.INCONCLUSIVE for each in judgements.values())
+    measured = [each for each in judgements.values() if each.rounds]
+    words = bool(measured) and all(each.conclusion is not Conclusion.INCONCLUSIVE for each in measured)
     return Decision(look.is_last or words, judgements)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import math
 from collections.abc import Sequence
 from typing import Self
@@ -77,7 +78,7 @@ MEMORY = Metric("memory", higher_is_better=False, better="less memory", worse="m
 METRICS = (CAPACITY, P50, P99, SERVED, CPU, MEMORY)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Ratio:
     """One metric of candidate B against candidate A, a figure for each round; None if the round is not valid.
 
@@ -95,7 +96,7 @@ class Ratio:
         """
         return cls(metric, tuple(_compared(metric.scale, *each) for each in zip(base, other, strict=True)))
 
-    @property
+    @functools.cached_property
     def blocks(self) -> tuple[float, ...]:
         """The mean figure of each block. A block with a round that is not valid or not measured is left out."""
         found = []

@@ -13,8 +13,8 @@ from wsgi_gauntlet.harness.stats.binomial import regularized_beta
 
 NORMAL = statistics.NormalDist()
 
-BISECTIONS = 100
-"""Halvings of the interval that holds a quantile: beyond the precision of a float."""
+BISECTIONS = 53
+"""Halvings of the interval that holds a quantile: the precision of a float."""
 
 LARGEST = 1e12
 """A quantile above this is returned as this."""

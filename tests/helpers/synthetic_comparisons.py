@@ -122,6 +122,12 @@ def _equal_pairs(rng: np.random.Generator, comparisons: int, rounds: int, noise:
     return np.array([[ratio.rounds for ratio in each.values()] for each in found], dtype=float)
 
 
+def equal_blocks(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> Array:
+    """Return the blocks of equal candidates, by comparison and block."""
+    found: Array = _equal_pairs(rng, comparisons, rounds, noise)[:, 0].reshape(comparisons, -1, 2).mean(axis=2)
+    return found
+
+
 def requests_as_units(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
     """Test over the 500 requests of each round, whose times vary by 50 %. All rounds are pooled."""
     shift = _equal_pairs(rng, comparisons, rounds, noise)[:, 0]
@@ -131,7 +137,7 @@ def requests_as_units(rng: np.random.Generator, comparisons: int, rounds: int, n
 
 def peeking(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
     """Test after each block from the third one, each time at 5 %, and stop at the first difference."""
-    blocks = _equal_pairs(rng, comparisons, rounds, noise)[:, 0].reshape(comparisons, -1, 2).mean(axis=2)
+    blocks = equal_blocks(rng, comparisons, rounds, noise)
     looks = [rejects_by_t(blocks[:, :end]) for end in range(3, rounds // 2 + 1)]
     return float(np.any(looks, axis=0).mean())
 
@@ -150,10 +156,7 @@ def one_after_the_other(rng: np.random.Generator, comparisons: int, rounds: int,
 
 def percentile_bootstrap(rng: np.random.Generator, comparisons: int, rounds: int, noise: float) -> float:
     """Take the percentile interval of the mean of the blocks, without a correction for few blocks."""
-    blocks = _equal_pairs(rng, comparisons, rounds, noise)[:, 0].reshape(comparisons, -1, 2).mean(axis=2)
-    count = rounds // 2
-    shares = rng.multinomial(count, [1 / count] * count, size=1000) / count
-    low, high = np.quantile(blocks @ shares.T, [0.025, 0.975], axis=1)
+    low, high = intervals(rng, equal_blocks(rng, comparisons, rounds, noise))["percentile bootstrap"]
     return float(((low > 0) | (high < 0)).mean())
 
 
@@ -164,6 +167,42 @@ NAIVE: dict[str, Callable[[np.random.Generator, int, int, float], float]] = {
     "all of A, then all of B": one_after_the_other,
     "percentile bootstrap": percentile_bootstrap,
 }
+
+
+def intervals(rng: np.random.Generator, blocks: Array) -> dict[str, tuple[Array, Array]]:
+    """Return the bounds of 95 % intervals of the mean of each row of `blocks`, by kind: those that were considered."""
+    count = blocks.shape[1]
+    mean, error = blocks.mean(axis=1), blocks.std(axis=1, ddof=1) / math.sqrt(count)
+    rest = blocks - mean[:, None]
+    shares = rng.multinomial(count, [1 / count] * count, size=1000).T / count
+    means = rest @ shares
+    errors = np.sqrt(np.maximum(rest**2 @ shares - means**2, 1e-12) / (count - 1))
+    low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    low_t, high_t = np.quantile(means / errors, [0.025, 0.975], axis=1)
+    t = student.upper_quantile(0.025, count - 1)
+    stretch = math.sqrt(count / (count - 1)) * t / student.NORMAL.inv_cdf(0.975)
+    return {
+        "percentile bootstrap": (mean + low, mean + high),
+        "studentised bootstrap": (mean - high_t * error, mean - low_t * error),
+        "t interval": (mean - t * error, mean + t * error),
+        "stretched bootstrap": (mean + stretch * low, mean + stretch * high),
+        "stretched bootstrap and t (chosen)": (
+            mean - np.maximum(t * error, -stretch * low),
+            mean + np.maximum(t * error, stretch * high),
+        ),
+    }
+
+
+STALL_SHARE = 1 / 7
+"""The share of the slots of B that stall in `rare_stalls`, each 30 % slower."""
+
+
+def rare_stalls(rng: np.random.Generator, ratio: Ratio) -> Ratio:
+    """Return a comparison in which B stalls in some rounds, so that the figures are skewed."""
+    stalls = math.log1p(0.3) * (rng.random(len(ratio.rounds)) < STALL_SHARE)
+    return Ratio(
+        ratio.metric, tuple(float(each or 0) + float(stall) for each, stall in zip(ratio.rounds, stalls, strict=True))
+    )
 
 
 def state_of_candidates(rng: np.random.Generator, rounds: int, noise: float) -> Ratio:
