@@ -40,7 +40,7 @@ class ChangeKind(enum.StrEnum):
     """The change of a cell, or of the grade of a cell of load.
 
     BROKEN: it passed and now blames the server. FIXED: it blamed the server and now passes. FLAKY: it is flaky in one
-    of the runs, which proves neither. OTHER: both runs judged it, and the case has another level now.
+    of the runs, which proves neither. OTHER: its level changed, or no run judged it.
     """
 
     BROKEN = "broken"

@@ -19,13 +19,13 @@ from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.broken_requirements import (
     BrokenRequirement,
-    ServerRequirements,
     broken_requirements,
-    server_requirements,
     unexpected_requirements,
 )
+from wsgi_gauntlet.reports.analysis.headline import headline
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.analysis.run_diff import run_diff
+from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.analysis.version_history import version_histories
 from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines, requirement_line, shell_lines
 from wsgi_gauntlet.reports.terminal.scenario_line import describe_scenario
@@ -47,7 +47,7 @@ MAX_LOAD_LINES = 6
 LOAD_RANKS = {"Users": 4, "Slow clients": 5, "Other load": 7, "Measured": 9, "Not judged": 8}
 """The findings about load with their ranks, see _Block."""
 
-SENTENCE_RANKS = {"No result": 0, "No finding": 0, "Your app": 2, "Baseline": 2, "Claims": 6, "Not available": 10}
+SENTENCE_RANKS = {"No result": 0, "No finding": 0, "Your app": 2, "Baseline": 2, "Claims": 6}
 """The other findings that no other line of the conclusion has, with their ranks."""
 
 SENTENCE_LINES = 2
@@ -78,12 +78,15 @@ class _Block:
 
 def _blocks(results: Results, out: Console) -> list[_Block]:
     """Return what stands above the broken requirements, in the order of the output."""
+    board = scoreboard(results)
+    title = fold(out, Text(f"{line(headline(results, board).text)}.", style="bold"), limit=SENTENCE_LINES)
     return [
         _Block(0, _interrupted(results)),
+        _Block(0, title if board.rows else []),
         _Block(1, list(_changes(results, out))),
         _Block(2, _thresholds(results, out)),
         *_load(results, out),
-        _Block(3, [*_versions(results, out), *_servers(results, out)]),
+        _Block(3, [*_versions(results, out), *_servers(results, board, out)]),
     ]
 
 
@@ -149,30 +152,28 @@ def _versions(results: Results, out: Console) -> Iterator[Text]:
             yield _named_line(f"{history.server} {point.version}", text, out.width)
 
 
-def _servers(results: Results, out: Console) -> Iterator[Text]:
-    found = [] if version_histories(results) else server_requirements(results)
-    if len(found) <= MAX_SERVER_LINES:
-        for each in found:
-            yield _named_line(each.server, _server_text(each), out.width)
+def _servers(results: Results, board: Scoreboard, out: Console) -> Iterator[Text]:
+    rows = [each for each in board.rows if each.judged]
+    if version_histories(results):
         return
-    ordered = sorted(found, key=lambda each: (each.broken, each.recommendations, each.server))
-    best, worst = ordered[0], ordered[-1]
-    text = (
-        f"{len(found)} servers break {best.broken} ({line(best.server, 24)}) to {worst.broken} "
-        f"({line(worst.server, 24)}) requirements (must)"
+    if len(rows) <= MAX_SERVER_LINES:
+        for each in rows:
+            yield _named_line(each.server, _server_text(each), out.width)
+    elif board.scenario:  # without load the headline says it
+        ordered = sorted(rows, key=lambda each: (each.must_broken, each.should_broken, each.server))
+        best, worst = ordered[0], ordered[-1]
+        text = (
+            f"{len(rows)} servers break {best.must_broken} ({line(best.server, 24)}) to {worst.must_broken} "
+            f"({line(worst.server, 24)}) requirements (must)."
+        )
+        yield from fold(out, Text(text), indent=2, limit=SENTENCE_LINES)
+
+
+def _server_text(row: Row) -> str:
+    broken = (
+        f"{row.must_broken} must ({row.security_broken} security)" if row.security_broken else f"{row.must_broken} must"
     )
-    none = sum(not each.broken for each in found)
-    text += f"; {none} break none." if none else "."
-    yield from fold(out, Text(text), indent=2, limit=SENTENCE_LINES)
-
-
-def _server_text(found: ServerRequirements) -> str:
-    parts = [f"{found.broken} of {found.judged} requirements broken" if found.judged else "no requirement judged"]
-    if found.security:
-        parts.append(f"{found.security} security")
-    if found.recommendations:
-        parts.append(f"{found.recommendations} warn")
-    return ", ".join(parts)
+    return f"breaks {broken}, {row.should_broken} should of {labels.pluralize(row.judged, 'requirement')}"
 
 
 def _named_line(name: str, text: str, columns: int) -> Text:

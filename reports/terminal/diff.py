@@ -38,8 +38,9 @@ def print_diff(
     _lines(out, "Figures", [*figures[:limit], *_rest(figures, limit)], None)
     if figures:
         _paragraph(out, diff_text.ONE_RUN_NOTE, "dim")
-    _lines(out, "Grades", list(map(diff_text.grade_change, diff.grade_changes)), limit)
     for kind in reversed(diff_text.HEADINGS):
+        if kind is ChangeKind.BROKEN:
+            _lines(out, "Grades", list(map(diff_text.grade_change, diff.grade_changes)), limit)
         if found := diff.of_kind(kind):
             _requirements(out, kind, found, everything=everything)
     print_lines(out, [""])

@@ -24,7 +24,7 @@ HEADINGS: dict[ChangeKind, str] = {
     ChangeKind.NO_LONGER_JUDGED: "No longer judged",
     ChangeKind.APPEARED: "New cells: only the new run has them",
     ChangeKind.DISAPPEARED: "Missing cells: only the base has them",
-    ChangeKind.OTHER: "Changed in another way: the case has another level now",
+    ChangeKind.OTHER: "Changed in another way, which proves nothing",
 }
 """The headings of the sections, the most important first."""
 
