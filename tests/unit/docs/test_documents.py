@@ -58,7 +58,7 @@ def test_every_command_line_uses_commands_and_options_that_the_help_lists() -> N
         assert command is not None, (document, words)
         listed = {
             name
-            for each in command.get_params(click.Context(command))
+            for each in command.get_params(click.Context(command, parent=click.Context(cli, **cli.context_settings)))
             if not getattr(each, "hidden", False)
             for name in each.opts
         }

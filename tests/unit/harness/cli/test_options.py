@@ -19,7 +19,7 @@ def commands() -> list[tuple[str, click.Option]]:
     return [
         (name, option)
         for name, command in cli.commands.items()
-        for option in command.get_params(click.Context(command))
+        for option in command.get_params(click.Context(command, parent=click.Context(cli, **cli.context_settings)))
         if isinstance(option, click.Option) and not option.is_flag
     ]
 

@@ -38,7 +38,11 @@ def report(*arguments: object) -> tuple[int, str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_output_has_one_option_in_each_command(name: str) -> None:
     command = cli.commands[name]
-    shown = [option for each in command.get_params(click.Context(command)) for option in each.opts]
+    shown = [
+        option
+        for each in command.get_params(click.Context(command, parent=click.Context(cli, **cli.context_settings)))
+        for option in each.opts
+    ]
     for output in registry.outputs().values():
         assert shown.count(output.option) == bool(output.option_help), output.name
     assert shown.count("--public") == 1
