@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333, rfc9112
 
 from .sample_results import HOSTILE, environment
 
-FENCE_TEXT = "before\n```\n@maintainer look at #1 <img src=x onerror=alert(1)>\n````\n\u202egnirts desrever\u202c [link](http://evil.example)"
+HOSTILE_MARKDOWN = "before\n```\n@maintainer look at #1 <img src=x onerror=alert(1)>\n````\n\u202egnirts desrever\u202c [link](http://evil.example)"
 """Text of a server that would end a block of code, mention a user, name an issue, add markup and turn text around."""
 
 AREAS = ("pep3333/environ", "pep3333/input", "http/framing", "http/host", "http/connection", "http/responses")
@@ -73,7 +73,7 @@ def _cell(server: str, info: m.CaseInfo, number: int, chance: random.Random) -> 
     actual = {
         m.Verdict.PASS: "", m.Verdict.SKIPPED: "needs http/host/requirement-000, which did not pass",
         m.Verdict.UNSUPPORTED: f"{server} has no option for threads", m.Verdict.ERROR: "the app event 3 never arrived",
-    }.get(verdict, FENCE_TEXT)  # fmt: skip
+    }.get(verdict, HOSTILE_MARKDOWN)  # fmt: skip
     expected = "" if verdict is m.Verdict.PASS else "400 Bad Request, and the app is not called"
     findings = ("missing-date: the response has no Date (RFC 9110, section 6.6.1)",) if roll < 0.05 else ()
     return m.CaseResult(
@@ -89,10 +89,10 @@ def _evidence(chance: random.Random) -> m.Evidence:
         (
             m.ConnectionEvent(at, 1, kind.OPENED, note="127.0.0.1:41001"),
             m.ConnectionEvent(at + 0.001, 1, kind.SENT, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"),
-            m.ConnectionEvent(at + 0.002, 1, kind.RECEIVED, HOSTILE + FENCE_TEXT.encode()),
+            m.ConnectionEvent(at + 0.002, 1, kind.RECEIVED, HOSTILE + HOSTILE_MARKDOWN.encode()),
             m.ConnectionEvent(at + 0.003, 1, kind.EOF),
         ),
         (m.AppEvent(at + 0.0015, "called", 4711, 1, "t1", 0, {"method": "GET", "environ": {"HTTP_X": "\u202e</td>"}}),),
-        f"log line <b>\n{FENCE_TEXT}",
+        f"log line <b>\n{HOSTILE_MARKDOWN}",
         ("restarted after @maintainer #1",),
     )

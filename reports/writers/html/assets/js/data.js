@@ -36,11 +36,25 @@ export async function openStore() {
   return makeStore(await block("index"), block, (name) => elements.has(name));
 }
 
+function fold(letters, places) {
+  const counts = {};
+  let m = 0;
+  for (const place of places) {
+    const letter = letters[place] || "-";
+    if (letter === "-") continue;
+    counts[letter] = (counts[letter] || 0) + 1;
+    m += 1;
+  }
+  for (const letter of WORST_FIRST) if (counts[letter]) return { verdict: letter, counts, n: counts[letter], m };
+  return { verdict: "-", counts, n: 0, m: 0 };
+}
+
 /** Return a store over an index. `block` returns the promise of a block, `has` says whether it exists. */
 export function makeStore(index, block, has) {
   const serverPlaces = new Map(index.servers.map((each, place) => [each.name, place]));
   const casePlaces = new Map(index.cases.map((each, place) => [each.id, place]));
   const verdicts = index.servers.map((each) => index.verdicts[each.name] || "");
+  const folded = index.servers.map(() => []);
   const byServer = (values, server) => (values && values[index.servers[server].name]) || {};
   const store = {
     index,
@@ -55,18 +69,7 @@ export function makeStore(index, block, has) {
     baseline: (server, place) => byServer(index.baseline, server)[place],
     findings: (server, place) => (byServer(index.findings, server)[place] || []).map((each) => index.finding_lines[each]),
     /** Return the worst verdict of the variants, their counts, `n` with that verdict of `m` that were asked. */
-    requirementVerdict(server, r) {
-      const counts = {};
-      let m = 0;
-      for (const place of index.requirements[r].cases) {
-        const letter = verdicts[server][place] || "-";
-        if (letter === "-") continue;
-        counts[letter] = (counts[letter] || 0) + 1;
-        m += 1;
-      }
-      for (const letter of WORST_FIRST) if (counts[letter]) return { verdict: letter, counts, n: counts[letter], m };
-      return { verdict: "-", counts, n: 0, m: 0 };
-    },
+    requirementVerdict: (server, r) => (folded[server][r] ??= fold(verdicts[server], index.requirements[r].cases)),
     /** Return the evidence of a cell, or null if it was left out. */
     evidence: (server, place) => readEvidence(store, server, place),
   };

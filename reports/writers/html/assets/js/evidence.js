@@ -12,6 +12,9 @@ export const FORMS = {
   raw: "a literal of Python, and the bytes to save",
 };
 
+/** Bytes of an event with less text are shown whole. */
+const MAX_UNSCROLLED = { characters: 1500, lines: 24 };
+
 const ARROWS = { sent: "→", half_closed: "→", closed: "→", received: "←", eof: "←", reset: "←" };
 const SIDES = { "→": "sent", "←": "received" };
 const LABELS = {
@@ -27,7 +30,7 @@ export function timeline(evidence) {
   const rows = wire.map((each) => {
     const arrow = ARROWS[each.kind] ?? "·";
     return {
-      at: (each.at - start) * 1000, order: 0, arrow, side: SIDES[arrow] ?? "note", label: LABELS[each.kind] ?? clean(each.kind),
+      at: (each.at - start) * 1000, order: 0, arrow, side: SIDES[arrow] ?? "neutral", label: LABELS[each.kind] ?? clean(each.kind),
       connection: several ? each.connection : 0, bytes: each.data ? bytesOf(each.data) : null, note: each.note || "", cut: each.cut || 0,
     };
   });
@@ -89,7 +92,7 @@ export function showEvidence(evidence, { form, changed, name }) {
   }
   if (evidence.log) {
     const log = clean(evidence.log).replace(/^\n+|\n+$/g, "");
-    parts.push(h("h3", {}, "Server log"), h("pre", { class: "log", tabindex: "0", aria: { label: "Server log" } }, withEscapes(log)));
+    parts.push(h("h3", {}, "Server log"), scrolled("log", withEscapes(log), "Server log"));
   }
   return parts;
 }
@@ -121,14 +124,26 @@ function timeRow(row, form, name) {
 }
 
 function bytesShown(bytes, form, name) {
-  if (form === "hex") return h("pre", { class: "hex" }, hexDump(bytes));
-  if (form === "text") return h("pre", {}, withEscapes(escapedBytes(bytes)));
+  if (form === "hex") return scrolled("hex", hexDump(bytes), `Hex dump of ${counted(bytes.length, "byte")}`);
+  if (form === "text") {
+    const text = escapedBytes(bytes);
+    return isLong(text) ? scrolled("long", withEscapes(text), counted(bytes.length, "byte")) : h("pre", {}, withEscapes(text));
+  }
   const literal = pythonLiteral(bytes);
   return h("div", { class: "raw" },
-    h("pre", {}, withEscapes(literal)),
+    isLong(literal) ? scrolled("long", withEscapes(literal), counted(bytes.length, "byte")) : h("pre", {}, withEscapes(literal)),
     h("button", { type: "button", on: { click: () => copyText(literal, "the bytes as a literal of Python") } }, "Copy literal"),
     h("button", { type: "button", on: { click: () => saveFile(`${name}.bin`, "application/octet-stream", new Blob([bytes], { type: "application/octet-stream" })) } },
       `Save ${counted(bytes.length, "byte")}`));
+}
+
+// What scrolls must be reached by the Tab key.
+function scrolled(name, content, label) {
+  return h("pre", { class: name, tabindex: "0", role: "group", aria: { label } }, content);
+}
+
+function isLong(text) {
+  return text.length > MAX_UNSCROLLED.characters || text.split("\n").length > MAX_UNSCROLLED.lines;
 }
 
 function appTable(rows) {

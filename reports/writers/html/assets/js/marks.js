@@ -15,6 +15,17 @@ export function markClass(letter, status = "") {
   return `v ${VERDICTS[letter] ?? "none"}${status ? ` ${status}` : ""}`;
 }
 
+/** Return the CSS class of a cell's status in the baseline: "unexpected", "expected", or ''. */
+export function statusClass(store, server, places) {
+  let found = "";
+  for (const place of places) {
+    const status = store.baseline(server, place)?.status ?? "";
+    if (status.startsWith("unexpected")) return "unexpected";
+    if (status) found = "expected";
+  }
+  return found;
+}
+
 /** Return the sign of a verdict. */
 export function mark(letter, status = "") {
   return h("b", { class: markClass(letter, status), aria: { hidden: "true" } }, SIGNS[letter] ?? "·");

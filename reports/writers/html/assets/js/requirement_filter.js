@@ -67,9 +67,11 @@ export function requirementFinder(store) {
 
 function hasVerdict(store, is, place, servers) {
   if (is === "differs") return disagreement(store, place, servers) > 0;
-  const letters = IS[is];
-  const { cases } = store.requirement(place);
-  return servers.some((server) => cases.some((each) => letters.includes(store.verdict(server, each))));
+  const letters = [...IS[is]];
+  return servers.some((server) => {
+    const { counts } = store.requirementVerdict(server, place);
+    return letters.some((letter) => counts[letter]);
+  });
 }
 
 /** Return the number of servers that differ from the most frequent verdict. Only judged and flaky cells count. */

@@ -68,16 +68,16 @@ export function hexDump(bytes, start = 0) {
 /** Return a text as a code span of Markdown: it has no mention, link or markup. */
 export function codeSpan(text) {
   const flat = oneLine(text) || " ";
-  const fence = "`".repeat(longestRun(flat) + 1);
+  const ticks = "`".repeat(longestRun(flat) + 1);
   const pad = /^`|`$/.test(flat) ? " " : "";
-  return `${fence}${pad}${flat}${pad}${fence}`;
+  return `${ticks}${pad}${flat}${pad}${ticks}`;
 }
 
-/** Return a text as a block of code of Markdown. The fence is longer than every run of backticks in the text. */
+/** Return a text as a block of code of Markdown. Its backticks are more than any run of them in the text. */
 export function codeBlock(text, language = "text") {
   const shown = clean(text).replace(/\n+$/, "");
-  const fence = "`".repeat(Math.max(3, longestRun(shown) + 1));
-  return `${fence}${language}\n${shown}\n${fence}`;
+  const ticks = "`".repeat(Math.max(3, longestRun(shown) + 1));
+  return `${ticks}${language}\n${shown}\n${ticks}`;
 }
 
 function longestRun(text) {

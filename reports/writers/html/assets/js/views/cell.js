@@ -6,6 +6,7 @@ import { h, prose } from "../dom.js";
 import { FORMS, showEvidence } from "../evidence.js";
 import { issueText } from "../issue.js";
 import { BROKEN, cellLink, checkedServers, mark, source, withEscapes } from "../marks.js";
+import { roving } from "../roving.js";
 import { clean, counted, oneLine } from "../text.js";
 
 const NEEDS = /needs ([\w./-]+), which /;
@@ -120,7 +121,7 @@ function around(context, server, place, requirement) {
     return -1;
   };
   const [before, after] = [failing(-1), failing(1)];
-  return h("nav", { class: "around", aria: { label: "Near this cell" } },
+  const made = h("nav", { class: "around", aria: { label: "Near this cell" } },
     (before >= 0 || after >= 0) && h("p", { class: "steps" },
       before >= 0 && h("a", { class: "before", href: context.cellLink(server, before) }, `← ${store.index.cases[before].id}`),
       after >= 0 && h("a", { class: "after", href: context.cellLink(server, after) }, `${store.index.cases[after].id} →`)),
@@ -134,6 +135,8 @@ function around(context, server, place, requirement) {
       h("p", { class: "cells" }, others.filter((each) => each !== server && store.verdict(each, place) !== "-")
         .map((each) => cellLink(context, each, place, store.index.servers[each].name))),
     ]);
+  for (const each of made.querySelectorAll(".cells")) roving(each);
+  return made;
 }
 
 function formOf(params) {

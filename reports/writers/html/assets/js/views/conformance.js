@@ -3,12 +3,15 @@
 import { SIGNS, VERDICTS } from "../data.js";
 import { h } from "../dom.js";
 import { virtualGrid } from "../grid.js";
-import { checkedServers, legend, markClass, requirementBar, requirementCounts } from "../marks.js";
+import { checkedServers, legend, markClass, requirementBar, requirementCounts, statusClass } from "../marks.js";
 import { COLUMN_SORTS, IS, SORTS, chosenServers, queryOf, requirementFinder, stateOf } from "../requirement_filter.js";
 import { roving } from "../roving.js";
 import { clean, counted, oneLine } from "../text.js";
 
 const ROW_HEIGHT = 44;
+
+/** Columns from which the grid is less high, so that it has few elements. */
+const MANY_COLUMNS = 30;
 
 export async function render(context, params) {
   const view = await context.store.block("view/conformance");
@@ -115,8 +118,15 @@ function makeToolbar(context, state, servers, changed) {
 
 function picker(store, state, servers, changed) {
   const summary = h("summary", { class: "button" });
-  const box = h("div", { class: "picked" });
   const say = () => { summary.textContent = state.servers.length ? `${state.servers.length} of ${servers.length} servers` : "Pick servers"; };
+  const node = h("details", { class: "picker", on: { toggle: () => {
+    if (node.open && node.childElementCount === 1) node.append(serverBoxes(store, state, servers, changed, say));
+  } } }, summary);
+  say();
+  return node;
+}
+
+function serverBoxes(store, state, servers, changed, say) {
   const boxes = servers.map((server) => h("input", { type: "checkbox", checked: !state.servers.length || state.servers.includes(server) }));
   const take = () => {
     const chosen = servers.filter((_, number) => boxes[number].checked);
@@ -127,12 +137,9 @@ function picker(store, state, servers, changed) {
     for (const each of boxes) each.checked = checked;
     if (checked) take();
   } } }, checked ? "All" : "None");
-  box.append(h("p", {}, every(true), " ", every(false)), ...servers.map((server, number) => {
-    boxes[number].addEventListener("change", take);
-    return h("label", {}, boxes[number], " ", store.index.servers[server].name);
-  }));
-  say();
-  return h("details", { class: "picker" }, summary, box);
+  for (const each of boxes) each.addEventListener("change", take);
+  return h("div", { class: "picked" }, h("p", {}, every(true), " ", every(false)),
+    servers.map((server, number) => h("label", {}, boxes[number], " ", store.index.servers[server].name)));
 }
 
 function barTable(context, chosen, asked) {
@@ -185,6 +192,7 @@ function requirementGrid(context, chosen, grouped, opened) {
   };
   const node = virtualGrid({
     label: "Requirements and servers", className: "conformance-grid", rowHeight: ROW_HEIGHT, rowCount: 0,
+    height: chosen.length > MANY_COLUMNS ? "50vh" : "75vh",
     heads: ["requirement", ...chosen.map((server) => serverHead(store, server))],
     widths: ["minmax(var(--first), 2fr)", ...chosen.map(() => "minmax(4.6rem, 1fr)")],
     cells: (row) => (rows[row].area === undefined ? requirementCells(store, rows[row], chosen, opened, grouped)
@@ -230,7 +238,7 @@ function requirementCells(store, row, chosen, opened, grouped) {
     const { id, variant, summary } = store.index.cases[row.variant];
     return [
       { content: h("span", { class: "variant" }, variant || id), header: true, title: oneLine(summary), class: "variant-head" },
-      ...chosen.map((server) => verdictCell(store, server, store.verdict(server, row.variant), "", id)),
+      ...chosen.map((server) => verdictCell(store, server, store.verdict(server, row.variant), "", id, [row.variant])),
     ];
   }
   const name = grouped ? requirement.id.slice(requirement.area.length + 1) : requirement.id;
@@ -245,16 +253,18 @@ function requirementCells(store, row, chosen, opened, grouped) {
     },
     ...chosen.map((server) => {
       const { verdict, n, m } = store.requirementVerdict(server, row.r);
-      return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id);
+      return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id, requirement.cases);
     }),
   ];
 }
 
-function verdictCell(store, server, letter, count, id) {
+function verdictCell(store, server, letter, count, id, places) {
   const said = `${store.index.servers[server].name}: ${VERDICTS[letter] ?? "no result"}${count ? `, ${count.replace("/", " of ")} variants` : ""}`;
   // A pass in all variants needs no numbers.
   const number = letter === "p" ? "" : count && ` ${count}`;
-  return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter), title: said, label: `${id}, ${said}` };
+  const status = statusClass(store, server, places);
+  const text = status ? `${said}, ${status} by the baseline` : said;
+  return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter, status), title: text, label: `${id}, ${text}` };
 }
 
 // Broken and judged requirements of an area.
@@ -330,7 +340,7 @@ function requirementColumns(context, shown) {
         requirement.id.slice(requirement.area.length + 1)),
       cell: (server) => {
         const { verdict, n, m } = store.requirementVerdict(server, place);
-        return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id);
+        return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id, requirement.cases);
       },
       open: (server) => openWorst(context, server, { r: place }),
     };
