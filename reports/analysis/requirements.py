@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX, is_user_app, user_app_description
@@ -74,7 +75,7 @@ class RequirementResult:
     id: str
     cells: tuple[CaseResult, ...]
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """The verdict that decides for the requirement, by DECISIVE_VERDICTS."""
         return min((each.verdict for each in self.cells), key=DECISIVE_VERDICTS.index)
