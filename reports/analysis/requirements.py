@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX, is_user_app, user_app_description
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
@@ -19,9 +20,6 @@ JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
 """Verdicts of a judged requirement."""
 
 SECURITY_TAG = "security"
-
-VARIANT_SLASHES = 3
-"""Slashes in the id of a variant: suite/file/function/variant."""
 
 DECISIVE_VERDICTS = (
     Verdict.FAIL,
@@ -94,11 +92,6 @@ class RequirementResult:
     def broken_cases(self) -> tuple[str, ...]:
         """The ids of the variants that the server broke."""
         return tuple(each.case for each in self.cells if each.verdict.blames_server)
-
-
-def requirement_id(case: str) -> str:
-    """Return the id of the requirement that `case` checks: a variant has one part more than its function."""
-    return case.rpartition("/")[0] if case.count("/") == VARIANT_SLASHES else case
 
 
 def by_requirement(cells: Iterable[CaseResult]) -> list[RequirementResult]:
