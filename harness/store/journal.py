@@ -115,7 +115,7 @@ class _CheckWithoutEvidence(msgspec.Struct, frozen=True, tag="check", tag_field=
 
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-_ReadLine = StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | EndLine
+_ReadLine = StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | BaseLine | EndLine
 _decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decoder(_ReadLine)
 
 
