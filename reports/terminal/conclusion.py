@@ -82,7 +82,7 @@ def _blocks(results: Results, out: Console) -> list[_Block]:
     title = fold(out, Text(f"{line(headline(results, board).text)}.", style="bold"), limit=SENTENCE_LINES)
     return [
         _Block(0, _interrupted(results)),
-        _Block(0, title if board.rows else []),
+        _Block(0, title if len(board.rows) > 1 or board.scenario else []),  # the line of one server says it all
         _Block(1, list(_changes(results, out))),
         _Block(2, _thresholds(results, out)),
         *_load(results, out),

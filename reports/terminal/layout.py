@@ -32,6 +32,8 @@ def fold(out: Console, text: Text, *, indent: int = 0, room: int = 0, limit: int
     All lines but the first are indented, and `room` columns stay free before all of them. Of more than `limit` lines
     (0: any number) the last one ends with an ellipsis.
     """
+    if "\n" not in text.plain and text.cell_len <= out.width - room:
+        return [text]
     width = max(out.width - indent - room, 8)
     found = list(text.wrap(out, width))
     if limit and len(found) > limit:

@@ -118,6 +118,20 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     assert from_file.returncode == 0, from_file.stderr
 
 
+def test_a_run_is_compared_with_the_one_before_it(place: Place) -> None:
+    """The earlier run moves away, and its verdicts stay with the new one."""
+    assert place.run("check", "wsgiref", *FEW).returncode == 0
+    done = place.run("check", "wsgiref", *FEW, "--base", "gauntlet-out")
+    assert done.returncode == 0, done.stderr
+    assert "Since gauntlet-out: 0 broken, 0 fixed" in done.stderr
+    results = journal.read(place.path / "gauntlet-out")
+    assert results.base is not None
+    assert set(results.base.verdicts["wsgiref"]) == set(FEW[1::2])
+    same = place.run("diff", "gauntlet-out/previous", "gauntlet-out", "--fail-on", "should", "--fail-on", "grade")
+    assert same.returncode == 0, same.stderr
+    assert "No requirement broken; 2 cells as before." in same.stdout
+
+
 def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -> None:
     assert place.run("check", "wsgiref", *FEW, "--out", "run").returncode == 0
     for number in range(3):

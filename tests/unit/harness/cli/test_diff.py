@@ -183,3 +183,21 @@ def test_a_terminal_gets_lines_that_fit_and_no_escape_of_a_server(tmp_path: Path
     assert not set(text) & hidden
     for line in text.splitlines():
         assert cell_len(line) <= columns, line
+
+
+def test_a_report_with_a_base_keeps_it(tmp_path: Path) -> None:
+    """In its results.json and in what the terminal says first."""
+    base, new = write(tmp_path, "base.json", results()), write(tmp_path, "new.json", results(FAIL))
+    done = CliRunner().invoke(cli, ["report", new, "--base", base, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "1 broken, 0 fixed" in done.stderr
+    found = json_writer.load(tmp_path / "out").base
+    assert found is not None
+    assert (found.name, found.verdicts) == (base, {"gunicorn": {"http/host/x": PASS}})
+
+
+def test_a_run_that_is_resumed_is_not_its_own_base(tmp_path: Path) -> None:
+    arguments = ["check", "wsgiref", "--resume", "--out", str(tmp_path), "--base", str(tmp_path)]
+    done = CliRunner().invoke(cli, arguments)
+    assert isinstance(done.exception, ConfigurationError)
+    assert "is the run that --resume continues; name an earlier run" in str(done.exception)

@@ -214,6 +214,9 @@ def test_halves_of_a_run(checks: bool, loads: bool) -> None:
     assert ("broken" in page.ids) == checks
     assert ("scoreboard" in page.ids) == (checks or loads)
     assert ("Scenario " in without_data(text)) == loads
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)', text)
+    assert any(each.startswith("Response times") for each in heads) == loads
+    assert ("Security musts broken" in heads) == checks
     assert {each[1:] for each in page.links if each.startswith("#") and each[1:2] != "/"} <= set(page.ids)
 
 
