@@ -25,7 +25,7 @@ from wsgi_gauntlet.harness.cli.commands.load import load, target_app
 from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
-from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, Group
+from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
 
 EXIT_BROKEN_PIPE = 141
@@ -63,7 +63,7 @@ ASCII_LOOKALIKES = str.maketrans(
 @click.group(
     cls=Group,
     epilog=EXIT_CODES_HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
 )
 @click.version_option(package_name="wsgi-gauntlet", prog_name="wsgi-gauntlet")
 def cli() -> None:
