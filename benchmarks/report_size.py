@@ -7,6 +7,8 @@ It repeats the cells of a real run under new server names until there are 10 and
 RUN is the folder of a run of `check`. The repeated runs go into FOLDER, by default a temporary one.
 """
 
+# ruff: noqa: T201 - this script prints its result
+
 from __future__ import annotations
 
 import contextlib
@@ -22,7 +24,7 @@ import msgspec
 
 SERVER_COUNTS = (10, 56)
 LIMITS = {10: (3_000_000, 10.0, 500), 56: (8_000_000, 10.0, 500)}
-"""Bytes of the page, seconds of CPU and megabytes of memory, by number of servers."""
+"""The largest page in bytes, CPU time in seconds and memory in MB, by number of servers."""
 
 
 class _Line(msgspec.Struct, frozen=True):

@@ -20,15 +20,23 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants, variants
+from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.load.catalog import Scenario
-from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.model.naming import did_you_mean
+from wsgi_gauntlet.harness.model import BaseRun, Results
+from wsgi_gauntlet.harness.model.naming import (
+    did_you_mean,
+    find_paths,
+    list_paths,
+    nearest_path,
+    requirement_id,
+    within,
+)
 from wsgi_gauntlet.harness.server.adapter_registry import adapters as adapters
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP as REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal, schema_1
+from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.harness.store.output_format import Output
 
 ROOT_PACKAGE = "wsgi_gauntlet"
@@ -93,6 +101,9 @@ def load_results(path: Path) -> Results:
     A run of an older version does not say which servers are for development; the adapters add it. Raises
     ConfigurationError if `path` is none of these.
     """
+    if not path.exists():
+        near = did_you_mean(path.name, _run_folders(path.parent))
+        raise ConfigurationError(f"there is no {path}{near}; name a run folder or a results.json")
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
     if path.is_dir() and ((path / journal.JOURNAL_FILENAME).exists() or not (path / results_file.FILENAME).exists()):
         return _with_documentation(journal.read(path))
@@ -116,55 +127,69 @@ def _for_development(name: str) -> str:
     return adapter.for_development if adapter is not None else ""
 
 
+def load_base(path: Path) -> BaseRun:
+    """Return the run in `path` as the base of a comparison. Raises ConfigurationError as `load_results` does."""
+    return base_run(load_results(path), str(path))
+
+
 def case(id_: str, among: Sequence[Case] | None = None) -> Case:
     """Return the case with this id, or whose id ends with it. Raises UnknownName, with similar ids.
 
     `among` are the cases to choose from, by default the catalogue.
     """
-    every = cases() if among is None else among
-    known = {each.id: each for each in every}
-    if id_ in known:
-        return known[id_]
-    name, several = variants(id_, every)
-    if several:
-        names = ", ".join(each.id.removeprefix(f"{name}/") for each in several[:8])
-        more = f" and {len(several) - 8} more" if len(several) > 8 else ""
-        raise UnknownName(f"{name} has {len(several)} variants: {names}{more}; name one of them, like {several[0].id}")
-    matching = [each for each in known if each.endswith(f"/{id_}")]
-    if len(matching) == 1:
-        return known[matching[0]]
-    near = f" (did you mean {' or '.join(matching[:3])}?)" if matching else did_you_mean(id_, known)
-    raise UnknownName(f"no case has the id {id_!r}{near}; `wsgi-gauntlet cases` lists them")
+    name, found = case_or_variants(id_, among)
+    if len(found) == 1:
+        return found[0]
+    names = [each.id.removeprefix(f"{name}/") for each in found]
+    shown = names[: max(1, sum(len(", ".join(names[: size + 1])) <= 48 for size in range(len(names))))]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    raise UnknownName(
+        f"{name} has {len(names)} variants: {', '.join(shown)}{more}; name one of them, like {found[0].id}"
+    )
 
 
-def case_or_variants(id_: str) -> tuple[str, tuple[Case, ...]]:
-    """Return the id and the case, or the common id and all variants of a case. Raises UnknownName, with similar ids."""
-    name, several = variants(id_, cases())
-    if several:
-        return name, several
-    family = [each for each in cases() if each.id.startswith(f"{id_.strip('/')}/")]
-    if family:
+def case_or_variants(id_: str, among: Sequence[Case] | None = None) -> tuple[str, tuple[Case, ...]]:
+    """Return the id and the case, or the common id and all variants of a case. Raises UnknownName, with similar ids.
+
+    `id_` is an id, or the last parts of one. `among` are the cases to choose from, by default the catalogue.
+    """
+    every = {each.id: each for each in (cases() if among is None else among)}
+    paths = find_paths(id_, every)
+    if not paths:
+        raise UnknownName(f"no case has the id {id_!r}{nearest_path(id_, every)}; `wsgi-gauntlet cases` lists them")
+    if len(paths) > 1:
+        raise UnknownName(f"{id_} could be {list_paths(paths, every)}; write one of them")
+    found = within(paths[0], every)
+    if {requirement_id(each) for each in found} != {requirement_id(found[0])}:
         raise UnknownName(
-            f"{id_} is a family of {len(family)} cases; name one case: `wsgi-gauntlet cases {id_}` lists them"
+            f"{id_} is a family of {len(found)} cases; name one case: `wsgi-gauntlet cases {paths[0]}` lists them"
         )
-    found = case(id_)
-    return found.id, (found,)
+    return paths[0], tuple(every[each] for each in found)
 
 
 def scenario(id_: str) -> Scenario:
-    """Return the scenario with this id. Raises UnknownName, with similar ids."""
-    known = {each.id: each for each in scenarios()}
-    if id_ not in known:
-        raise UnknownName(
-            f"no scenario has the id {id_!r}{did_you_mean(id_, known)}; the scenarios are {', '.join(known)}"
-        )
-    return known[id_]
+    """Return the scenario with this id, or whose id ends with it. Raises UnknownName, with similar ids."""
+    found = scenarios_named(id_)
+    if len(found) > 1:
+        names = ", ".join(each.id for each in found)
+        raise UnknownName(f"{id_} is a family of {len(found)} scenarios; name one scenario: {names}")
+    return found[0]
 
 
 def scenarios_named(name: str) -> tuple[Scenario, ...]:
-    """Return the scenario with this id, or a whole family like `slow-headers`. Raises UnknownName."""
-    name = schema_1.new_scenario_id(name.rstrip("/"))
-    return tuple(each for each in scenarios() if each.id.startswith(f"{name}/")) or (scenario(name),)
+    """Return the scenario with this id, or a whole family like `slow-headers`. The last parts of an id are enough.
+
+    Raises UnknownName, with similar ids.
+    """
+    known = {each.id: each for each in scenarios()}
+    paths = find_paths(schema_1.new_scenario_id(name.rstrip("/")), known)
+    if not paths:
+        raise UnknownName(
+            f"no scenario has the id {name!r}{nearest_path(name, known)}; `wsgi-gauntlet cases` lists them"
+        )
+    if len(paths) > 1:
+        raise UnknownName(f"{name} could be {list_paths(paths, known)}; write one of them")
+    return tuple(known[each] for each in within(paths[0], known))
 
 
 def default_variants() -> list[str]:
@@ -207,6 +232,14 @@ def requirements() -> list[str]:
     for requirement in sorted(wanted, key=len):
         by_name[canonicalize_name(Requirement(requirement).name)] = requirement
     return sorted(by_name.values(), key=str.lower)
+
+
+def _run_folders(folder: Path) -> list[str]:
+    """Return the names of the run folders in `folder`."""
+    if not folder.is_dir():
+        return []
+    marks = (journal.JOURNAL_FILENAME, "results.json")
+    return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
 
 
 def _modules(package_name: str) -> Iterator[ModuleType]:

@@ -55,7 +55,8 @@ from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
+from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
@@ -65,7 +66,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
-from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
@@ -79,7 +80,9 @@ class RunOptions:
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
     documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
     that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
-    the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE.
+    the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
+    earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
+    machine; the journal and the returned results keep them.
     """
 
     servers: tuple[str, ...] = ()
@@ -95,6 +98,8 @@ class RunOptions:
     out: Path | None = None
     resume: bool = False
     output_files: Mapping[str, Path] = field(default_factory=dict)
+    public: bool = False
+    base: Path | None = None
     baseline: Path | None = None
     update_baseline: bool = False
     tuned: bool = False
@@ -117,6 +122,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         [each.id for each in known_cases],
         update=options.update_baseline,
     )
+    base = _load_base(options)
     options = _with_failed_cells(options)
     plans = plan_servers(options, configuration, handle)
     selections = _select_cases(options, plans, known_cases)
@@ -131,6 +137,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         if previous_results is None:
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             run_journal.write(StartLine(SCHEMA, environment(options), cases, {s.id: s.info() for s in scenarios}))
+        if base is not None:
+            run_journal.write(BaseLine(base))
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
             run_journal.write(line)
         if selections and is_user_app(options.app):
@@ -157,7 +165,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
         results = journal.read(run_journal.folder)
-        write_outputs(results, run_journal.folder, registry.outputs(), options.output_files)
+        shown = publish(results, private_names(results, [run_journal.folder])) if options.public else results
+        write_outputs(shown, run_journal.folder, registry.outputs(), options.output_files)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -524,6 +533,15 @@ def _with_failed_cells(options: RunOptions) -> RunOptions:
         raise ConfigurationError(f"no cell failed in {options.failed_in}: there is nothing to run again")
     cases = replace(options.cases, failed_in=str(options.failed_in), failed=found)
     return replace(options, cases=cases, servers=options.servers or (() if options.command else tuple(found)))
+
+
+def _load_base(options: RunOptions) -> BaseRun | None:
+    """Return the base run, read before an earlier run in the run folder moves away."""
+    if options.base is None:
+        return None
+    if options.resume and options.base.resolve() == (options.out or Path(DEFAULT_RUN_FOLDER)).resolve():
+        raise ConfigurationError(f"--base {options.base} is the run that --resume continues; name an earlier run")
+    return registry.load_base(options.base)
 
 
 def _update_baseline(baseline_session: BaselineSession, run_journal: Journal, handle: EventHandler) -> None:

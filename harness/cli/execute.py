@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from wsgi_gauntlet.harness.cli.options import RunArguments
+from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 
@@ -52,7 +52,8 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
         config=arguments.config,
         out=arguments.out,
         resume=arguments.resume,
-        output_files=output_files(arguments.junit, arguments.markdown),
+        output_files=arguments.outputs.files,
+        public=arguments.outputs.public,
         tuned=arguments.tuned,
     )
 
@@ -63,37 +64,30 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 
     settings = config.load_nearest()
-    with ProgressDisplay() as display:
+    with ProgressDisplay(verbose=arguments.verbose) as display:
         results, folder, code = session.run(options, settings, display.handle)
-    show(results, folder, arguments.json, every_change=every_change)
-    for cell in results.load:
-        for each in cell.broken:
-            click.echo(f"threshold broken: {cell.server} {cell.scenario}: {each.message} ({each.table})", err=True)
+    show(results, folder, arguments.outputs, every_change=every_change, verbose=arguments.verbose)
     sys.exit(code)
 
 
-def output_files(junit: Path | None, markdown: Path | None) -> dict[str, Path]:
-    """Return the outputs that the user wants in a file of their own, by name."""
-    asked = {"junit": junit, "markdown": markdown}
-    return {name: path for name, path in asked.items() if path is not None}
-
-
-def show(results: Results, folder: Path, as_json: bool, *, every_change: bool = False) -> None:
-    """Print the summary on stderr and, if `as_json`, results.json on stdout."""
+def show(
+    results: Results,
+    folder: Path,
+    outputs: OutputRequests,
+    *,
+    every_change: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Print the summary on stderr, with this machine's paths for its commands, and `outputs.printed` on stdout."""
     from wsgi_gauntlet.harness import registry
-    from wsgi_gauntlet.harness.model import Verdict
-    from wsgi_gauntlet.harness.store import rerun_command
+    from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    summary(results, folder, every_change=every_change)
-    failed = next((each for each in results.conformance if each.verdict is Verdict.FAIL), None)
-    if failed is not None:  # in one line on any terminal, so that it can be pasted
-        command = rerun_command.replay(failed.server, failed.case, rerun_command.given(results.environment))
-        click.echo(
-            f"See a failure happen: {''.join(each if each.isprintable() else '?' for each in command)}", err=True
-        )
-    if as_json:
-        click.echo(registry.outputs()["json"].render(results))
+    summary(results, folder, every_change=every_change, verbose=verbose)
+    if outputs.public and outputs.printed:
+        results = publish(results, private_names(results, [folder]))
+    for name in outputs.printed:
+        click.echo(registry.outputs()[name].render(results))
 
 
 def print_message(event: Event) -> None:

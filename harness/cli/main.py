@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from wsgi_gauntlet.harness.cli.commands.check import check
+from wsgi_gauntlet.harness.cli.commands.diff import diff
 from wsgi_gauntlet.harness.cli.commands.environments import environments
 from wsgi_gauntlet.harness.cli.commands.fuzz import fuzz
 from wsgi_gauntlet.harness.cli.commands.history import history
@@ -71,7 +72,7 @@ def cli() -> None:
     """
 
 
-for each in (run, check, load, fuzz, target_app, servers, cases, explain, replay, report, history, environments):
+for each in (run, check, load, fuzz, target_app, servers, cases, explain, replay, report, diff, history, environments):
     cli.add_command(each)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 
@@ -61,8 +61,38 @@ class Option(click.Option):
         self.opts = shown
 
 
+@dataclass(frozen=True)
+class OutputRequests:
+    """The outputs that the user asks for: `files` by output, and those that are `printed` on stdout.
+
+    With `public` every output leaves out paths and names of this machine.
+    """
+
+    files: dict[str, Path] = field(default_factory=dict)
+    printed: tuple[str, ...] = ()
+    public: bool = False
+
+
+class _OutputOptions:
+    """Marks the field of a command's options that has one option for each output of this installation."""
+
+
 class Command(click.Command):
-    """A command that rejects empty values, and a second value for an option that takes one."""
+    """A command that rejects empty values, and a second value for an option that takes one.
+
+    With `has_output_options` it has one option for each output. They are made when the command is used: until then, the
+    outputs, and all that they import, are not loaded.
+    """
+
+    has_output_options = False
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters, with the options of the outputs before the help option."""
+        found = super().get_params(ctx)
+        if not self.has_output_options:
+            return found
+        at = len(self.params)
+        return [*found[:at], *output_options({option for each in self.params for option in each.opts}), *found[at:]]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse `args` and check what click does not check."""
@@ -105,15 +135,67 @@ def command(options: type[T], *, epilog: str = "") -> Callable[[Callable[[T], No
     """Turn a function of one `options` object into a command; its docstring is the help."""
 
     def decorate(function: Callable[[T], None]) -> click.Command:
-        def run(**values: object) -> None:
-            function(msgspec.convert(values, options))
-
         hints = get_type_hints(options, include_extras=True)
+        requests = [name for name, hint in hints.items() if _OutputOptions in get_args(hint)]
+
+        def run(**values: object) -> None:
+            for name in requests:
+                values = {**values, name: _output_requests(values)}
+            function(msgspec.convert({name: values[name] for name in hints}, options))
+
         parameters = [each for hint in hints.values() for each in get_args(hint) if isinstance(each, click.Parameter)]
-        assert [each.name for each in parameters] == list(hints), options
-        return Command(function.__name__, callback=run, params=parameters, help=function.__doc__, epilog=epilog)
+        assert [each.name for each in parameters] == [each for each in hints if each not in requests], options
+        made = Command(function.__name__, callback=run, params=parameters, help=function.__doc__, epilog=epilog)
+        made.has_output_options = bool(requests)
+        return made
 
     return decorate
+
+
+def output_options(taken: Collection[str] = ()) -> list[click.Parameter]:
+    """Return the options that all outputs of this installation have, and --public.
+
+    Raises ConfigurationError if the option of an output is one of those that are `taken`.
+    """
+    from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.errors import ConfigurationError
+
+    found: list[click.Parameter] = []
+    for each in registry.outputs().values():
+        if not each.option_help:
+            continue
+        if each.printed:
+            made = Option([each.option, _parameter(each.name)], is_flag=True, help=each.option_help)
+        else:
+            made = Option(
+                [each.option, _parameter(each.name)], type=path_argument, metavar="FILE", help=each.option_help
+            )
+        if each.option in taken:
+            raise ConfigurationError(f"the output {each.name} has the name of an option; rename it in its package")
+        found.append(made)
+    found.append(Option(["--public"], is_flag=True, help="Leave paths and names of this machine out of every output."))
+    return found
+
+
+def _parameter(output: str) -> str:
+    return f"output_{output}".replace("-", "_")
+
+
+def _output_requests(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of OutputRequests. Raises UsageError if two outputs would be printed."""
+    from wsgi_gauntlet.harness import registry
+
+    outputs = registry.outputs().values()
+    asked = {each: value for each in outputs if (value := values.get(_parameter(each.name))) not in (None, False)}
+    printed = [each for each in asked if each.printed]
+    if len(printed) > 1:
+        options = " and ".join(each.option for each in printed)
+        raise click.UsageError(f"{options} cannot be combined: both are printed on stdout; choose one")
+    return {
+        "files": {each.name: value for each, value in asked.items() if not each.printed},
+        "printed": [each.name for each in printed],
+        "public": values["public"],
+    }
 
 
 def path_argument(text: str) -> Path:
@@ -150,6 +232,21 @@ ConfigOption = Annotated[
 ]
 
 
+VerboseOption = Annotated[
+    bool, Option(["--verbose"], is_flag=True, help="Print every table and list before the conclusion.")
+]
+BaseOption = Annotated[
+    Path | None,
+    Option(
+        ["--base"],
+        type=path_argument,
+        metavar="RUN",
+        help="Earlier run, a run folder or a results.json: the report begins with what changed.",
+    ),
+]
+OutputsOption = Annotated[OutputRequests, _OutputOptions]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunArguments:
     """The options of `run`, `check` and `load`."""
@@ -175,19 +272,15 @@ class RunArguments:
     resume: Annotated[
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
     ]
-    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
-    junit: Annotated[
-        Path | None, Option(["--junit"], type=path_argument, metavar="FILE", help="Write a JUnit file for CI.")
-    ]
-    markdown: Annotated[
-        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-    ]
+    outputs: OutputsOption
+    verbose: VerboseOption
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineArguments(RunArguments):
     """The options of `run` and `check`."""
 
+    base: BaseOption
     baseline: Annotated[
         Path | None, Option(["--baseline"], type=path_argument, metavar="FILE", help="File of accepted verdicts.")
     ]

@@ -14,7 +14,7 @@ import trio
 from wsgi_gauntlet.harness.conformance.assertions import Violation
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import open_exchange
-from wsgi_gauntlet.harness.conformance.shell_variables import without_shell_variables
+from wsgi_gauntlet.harness.conformance.shell_variables import without_names, without_shell_variables
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, invalid_reason, stall_message
 from wsgi_gauntlet.harness.conformance.verdict import Judgement, judge
 from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerError, Skipped
@@ -121,12 +121,15 @@ async def attempt(
     if len(stored_events) < len(app_events):
         process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
     own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
-    stored_events = without_shell_variables(stored_events, os.environ, own_variables)
-    evidence = Evidence(transcript.events, stored_events, exchange.log_text(), tuple(process_notes))
+    shown_events = without_shell_variables(stored_events, os.environ, own_variables)
+    notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
+    evidence = Evidence(transcript.events, shown_events, exchange.log_text(), notes)
+    judgement = judge(case.level, raised)
+    judgement = replace(judgement, actual=without_names(judgement.actual, stored_events, shown_events))
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.
     found = () if case.own_app else lint(evidence.wire, app_events, time.time())
-    return Attempt(judge(case.level, raised), evidence, seconds, segmentation, transcript.well_formed, found)
+    return Attempt(judgement, evidence, seconds, segmentation, transcript.well_formed, found)
 
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:

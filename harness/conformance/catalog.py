@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, Level, Reference, Setup
-from wsgi_gauntlet.harness.model.naming import did_you_mean, docstring_sections
+from wsgi_gauntlet.harness.model.naming import docstring_sections, find_paths, list_paths, nearest_path, within
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 if TYPE_CHECKING:
@@ -152,20 +152,39 @@ def case(
     return decorate
 
 
-def select(cases: Iterable[Case], prefixes: Iterable[str]) -> list[Case]:
-    """Return the cases whose id begins with one of `prefixes`, in the given order; without prefixes, all cases.
+def matching(cases: Iterable[Case], name: str) -> list[Case]:
+    """Return the cases whose id begins with `name`, else those of the one id or family that ends with it.
 
-    Raises UnknownName for a prefix without cases.
+    `http/fram`, `http/framing` and `framing` all find the cases in http/framing. Without any such case the list is
+    empty. Raises UnknownName if several ids or families end with `name`.
     """
-    all_cases = list(cases)
-    wanted = [prefix.strip("/") for prefix in prefixes]
-    for prefix in wanted:
-        if not any(each.id.startswith(prefix) for each in all_cases):
+    wanted, known = name.strip("/"), list(cases)
+    if found := [each for each in known if each.id.startswith(wanted)]:
+        return found
+    ids = [each.id for each in known]
+    paths = find_paths(wanted, ids)
+    if len(paths) > 1:
+        raise UnknownName(f"{name} could be {list_paths(paths, ids)}; write one of them")
+    chosen = set(within(paths[0], ids)) if paths else set()
+    return [each for each in known if each.id in chosen]
+
+
+def select(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
+    """Return the cases that `matching` finds for one of `names`, in the given order; without names, all cases.
+
+    Raises UnknownName for a name without cases, and for a name that could mean several families.
+    """
+    known, wanted = list(cases), list(names)
+    chosen: set[str] = set()
+    for name in wanted:
+        found = matching(known, name)
+        if not found:
             raise UnknownName(
-                f"no case's id begins with {prefix!r}{did_you_mean(prefix, _all_prefixes(all_cases))}; "
+                f"no case's id begins with {name!r}{nearest_path(name, [each.id for each in known])}; "
                 "`wsgi-gauntlet cases` lists them"
             )
-    return [each for each in all_cases if not wanted or any(each.id.startswith(prefix) for prefix in wanted)]
+        chosen.update(each.id for each in found)
+    return [each for each in known if not wanted or each.id in chosen]
 
 
 def with_dependencies(chosen: Iterable[Case], known: Iterable[Case]) -> list[Case]:
@@ -182,29 +201,6 @@ def with_dependencies(chosen: Iterable[Case], known: Iterable[Case]) -> list[Cas
             wanted.add(id_)
             waiting.extend(by_id[id_].needs)
     return [each for each in by_id.values() if each.id in wanted]
-
-
-def variants(id_: str, cases: Iterable[Case]) -> tuple[str, tuple[Case, ...]]:
-    """Return the common id and the cases of a function with variants, ('', ()) if `id_` names no such function.
-
-    `id_` is the common id, or its last word if no other function has the same.
-    """
-    wanted = id_.strip("/")
-    families: dict[str, list[Case]] = {}
-    for each in cases:
-        # suite/file/function/variant, see _case_id
-        if each.id.count("/") == 3:
-            families.setdefault(each.id.rpartition("/")[0], []).append(each)
-    names = [wanted] if wanted in families else [each for each in families if each.endswith(f"/{wanted}")]
-    return (names[0], tuple(families[names[0]])) if len(names) == 1 else ("", ())
-
-
-def _all_prefixes(cases: Iterable[Case]) -> set[str]:
-    found: set[str] = set()
-    for each in cases:
-        parts = each.id.split("/")
-        found.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
-    return found
 
 
 def _bind_variant(function: Callable[..., Awaitable[None]], value: Any) -> Callable[[Exchange], Awaitable[None]]:

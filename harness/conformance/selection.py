@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wsgi_gauntlet.harness.conformance.catalog import Case, select, with_dependencies
+from wsgi_gauntlet.harness.conformance.catalog import Case, matching, select, with_dependencies
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.model import Level, Results
 from wsgi_gauntlet.harness.model.naming import did_you_mean
@@ -120,8 +120,7 @@ def runnable_cases(known: Sequence[Case], selection: Selection, *, own_app: bool
     """
     fit = [each for each in known if own_app or not each.own_app]
     for prefix in selection.prefixes:
-        wanted = [each for each in known if each.id.startswith(prefix.strip("/"))]
-        if wanted and not any(each in fit for each in wanted):
+        if not matching(fit, prefix) and matching(known, prefix):
             raise ConfigurationError(f"--select {prefix} needs your own app: name it with --app")
     return fit
 

@@ -6,6 +6,7 @@ names of their variables may be in one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
@@ -45,6 +46,18 @@ def without_shell_variables(
     """
     names = frozenset(shell).difference(CGI_NAMES, own)
     return tuple(_without(event, names, shell) for event in events)
+
+
+def without_names(text: str, events: Iterable[AppEvent], shown: Iterable[AppEvent]) -> str:
+    """Return `text`, a sentence about `events`, without the names of variables that `shown` has no more."""
+    hidden = _variables(events) - _variables(shown)
+    names = "|".join(re.escape(each) for each in sorted(hidden) if len(each) > 1)
+    return re.sub(rf"(?<![\w.-])(?:{names})(?![\w.-])", "(a variable of your shell)", text) if names else text
+
+
+def _variables(events: Iterable[AppEvent]) -> set[str]:
+    found = (event.detail.get(field) for event in events for field in ("environ", "types", "from_os"))
+    return {name for each in found if isinstance(each, dict | list) for name in each if isinstance(name, str)}
 
 
 def _without(event: AppEvent, names: frozenset[str], shell: Mapping[str, str]) -> AppEvent:

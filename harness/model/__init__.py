@@ -34,12 +34,22 @@ from wsgi_gauntlet.harness.model.load import (
     ThresholdViolation,
     Window,
 )
-from wsgi_gauntlet.harness.model.results import SCHEMA, ConfigOverride, HistoryPoint, Results, ServerInfo
+from wsgi_gauntlet.harness.model.results import (
+    SCHEMA,
+    BaseCase,
+    BaseRun,
+    ConfigOverride,
+    HistoryPoint,
+    Results,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
     "SCHEMA",
     "AppEvent",
+    "BaseCase",
+    "BaseRun",
     "BaselineExpectation",
     "BaselineStatus",
     "Basis",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 from wsgi_gauntlet.harness.model.conformance import CaseInfo
 
 USER_APP_CASE_PREFIX = "own-app/"
 """The prefix of the ids of cases about the user app; all other cases are about the server."""
+
+MAX_PATHS_LISTED = 4
+"""Ids in one message: they fit into two lines of a terminal."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -19,9 +22,66 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
+def find_paths(name: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids and families of `ids` that `name` means: itself, or each that ends with it.
+
+    `te-and-cl` means `http/framing/te-and-cl`, if no other id or family has this last part. A variant is meant only if
+    nothing else ends with `name`.
+    """
+    wanted, paths = name.strip("/"), _paths(ids)
+    if wanted in paths:
+        return [wanted]
+    found = [each for each in paths if each.endswith(f"/{wanted}")]
+    return [each for each in found if not _is_variant(each)] or found
+
+
+def within(path: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids that are `path` or belong to the family `path`."""
+    return [each for each in ids if each == path or each.startswith(f"{path}/")]
+
+
+def list_paths(paths: Sequence[str], ids: Collection[str]) -> str:
+    """Return the first of `paths` for a sentence, a family with the number of its members."""
+    sizes = {each: len(within(each, ids)) for each in paths[:MAX_PATHS_LISTED]}
+    named = [f"{each} ({size} of them)" if size > 1 else each for each, size in sizes.items()]
+    if len(paths) > MAX_PATHS_LISTED:
+        named.append(f"{len(paths) - MAX_PATHS_LISTED} more")
+    return f"{', '.join(named[:-1])} or {named[-1]}" if len(named) > 1 else named[0]
+
+
+def nearest_path(name: str, ids: Iterable[str]) -> str:
+    """Return ' (did you mean ...?)' if an id, a family or their last parts are similar to `name`, else ''."""
+    by_ending: dict[str, list[str]] = {}
+    for path in _paths(ids):
+        parts = path.split("/")
+        for start in range(len(parts) - _is_variant(path)):
+            by_ending.setdefault("/".join(parts[start:]), []).append(path)
+    near = [
+        path for each in get_close_matches(name.strip("/"), by_ending, n=3, cutoff=0.65) for path in by_ending[each]
+    ]
+    shown: list[str] = []
+    for each in dict.fromkeys(near):
+        if len(shown) < 3 and not any(each.startswith(f"{other}/") for other in shown):
+            shown.append(each)
+    return f" (did you mean {' or '.join(shown)}?)" if shown else ""
+
+
+def _is_variant(path: str) -> bool:
+    return path.count("/") == 3
+
+
+def _paths(ids: Iterable[str]) -> dict[str, None]:
+    """Return all ids and the families that they belong to, in order."""
+    found: dict[str, None] = {}
+    for each in ids:
+        parts = each.split("/")
+        found.update(dict.fromkeys("/".join(parts[: size + 1]) for size in range(len(parts))))
+    return found
+
+
 def requirement_id(case: str) -> str:
     """Return the id that the variants of a case share: suite/file/function of `suite/file/function/variant`."""
-    return case.rpartition("/")[0] if case.count("/") == 3 else case
+    return case.rpartition("/")[0] if _is_variant(case) else case
 
 
 def group_variants(cases: Iterable[CaseInfo]) -> dict[str, list[CaseInfo]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
 from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
+from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
@@ -45,6 +46,29 @@ class ServerInfo(msgspec.Struct, frozen=True):
     for_development: str = ""
 
 
+class BaseCase(msgspec.Struct, frozen=True):
+    """The level and the tags of a case when the base run asked it."""
+
+    level: Level
+    tags: tuple[str, ...] = ()
+
+
+class BaseRun(msgspec.Struct, frozen=True):
+    """An earlier run that a run is compared with, without its evidence.
+
+    `name` is the path that the user gave. `verdicts` are by server and case. The cells of `load` have neither samples
+    nor logs.
+    """
+
+    name: str
+    environment: dict[str, Any]
+    servers: dict[str, ServerInfo]
+    cases: dict[str, BaseCase] = {}
+    verdicts: dict[str, dict[str, Verdict]] = {}
+    load: tuple[ScenarioResult, ...] = ()
+    finished: bool = True
+
+
 class HistoryPoint(msgspec.Struct, frozen=True):
     """The result of one server in one of several merged runs.
 
@@ -67,7 +91,8 @@ class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
     `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
-    the baseline file, or is '' if there is none. `history` has each server of each run if several runs were merged.
+    the baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
+    each server of each run if several runs were merged.
     """
 
     schema: int
@@ -79,4 +104,5 @@ class Results(msgspec.Struct, frozen=True):
     scenarios: dict[str, ScenarioInfo] = {}
     finished: bool = True
     baseline: str = ""
+    base: BaseRun | None = None
     history: tuple[HistoryPoint, ...] = ()

@@ -6,9 +6,8 @@ many events, a note takes the place of those in the middle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -150,32 +149,13 @@ def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
     shortened: dict[str, object] = {}
     left = limit
     for name, value in event.detail.items():
-        size = _approximate_size(value, left) + len(name)
+        size = len(to_json(value)) + len(name)
         if size > left:
             shortened["left out"] = [str(each)[:80] for each in event.detail if each not in shortened][:40]
             break
         shortened[name] = value
         left -= size
     return msgspec.structs.replace(event, detail=shortened)
-
-
-def _approximate_size(value: object, limit: int) -> int:
-    """Return the approximate number of characters of `value`. Counting stops above `limit`."""
-    match value:
-        case str() | bytes():
-            return len(value) + 2
-        case dict():
-            parts: Iterable[object] = chain.from_iterable(value.items())
-        case list() | tuple() | set():
-            parts = value
-        case _:
-            return len(str(value))
-    total = 2
-    for each in parts:
-        total += _approximate_size(each, limit - total) + 2
-        if total > limit:
-            break
-    return total
 
 
 def _head_and_tail(events: Sequence[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:

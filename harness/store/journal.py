@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, StorageFull
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     BaselineExpectation,
+    BaseRun,
     CaseInfo,
     CaseResult,
     Evidence,
@@ -85,11 +86,17 @@ class BaselineLine(msgspec.Struct, frozen=True, tag="baseline", tag_field="line"
     applied: tuple[BaselineChange, ...] = ()
 
 
+class BaseLine(msgspec.Struct, frozen=True, tag="base", tag_field="line"):
+    """The run that the user compares this one with. A later line replaces it."""
+
+    base: BaseRun
+
+
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
 
-Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | EndLine
+Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | BaseLine | EndLine
 
 _CellWithoutEvidence = msgspec.defstruct(
     "_CellWithoutEvidence",
@@ -108,7 +115,7 @@ class _CheckWithoutEvidence(msgspec.Struct, frozen=True, tag="check", tag_field=
 
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-_ReadLine = StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | EndLine
+_ReadLine = StartLine | ServerLine | _CheckWithoutEvidence | LoadLine | BaselineLine | BaseLine | EndLine
 _decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decoder(_ReadLine)
 
 
@@ -242,6 +249,7 @@ def read(folder: Path) -> Results:
     checks: dict[tuple[str, str], CaseResult] = {}
     loads: dict[tuple[str, str], ScenarioResult] = {}
     finished, baseline = False, ""
+    base: BaseRun | None = None
     for line in _lines(path):
         finished = isinstance(line, EndLine)
         match line:
@@ -253,6 +261,8 @@ def read(folder: Path) -> Results:
                 checks[check.server, check.case] = check
             case LoadLine(load=load):
                 loads[load.server, load.scenario] = load
+            case BaseLine(base=base):
+                pass
             case BaselineLine(file=baseline, applied=applied):
                 for each in applied:
                     if cell := checks.get((each.server, each.case)):
@@ -271,6 +281,7 @@ def read(folder: Path) -> Results:
         scenarios=start.scenarios,
         finished=finished,
         baseline=baseline,
+        base=base,
     )
 
 

@@ -11,8 +11,8 @@ from wsgi_gauntlet.harness.store.history import history_points
 def merge(runs: Sequence[Results]) -> Results:
     """Return the cells of all `runs`. If two runs have the same cell, the later one counts.
 
-    The environment is that of the last run, with the environments of all runs under `merged`. The history has the
-    counts of each run.
+    The environment is that of the last run, with the environments of all runs under `merged`. The base run is that of
+    the last run that has one. The history has the counts of each run.
     """
     if len(runs) == 1:
         return runs[0]
@@ -27,5 +27,6 @@ def merge(runs: Sequence[Results]) -> Results:
         scenarios={id_: scenario for run in runs for id_, scenario in run.scenarios.items()},
         finished=all(run.finished for run in runs),
         baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
+        base=next((run.base for run in reversed(runs) if run.base is not None), None),
         history=tuple(point for run in runs for point in run.history or history_points(run)),
     )

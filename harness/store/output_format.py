@@ -18,8 +18,11 @@ class Output:
     """One format of a report.
 
     `filename` is its name in a run folder. `render` is pure. `prepare` does slow work, such as imports, in advance. An
-    output that is `on_request_only` is written only if the user names a file for it. `parts` yields what `render`
-    returns: give it if the text can be so large that it should not be in memory as a whole.
+    output that is `on_request_only` is written only if the user asks for it. `parts` yields what `render` returns: give
+    it if the text can be so large that it should not be in memory as a whole.
+
+    `option_help` is the help of the option `--name`, which `run`, `check`, `load`, `report` and `history` make from it;
+    '' means no option. The option names a file, or is a flag that prints the output on stdout if it is `printed`.
     """
 
     name: str
@@ -28,6 +31,13 @@ class Output:
     prepare: Callable[[], None] = lambda: None
     on_request_only: bool = False
     parts: Callable[[Results], Iterable[str]] | None = None
+    option_help: str = ""
+    printed: bool = False
+
+    @property
+    def option(self) -> str:
+        """The name of its option, as `--csv`."""
+        return f"--{self.name}"
 
     def write(self, results: Results, path: Path) -> None:
         """Write the output into `path`, completely or not at all. Raises StorageFull, ConfigurationError."""

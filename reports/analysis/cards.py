@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from wsgi_gauntlet.harness.model import Results, Verdict
 from wsgi_gauntlet.reports.analysis.comparison import Difference, ServerComparison, find_pairs
@@ -12,6 +11,7 @@ from wsgi_gauntlet.reports.analysis.headline import describe_slow_clients
 from wsgi_gauntlet.reports.analysis.requirements import by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.analysis.words import Word
+from wsgi_gauntlet.reports.text.fragments import part
 from wsgi_gauntlet.reports.text.labels import duration, join_names, percent, pluralize, shorten_list
 
 MAX_SERVERS_ADVISED = 2
@@ -99,7 +99,7 @@ def _without_front(board: Scoreboard) -> Card | None:
         _describe_service(best),
         "good" if best[0].word is Word.HOLDS_UP else "care",
         _cite(best, board),
-        CardLink("see them", f"#/cells?is=fail&tag=security&server={quote(best[0].server, safe='')}"),
+        CardLink("see them", f"#/cells?is=fail&tag=security&server={part(best[0].server)}"),
     )
 
 
@@ -131,7 +131,7 @@ def _front_helps(results: Results, board: Scoreboard) -> Card | None:
         " · ".join(texts),
         "compare",
         _cite(servers, board),
-        CardLink("compare", f"#/compare/{quote(shown[0].plain, safe='')}..{quote(shown[0].other, safe='')}"),
+        CardLink("compare", f"#/compare/{part(shown[0].plain)}..{part(shown[0].other)}"),
     )
 
 

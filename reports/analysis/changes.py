@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
-from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.model import BaselineStatus, BaseRun, CaseResult, Results, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.run_diff import ChangeKind, run_diff
+from wsgi_gauntlet.reports.text.fragments import cell_fragment
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Change:
 class WhatChanged:
     """The changes against `base`, a baseline file or a run.
 
-    `new_failures` end the run with exit code 1. `fixed` pass now. `others` differ in another way, for example a warning
-    that is new. `same` counts the cells that have the verdict of the base.
+    `new_failures` blame the server now: a fail that the baseline does not expect, or a cell that passed in the base
+    run. `fixed` pass now. `others` differ in another way. `same` counts the cells that have the verdict of the base.
     """
 
     base: str
@@ -53,10 +54,10 @@ class WhatChanged:
         return ", ".join(parts)
 
 
-def what_changed(results: Results, base: Results | None = None, base_name: str = "the base run") -> WhatChanged | None:
-    """Return the changes of `results` against the run `base`, or against its baseline; None if it has neither."""
-    if base is not None:
-        return _against_run(results, base, base_name)
+def what_changed(results: Results) -> WhatChanged | None:
+    """Return the changes of `results` against its base run, or against its baseline; None if it has neither."""
+    if results.base is not None:
+        return _against_run(results, results.base)
     return _against_baseline(results) if results.baseline else None
 
 
@@ -78,25 +79,26 @@ def _baseline_change(results: Results, cell: CaseResult) -> Change:
     return _change(results, cell, str(expected or ""), describe_status(cell))
 
 
-def _against_run(results: Results, base: Results, base_name: str) -> WhatChanged:
+def _against_run(results: Results, base: BaseRun) -> WhatChanged:
     """Compare the cells that both runs judged. A cell that is new is no change."""
-    before = {(each.server, each.case): each.verdict for each in base.conformance}
-    new_failures, fixed, others, same = [], [], [], 0
-    for cell in results.conformance:
-        old = before.get((cell.server, cell.case))
-        if old is None or not old.is_judged or not cell.verdict.is_judged:
-            continue
-        if old is cell.verdict:
-            same += 1
-            continue
-        change = _change(results, cell, str(old), f"{cell.verdict}, and {old} in {base_name}")
-        if cell.verdict is Verdict.FAIL:
-            new_failures.append(change)
-        elif old.blames_server and cell.verdict.is_met:
-            fixed.append(change)
-        else:
-            others.append(change)
-    return WhatChanged(base_name, tuple(new_failures), tuple(fixed), tuple(others), same)
+    cells = {(each.server, each.case): each for each in results.conformance}
+    found = run_diff(base, results)
+
+    def changes(kind: ChangeKind) -> tuple[Change, ...]:
+        changed = [cell for each in found.of_kind(kind) for cell in each.cells]
+        return tuple(
+            _change(results, cell, str(each.before), f"{each.after}, and {each.before} in {base.name}")
+            for each in changed
+            if (cell := cells.get((each.server, each.case))) is not None
+        )
+
+    return WhatChanged(
+        base=base.name,
+        new_failures=changes(ChangeKind.BROKEN),
+        fixed=changes(ChangeKind.FIXED),
+        others=changes(ChangeKind.FLAKY) + changes(ChangeKind.OTHER),
+        same=found.same,
+    )
 
 
 def _change(results: Results, cell: CaseResult, before: str, why: str) -> Change:
@@ -112,8 +114,3 @@ def _change(results: Results, cell: CaseResult, before: str, why: str) -> Change
         replay=rerun_command.replay(cell.server, cell.case, rerun_command.given(results.environment)),
         fragment=cell_fragment(cell.server, cell.case),
     )
-
-
-def cell_fragment(server: str, case: str) -> str:
-    """Return the address of a cell in the report, as `#/cell/gunicorn%3Async/http/framing/te-and-cl`."""
-    return f"#/cell/{quote(server, safe='')}/{quote(case)}"

@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.analysis.requirements import requirement_id
 from wsgi_gauntlet.reports.analysis.scoreboard import CLASSROOM, Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize
 
@@ -117,8 +117,8 @@ def _among_slow_clients(board: Scoreboard) -> str:
     if served == 0:
         return f"{who}: none serves its users {slow}"
     if served == len(measured):
-        every = "it still serves its users" if served == 1 else f"all {served} still serve their users"
-        return f"{who}: {every} {slow}"
+        every = {1: "it still serves its users", 2: "both still serve their users"}
+        return f"{who}: {every.get(served, f'all {served} still serve their users')} {slow}"
     return f"{who}: {served} still {'serves its' if served == 1 else 'serve their'} users {slow}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.key_figure import COLLAPSE_GOODPUT, COLLAPSED_GRADES
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
 from wsgi_gauntlet.reports.text.labels import (
     CLAIM_VERDICTS,
@@ -27,12 +28,6 @@ MAX_ITEMS_LISTED = 3
 
 SERVED_GOODPUT = 0.99
 """The goodput from which users are served. The grade `unaffected` has the same limit."""
-
-COLLAPSE_GOODPUT = 0.5
-"""The goodput below which a server has collapsed. The grade `collapsed` has the same limit."""
-
-COLLAPSED_GRADES = frozenset({Grade.COLLAPSED, Grade.NOT_RECOVERED})
-"""Grades of servers that did not serve healthy users well."""
 
 
 @dataclass(frozen=True)
@@ -62,29 +57,12 @@ def key_findings(results: Results) -> list[KeyFinding]:
     return nothing + found or [KeyFinding("No finding", "No cell of this run was judged.")]
 
 
-def title(results: Results) -> str:
-    """Return the heading of a report."""
-    tried = len(aggregation.tried(results))
-    return f"{pluralize(tried, 'WSGI server')} through the gauntlet" if tried else "No server went through the gauntlet"
-
-
 def featured_scenario(results: Results) -> str | None:
     """Return the scenario of the first picture: classroom, else the first scenario with samples."""
     with_samples = [
         name for name, (_, cells) in aggregation.scenarios(results).items() if any(each.samples for each in cells)
     ]
     return "classroom" if "classroom" in with_samples else next(iter(with_samples), None)
-
-
-def run_description(results: Results) -> str:
-    """Return the numbers of servers, cases and scenarios on one line."""
-    parts = [pluralize(len(aggregation.tried(results)), "server")]
-    if results.conformance:
-        number = len({each.case for each in results.conformance})
-        parts.append(f"{pluralize(number, 'conformance case')} ({pluralize(len(results.conformance), 'cell')})")
-    if results.load:
-        parts.append(pluralize(len({each.scenario for each in results.load}), "load scenario"))
-    return ", ".join(parts)
 
 
 def _classroom_findings(results: Results) -> list[KeyFinding]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX, is_user_app, user_app_description
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
@@ -18,9 +20,6 @@ JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
 """Verdicts of a judged requirement."""
 
 SECURITY_TAG = "security"
-
-VARIANT_SLASHES = 3
-"""Slashes in the id of a variant: suite/file/function/variant."""
 
 DECISIVE_VERDICTS = (
     Verdict.FAIL,
@@ -74,7 +73,7 @@ class RequirementResult:
     id: str
     cells: tuple[CaseResult, ...]
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """The verdict that decides for the requirement, by DECISIVE_VERDICTS."""
         return min((each.verdict for each in self.cells), key=DECISIVE_VERDICTS.index)
@@ -93,11 +92,6 @@ class RequirementResult:
     def broken_cases(self) -> tuple[str, ...]:
         """The ids of the variants that the server broke."""
         return tuple(each.case for each in self.cells if each.verdict.blames_server)
-
-
-def requirement_id(case: str) -> str:
-    """Return the id of the requirement that `case` checks: a variant has one part more than its function."""
-    return case.rpartition("/")[0] if case.count("/") == VARIANT_SLASHES else case
 
 
 def by_requirement(cells: Iterable[CaseResult]) -> list[RequirementResult]:

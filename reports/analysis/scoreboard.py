@@ -198,8 +198,11 @@ def _row(
             other_cells=others,
             security_broken=len(broken),
             security_judged=len(security),
-            broken_security=tuple(case for each in broken for case in each.broken_cases),
-            judged_security=tuple(cell.case for each in security for cell in each.cells),
+            security_cases=tuple(
+                cell.case
+                for each in sorted(security, key=lambda found: found not in broken)
+                for cell in sorted(each.cells, key=lambda found: not found.verdict.blames_server)
+            ),
         )
     )
     phase = labels.during(strip) if strip is not None else None

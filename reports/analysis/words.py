@@ -124,8 +124,7 @@ class Facts:
     """What the rules need to know of a server.
 
     `among_slow_clients` is its cell in the scenario of the scoreboard, `other_cells` are those with other slow clients.
-    `broken_security` are the ids of the cases that broke a security requirement, `security_broken` counts the
-    requirements.
+    `security_cases` are the cells of the judged security requirements, those that were broken first.
     """
 
     server: str
@@ -134,8 +133,7 @@ class Facts:
     other_cells: Sequence[ScenarioResult]
     security_broken: int
     security_judged: int
-    broken_security: tuple[str, ...]
-    judged_security: tuple[str, ...]
+    security_cases: tuple[str, ...]
 
 
 def choose_word(facts: Facts) -> tuple[Word, tuple[Reason, ...]]:
@@ -173,7 +171,7 @@ def _reasons(facts: Facts) -> list[Reason]:
     if cell is not None and measured:
         found += _service_reasons(facts.server, cell)
     if facts.security_judged and facts.security_broken > MAX_SECURITY_SHARE * facts.security_judged:
-        found.append(_security_reason(SECURITY, facts, facts.broken_security))
+        found.append(_security_reason(SECURITY, facts))
     found += [
         Reason(OTHER_SLOW_CLIENTS, f"{each.scenario}: {labels.grade(each)}.", facts.server, each.scenario)
         for each in facts.other_cells
@@ -187,7 +185,7 @@ def _reasons(facts: Facts) -> list[Reason]:
         found.append(Reason(MISSING_SECURITY, MISSING_SECURITY.text, facts.server))
     if cell is not None and measured and facts.security_judged:
         found.append(Reason(SERVED, f"{_describe_service(cell)}.", facts.server, cell.scenario))
-        found.append(_security_reason(SERVED, facts, facts.judged_security))
+        found.append(_security_reason(SERVED, facts))
     return found
 
 
@@ -210,12 +208,12 @@ def _describe_service(cell: ScenarioResult) -> str:
     return text
 
 
-def _security_reason(rule: Rule, facts: Facts, cases: tuple[str, ...]) -> Reason:
+def _security_reason(rule: Rule, facts: Facts) -> Reason:
     text = (
         f"{facts.security_broken} of {pluralize(facts.security_judged, 'security requirement')} (must) "
         f"{'was' if facts.security_broken == 1 else 'were'} broken."
     )
-    return Reason(rule, text, facts.server, cases=cases)
+    return Reason(rule, text, facts.server, cases=facts.security_cases)
 
 
 def _is_early_collapse(cell: ScenarioResult) -> bool:

@@ -1,4 +1,4 @@
-"""The history of a server over versions or runs: broken requirements, and the changes of each version."""
+"""The history of a server over its versions: broken requirements, and the changes of each version."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _HALF = 6.0
 
 
 @dataclass(frozen=True)
-class HistoryPoint:
-    """One version or run, the oldest first. `fixed` and `broke` are changes against the one before, None at the first.
+class VersionPoint:
+    """One version of a server.
 
-    Without a result `reason` says why.
+    `fixed` and `broke` count the cases that changed against earlier versions. They are None at the first. Without a
+    result `reason` says why.
     """
 
     label: str
@@ -35,10 +36,10 @@ class HistoryPoint:
         """The changes, as `+3 −1`."""
         if self.fixed is None or self.broke is None:
             return ""
-        return f"{self.fixed} fixed, {self.broke} new" if self.fixed or self.broke else "no change"
+        return f"cases: {self.fixed} fixed, {self.broke} new" if self.fixed or self.broke else "no change"
 
 
-def history_chart(points: Sequence[HistoryPoint], title: str, *, caption: str = "", narrow: bool = False) -> str:
+def history_chart(points: Sequence[VersionPoint], title: str, *, caption: str = "", narrow: bool = False) -> str:
     """Draw the broken requirements of each point, the oldest at the top, with its changes."""
     legend = [
         LegendItem(swatch("bad"), "broken, must"),
@@ -73,10 +74,10 @@ def history_chart(points: Sequence[HistoryPoint], title: str, *, caption: str = 
     return drawn.render()
 
 
-def history_table(points: Sequence[HistoryPoint]) -> Table:
+def history_table(points: Sequence[VersionPoint]) -> Table:
     """Return the numbers of the chart."""
     return Table(
-        ["version", "broken, must", "broken, should", "flaky", "asked", "fixed", "new", ""],
+        ["version", "broken, must", "broken, should", "flaky", "asked", "cases fixed", "cases new", ""],
         [
             [each.label, "–", "–", "–", "–", "–", "–", each.reason]
             if each.reason
@@ -91,5 +92,5 @@ def _number(value: int | None) -> str:
     return "–" if value is None else str(value)
 
 
-def _describe(point: HistoryPoint) -> str:
+def _describe(point: VersionPoint) -> str:
     return point.reason or f"{point.must} must, {point.should} should, {point.changes}".rstrip(", ")

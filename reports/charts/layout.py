@@ -232,7 +232,7 @@ def wrap(text: str, size: float, room: float, *, bold: bool = False) -> list[str
     """Return `text` in lines of at most `room` pixels. It breaks between words, and a long word anywhere."""
     lines: list[str] = []
     current = ""
-    for word in text.split():
+    for word in line(text).split():
         joined = f"{current} {word}" if current else word
         if text_width(joined, size, bold=bold) <= room:
             current = joined

@@ -37,12 +37,17 @@ def fit(text: str, size: float, room: float, *, bold: bool = False, smallest: fl
     reduced = max(smallest, size * room / needed)
     if text_width(text, reduced, bold=bold) <= room + 0.01:
         return text, reduced
-    for kept in range(len(text) - 1, 1, -1):
-        head = (kept + 1) // 2
-        short = f"{text[:head]}…{text[len(text) - (kept - head) :]}"
-        if text_width(short, reduced, bold=bold) <= room:
-            return short, reduced
-    return "…", reduced
+    widths = [text_width(each, reduced, bold=bold) for each in text]
+    left = room - text_width("…", reduced, bold=bold)
+    head = tail = 0
+    while head + tail < len(text):
+        # The head and the tail grow in turn.
+        width = widths[head] if head <= tail else widths[len(text) - 1 - tail]
+        if width > left:
+            break
+        left -= width
+        head, tail = (head + 1, tail) if head <= tail else (head, tail + 1)
+    return f"{text[:head]}…{text[len(text) - tail :]}", reduced
 
 
 def _wide(character: str) -> float:

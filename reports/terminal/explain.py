@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -13,11 +14,15 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import Level, Setup
+from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines, shell_lines
 from wsgi_gauntlet.reports.terminal.listings import TerminalConsole, print_json
 from wsgi_gauntlet.reports.text import labels
 
 MAX_COLUMNS = 100
 """Columns of running text. Longer lines are hard to read."""
+
+MIN_MEANING_COLUMNS = 20
+"""Columns that the meaning of a parameter needs beside its other columns."""
 
 LEVEL_MEANINGS = {
     Level.MUST: "a server that breaks it fails",
@@ -58,7 +63,7 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
         _print(out, Text(textwrap.fill(names, width, initial_indent=f"{'Variants':10}", subsequent_indent=" " * 10)))
     _print(out, Text("\nTry it", style="bold"))
     for command in _commands(name, cases):
-        _print(out, Text(f"  {command}"))
+        print_lines(out, shell_lines(shlex.split(command), out.width))
 
 
 def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | None = None) -> None:
@@ -101,12 +106,16 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
             f"{text.rjust(size) if place in (1, 2) else text.ljust(size)}  "
             for place, (text, size) in enumerate(zip(columns, sizes, strict=True))
         )
-        line = textwrap.fill(meaning, max(width, len(indent) + 20), initial_indent=start, subsequent_indent=indent)
-        _print(out, Text(line, style="bold" if meaning == heads[-1] else ""))
+        style = "bold" if meaning == heads[-1] else ""
+        if len(indent) + MIN_MEANING_COLUMNS <= width:
+            _print(out, Text(textwrap.fill(meaning, width, initial_indent=start, subsequent_indent=indent), style))
+        else:  # the meaning has lines of its own
+            _print(out, Text(clip(start, width), style))
+            _print(out, Text(textwrap.fill(meaning, width, initial_indent="    ", subsequent_indent="    "), style))
     hint = "`--set NAME=VALUE` sets a parameter; clients, duration and rate have options of their own."
     _print(out, Text(f"\n{textwrap.fill(hint, width)}"))
     _print(out, Text("\nTry it", style="bold"))
-    _print(out, Text(f"  {command}"))
+    print_lines(out, shell_lines(shlex.split(command), out.width))
 
 
 def _facts(case: Case) -> Iterator[tuple[str, str]]:
@@ -182,4 +191,5 @@ def _indented(text: str, width: int) -> str:
 
 
 def _print(out: Console, text: Text | None = None) -> None:
-    out.print(text if text is not None else "", soft_wrap=True, highlight=False)
+    for each in text.split("\n") if text else [Text("")]:
+        print_lines(out, fold(out, each, indent=4))

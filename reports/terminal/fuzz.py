@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.status import Status
 
-LINE_SECONDS = 5.0
-"""Seconds between two lines, if stderr is no terminal."""
+from wsgi_gauntlet.reports.terminal.progress import LINE_SECONDS
 
 LABELS = {
     "inputs": "inputs sent to every server",
@@ -21,12 +21,13 @@ LABELS = {
 
 
 class FuzzProgress:
-    """A context manager whose `show` gets the progress."""
+    """A context manager whose `show` gets the progress. `clock` returns seconds and never goes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._console = Console(stderr=True)
         self._status: Status | None = None
-        self._last = 0.0
+        self._last = clock()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -45,7 +46,7 @@ class FuzzProgress:
         text = f"{done} of {total} {LABELS[what]}" if total else f"{done} {LABELS[what]}"
         if self._status is not None:
             self._status.update(text)
-        elif time.monotonic() - self._last >= LINE_SECONDS:
-            self._last = time.monotonic()
+        elif self._clock() - self._last >= LINE_SECONDS:
+            self._last = self._clock()
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()

@@ -15,6 +15,8 @@ from rich.text import Text
 from wsgi_gauntlet.harness.model import CaseInfo, ScenarioInfo
 from wsgi_gauntlet.harness.model.naming import group_variants
 from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.reports.terminal.layout import fold, print_lines
+from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import pluralize
 
 if TYPE_CHECKING:
@@ -52,11 +54,10 @@ def servers(listed: Sequence[ServerListing], as_json: bool, console: Console | N
             table.add_row(Text(_display_name(each)), Text(each.why))
         out.print("", table)
     out.print(
-        "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads,\n"
-        "keep-alive, timeout, backlog, max-requests. gunicorn[tls] uses HTTPS. gunicorn[unix] listens\n"
-        "on a Unix socket. gunicorn[tuned] has the settings of its documentation.\n"
-        "gunicorn@20.1.0 is that version, in its own environment.\n"
-        "Any other server: --command '{python} -m mine --port {port} {app}', a path to\n"
+        "\nSettings go in brackets, as gunicorn[workers=4,threads=2]: workers, threads, keep-alive, timeout, backlog, "
+        "max-requests. gunicorn[tls] uses HTTPS. gunicorn[unix] listens on a Unix socket. gunicorn[tuned] has the "
+        "settings of its documentation. gunicorn@20.1.0 is that version, in its own environment.\n"
+        "Any other server: --command '{python} -m mine --port {port} {app}', a path to "
         "an adapter file, or [tool.wsgi-gauntlet.servers] in pyproject.toml.",
         markup=False,
         highlight=False,
@@ -67,11 +68,11 @@ def _installed_table(listed: Sequence[ServerListing]) -> Table:
     table = _table("server", "version", "description")
     for each in listed:
         table.add_row(Text(_display_name(each), style="bold"), Text(each.version), Text(each.title))
-        for number, (variant, line) in enumerate(each.variants.items()):
+        for number, (variant, about) in enumerate(each.variants.items()):
             chosen = "default" if number == 0 and not each.front else ""
-            table.add_row(Text(f"  {_display_name(each, f':{variant}')}"), Text(chosen, style="dim"), Text(line))
-        for word, line in each.features.items():
-            table.add_row(Text(f"  {_display_name(each, f'[{word}]')}"), Text(""), Text(line))
+            table.add_row(Text(f"  {_display_name(each, f':{variant}')}"), Text(chosen, style="dim"), Text(about))
+        for word, about in each.features.items():
+            table.add_row(Text(f"  {_display_name(each, f'[{word}]')}"), Text(""), Text(about))
     return table
 
 
@@ -117,18 +118,32 @@ def cases(
             area = head
             out.print(Text(f"\n{area}", style="bold"))
         count = f" ({pluralize(len(variants), 'variant')})" if len(variants) > 1 else ""
-        line = Text(f"  {name.removeprefix(area + '/') + count:42} ")
-        line.append(f"{first.level:7}", style={"must": "bold", "should": ""}.get(first.level, "dim"))
-        line.append(first.summary)
-        out.print(line, soft_wrap=True)
+        _print_entry(
+            out,
+            Text(f"  {name.removeprefix(area + '/') + count:42} "),
+            Text(f"{first.level:7}", style={"must": "bold", "should": ""}.get(first.level, "dim")),
+            first.summary,
+        )
     if scenarios:
         out.print(Text("\nscenarios (wsgi-gauntlet load --scenario ID)", style="bold"))
     for scenario in scenarios:
-        out.print(Text(f"  {scenario.id:42} {scenario.title}"), soft_wrap=True)
+        _print_entry(out, Text(f"  {scenario.id:42} "), Text(""), scenario.title)
     kinds = [pluralize(len(each), what) for each, what in ((chosen, "case"), (scenarios, "scenario")) if each]
     out.print(Text(f"\n{', '.join(kinds) or 'none'}"))
     if len(groups) < len(chosen):
         out.print(Text("--all prints the id of every variant."))
+
+
+def _print_entry(out: Console, name: Text, mark: Text, summary: str) -> None:
+    """Print one entry of a list: on one line if it fits or if there is no terminal, else the summary below the name."""
+    text = Text.assemble(name, mark, summary)
+    if text.cell_len <= out.width or not out.is_terminal:
+        out.print(text, soft_wrap=True, highlight=False)
+        return
+    head = Text.assemble(name, mark)
+    head.rstrip()
+    lines = fold(out, Text(line(summary)), room=6)
+    print_lines(out, [*fold(out, head, indent=4), *(Text("      ").append_text(each) for each in lines)])
 
 
 def print_json(value: object, console: Console | None = None) -> None:

@@ -1,4 +1,5 @@
-"""Show a run: with bars on a terminal, else as plain lines. The output never pauses for more than 2 s.
+"""Show a run: with bars on a terminal, else as plain lines: one for the start and the end of each stage, and one every
+15 s.
 
 All output goes to stderr, because `--json` uses stdout. Text of servers and users is shown without control characters
 and is never read as markup.
@@ -6,6 +7,7 @@ and is never read as markup.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -29,21 +32,15 @@ from wsgi_gauntlet.harness.events import (
     ServerFailed,
     StageStarted,
 )
-from wsgi_gauntlet.harness.model import BaselineStatus, Grade, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model import BaselineStatus, Verdict
+from wsgi_gauntlet.reports.terminal.layout import clip
+from wsgi_gauntlet.reports.terminal.scenario_line import describe_scenario
+from wsgi_gauntlet.reports.terminal.time_left import TimeLeft, describe_time_left
 from wsgi_gauntlet.reports.text.escaping import line
-from wsgi_gauntlet.reports.text.labels import (
-    GRADES,
-    VERDICTS,
-    best_rate,
-    describe_claims,
-    describe_service,
-    grade,
-    pluralize,
-    rate,
-)
+from wsgi_gauntlet.reports.text.labels import VERDICTS, pluralize
 
-HEARTBEAT_SECONDS = 1.25
-"""Seconds without output after which a plain log gets a status line."""
+LINE_SECONDS = 15.0
+"""Seconds between two status lines of a plain log."""
 
 STALE_SECONDS = 20.0
 """Seconds without an event after which the line of a server disappears."""
@@ -63,12 +60,20 @@ class _Activity:
 class ProgressDisplay:
     """Show the events of a run. Use it as a context manager: it restores the terminal at the end.
 
-    `console` is stderr by default; `clock` returns seconds.
+    `console` is stderr by default; `clock` returns seconds and never goes back. With `verbose` a plain log also gets a
+    line for each cell of load.
     """
 
-    def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        verbose: bool = False,
+    ) -> None:
         self._console = console or Console(stderr=True)
         self._clock = clock
+        self._verbose = verbose
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._heartbeat: threading.Thread | None = None
@@ -78,10 +83,11 @@ class ProgressDisplay:
         self._baseline_statuses: Counter[BaselineStatus] = Counter()
         self._activities: dict[str, _Activity] = {}
         self._name_width = 0
-        self._started = self._stage_started = self._last_output = clock()
+        self._started = self._stage_started = self._last_status = clock()
+        self._time_left = TimeLeft(0, self._started)
 
     def __enter__(self) -> Self:
-        self._started = self._stage_started = self._last_output = self._clock()
+        self._started = self._stage_started = self._last_status = self._clock()
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             # stdout stays unchanged: it may be a JSON document that a program reads.
             self._live = Live(
@@ -101,6 +107,8 @@ class ProgressDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the log was closed
+            self._close_stage()
         self._stopped.set()
         if self._live is not None:
             self._live.stop()
@@ -122,15 +130,16 @@ class ProgressDisplay:
                         self._activities[server] = _Activity(line(activity, 120), fraction, self._clock())
             case CaseFinished(cell):
                 with self._lock:
-                    self._done += 1
+                    self._finish_cell()
                     self._verdicts[cell.verdict] += 1
                     if cell.baseline is not None:
                         self._baseline_statuses[cell.baseline.status] += 1
             case ScenarioFinished(cell):
                 with self._lock:
-                    self._done += 1
+                    self._finish_cell()
                     self._activities.pop(cell.server, None)
-                self._print_line(Text(_describe_scenario(cell)))
+                if self._live is not None or self._verbose:
+                    self._print_line(Text(describe_scenario(cell)))
             case ServerFailed(server, reason):
                 self._print_line(Text(line(f"{server}: {reason}", 1000)))
             case Message(text):
@@ -140,15 +149,21 @@ class ProgressDisplay:
         with self._lock:
             self._close_stage()
             self._stage, self._total, self._done = line(name, 40), cells, 0
-            self._stage_started = self._clock()
+            self._stage_started = self._last_status = self._clock()
+            self._time_left = TimeLeft(cells, self._stage_started)
             self._activities.clear()
         if self._live is None:
             self._print_line(Text(f"{self._stage}: {pluralize(cells, 'cell')}"))
 
+    def _finish_cell(self) -> None:
+        self._done += 1
+        self._time_left.finished(self._clock())
+
     def tick(self) -> None:
-        """Print a status line if the log has had no output for a while. The heartbeat calls this."""
+        """Print a status line if the last one is LINE_SECONDS old. The heartbeat calls this."""
         with self._lock:
-            if self._live is None and self._clock() - self._last_output >= HEARTBEAT_SECONDS:
+            if self._live is None and self._clock() - self._last_status >= LINE_SECONDS:
+                self._last_status = self._clock()
                 self._print_line(Text(self._status_line(), style="dim"))
 
     def _run_heartbeat(self) -> None:
@@ -160,31 +175,37 @@ class ProgressDisplay:
 
     def _print_line(self, text: Text) -> None:
         with self._lock:
-            self._last_output = self._clock()
             # Lines of a log stay whole for grep; lines on a terminal are wrapped between words.
             self._console.print(text, soft_wrap=self._live is None, highlight=False)
 
     def _close_stage(self) -> None:
-        if self._stage and self._live is None:
+        with self._lock:
+            if not self._stage or self._live is not None:
+                return
+            stage, self._stage = self._stage, ""
             took = _format_minutes(self._clock() - self._stage_started)
-            self._print_line(
-                Text(f"{self._stage}: {self._done} of {pluralize(self._total, 'cell')} in {took}{self._counts_text()}")
-            )
+            counts = self._counts_text() if stage == "check" else ""
+            self._print_line(Text(f"{stage}: {self._done} of {pluralize(self._total, 'cell')} in {took}{counts}"))
 
     def _status_line(self) -> str:
         now = self._clock()
-        if not self._stage:
-            return f"{_format_minutes(now - self._started)}  getting ready{self._activity_text(3)}"
-        return (
-            f"{_format_minutes(now - self._started)}  {self._stage} {self._done}/{self._total}{self._activity_text(3)}"
-        )
+        parts = [_format_minutes(now - self._started)]
+        parts.append(f"{self._stage} {self._done}/{self._total}" if self._stage else "getting ready")
+        if left := describe_time_left(self._time_left.estimate(now)):
+            parts.append(left)
+        text = "  ".join(parts)
+        return f"{text}{self._activity_text(self._console.width - cell_len(text))}"
 
-    def _activity_text(self, most: int) -> str:
-        message = []
-        for name, activity in list(self._recent_activities().items())[-most:]:
+    def _activity_text(self, columns: int) -> str:
+        """Return what the newest servers do, as far as it fits."""
+        text = ""
+        for name, activity in reversed(self._recent_activities().items()):
             share = "" if activity.fraction is None else f" {activity.fraction * 100:.0f} %"
-            message.append(f"{line(name, 40)}: {activity.text}{share}")
-        return "  " + "; ".join(message) if message else ""
+            found = f"{'; ' if text else '  '}{line(name, 40)}: {activity.text}{share}"
+            if cell_len(text + found) > columns:
+                return text or f"  {clip(found, columns - 2)}"
+            text += found
+        return text
 
     def _recent_activities(self) -> dict[str, _Activity]:
         now = self._clock()
@@ -199,23 +220,12 @@ class ProgressDisplay:
         message += [
             f"{number} {each.label}" for each in _REPORTED_STATUSES if (number := self._baseline_statuses[each])
         ]
-        return f"; {', '.join(message)}" if message and self._stage == "check" else ""
+        return f"; {', '.join(message)}" if message else ""
 
     def _render(self) -> RenderableType:
         with self._lock:
             now = self._clock()
-            head = Table.grid(padding=(0, 1))
-            for _ in range(4):
-                head.add_column(no_wrap=True)
-            signs = "  ".join(
-                f"{VERDICTS[each].sign} {self._verdicts[each]}" for each in _REPORTED_VERDICTS if self._verdicts[each]
-            )
-            head.add_row(
-                Text(self._stage or "getting ready", style="bold"),
-                ProgressBar(total=max(self._total, 1), completed=self._done, width=24, pulse=not self._total),
-                Text(f"{self._done}/{self._total}  " if self._total else ""),
-                Text(f"{_format_minutes(now - self._started)}  {signs}", style="dim"),
-            )
+            head = self._head(now)
             shown = sorted(list(self._recent_activities().items())[-_MAX_SERVERS_SHOWN:])
             # The column never gets narrower, so that the bars do not move sideways.
             self._name_width = max(self._name_width, *(min(28, len(line(name)) + 2) for name, _ in shown), 2)
@@ -237,19 +247,28 @@ class ProgressDisplay:
             # line exists before the first figures, so that nothing moves.
             return Group(head, rows, Text(f"    {figures}", no_wrap=True, overflow="ellipsis"))
 
-
-def _describe_scenario(cell: ScenarioResult) -> str:
-    """Return one line with the result of a server in a scenario."""
-    result = grade(cell)
-    best = best_rate(cell)
-    if cell.grade is Grade.MEASURED and best is not None:
-        result += f", {rate(best)} at best"
-    elif cell.goodput is not None and cell.grade.is_judged:
-        result += f", {describe_service(cell)}"
-    if cell.note:
-        claims = describe_claims(each.verdict for each in cell.claims) if cell.claims else grade(cell)
-        result = f"{claims}. {line(cell.note, 300)}"
-    return f"{GRADES[cell.grade].sign} {line(cell.server, 60)} in {line(cell.scenario, 60)}: {result}"
+    def _head(self, now: float) -> RenderableType:
+        """Return the line with the stage, its bar, the time and the signs of cells that need attention."""
+        signs = "  ".join(
+            f"{VERDICTS[each].sign} {self._verdicts[each]}" for each in _REPORTED_VERDICTS if self._verdicts[each]
+        )
+        numbers = f"{self._done}/{self._total}" if self._total else ""
+        time_left = describe_time_left(self._time_left.estimate(now))
+        texts = [self._stage or "getting ready", numbers, _format_minutes(now - self._started), time_left, signs]
+        # The bar gets the rest of the line, and the signs go first if there is not enough.
+        bar = min(24, self._console.width - sum(cell_len(each) + 1 for each in texts) - 1)
+        if bar < 4:
+            texts, bar = texts[:-1], 4
+        stage, *others = texts
+        head = Table.grid(padding=(0, 1))
+        for _ in range(len(others) + 2):
+            head.add_column(no_wrap=True, overflow="ellipsis")
+        head.add_row(
+            Text(stage, style="bold"),
+            ProgressBar(total=max(self._total, 1), completed=self._done, width=bar, pulse=not self._total),
+            *(Text(each, style="" if each is numbers else "dim") for each in others),
+        )
+        return head
 
 
 def _split_activity(text: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.model import AppEvent, CaseInfo, ConnectionEvent, Con
 from wsgi_gauntlet.harness.replay.reproducer import document
 from wsgi_gauntlet.harness.replay.runner import ReplayResult
 from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.reports.terminal.layout import fold, print_lines
 from wsgi_gauntlet.reports.terminal.listings import TerminalConsole
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, app_row, wire_row
@@ -108,7 +109,8 @@ class ReplayPrinter:
         else:
             self._print(Text("Reproducer without wsgi-gauntlet; --write DIR writes it into files.", style="bold"))
             self._print()
-            self._print(Text(escape_text(document(result.reproducer)).rstrip()))
+            # Commands to paste stay whole.
+            print_lines(self._out, [Text(escape_text(document(result.reproducer)).rstrip())])
 
     def print_files(self, files: Iterable[Path]) -> None:
         """Print the files of the reproducer."""
@@ -123,9 +125,9 @@ class ReplayPrinter:
         if row.side in ("sent", "received") and text:
             self._print(head)
             for each in text.split("\n"):
-                self._print(Text(f"{INDENT}{each}"))
+                self._print(Text(f"{INDENT}{each}"), indent=len(INDENT))
         else:
-            self._print(head.append(f"  {text}" if text else "", style=""))
+            self._print(head.append(f"  {text}" if text else "", style=""), indent=len(INDENT))
 
     def _print_hidden(self) -> None:
         connection, pieces, hidden_bytes = self._last_received
@@ -142,8 +144,11 @@ class ReplayPrinter:
     def _milliseconds(self, at: float) -> float:
         return (at - self._start_time(at)) * 1000
 
-    def _print(self, text: Text | None = None) -> None:
-        self._out.print(text if text is not None else "", soft_wrap=True, highlight=False, markup=False)
+    def _print(self, text: Text | None = None, *, indent: int = 4) -> None:
+        """Print lines that fit into a terminal. Without one they stay whole, for grep."""
+        for each in text.split("\n") if text else [Text("")]:
+            lines = fold(self._out, each, indent=indent) if self._out.is_terminal else [each]
+            print_lines(self._out, lines)
 
 
 def show(console: Console | None = None, *, stderr: bool = False) -> ReplayPrinter:

@@ -1,4 +1,4 @@
-"""The summary at the end of a run: findings, counts, figures, failures, and the path of the report."""
+"""The summary at the end of a run: on request findings, counts, figures and failures, then always the conclusion."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
+from wsgi_gauntlet.reports.terminal.conclusion import print_conclusion
 from wsgi_gauntlet.reports.terminal.summary_comparison import print_comparisons
 from wsgi_gauntlet.reports.terminal.summary_history import print_version_history
 from wsgi_gauntlet.reports.terminal.summary_overview import GRADE_STYLES, overview
@@ -31,16 +32,28 @@ _STYLES = {Verdict.FAIL: "bold red", Verdict.WARN: "yellow", Verdict.FLAKY: "mag
 
 
 def summary(
-    results: Results, folder: Path | None = None, console: Console | None = None, *, every_change: bool = False
+    results: Results,
+    folder: Path | None = None,
+    console: Console | None = None,
+    *,
+    every_change: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Print the summary on `console` (stderr by default). `folder` is the run folder.
 
-    With `every_change` it lists every case that a version fixed or broke.
+    With `verbose` all tables come before the conclusion. With `every_change` it lists every case that a version fixed
+    or broke.
     """
     out = console or Console(stderr=True)
+    if verbose:
+        _tables(results, out)
+    if verbose or every_change:
+        print_version_history(results, out, every_case=every_change)
+    print_conclusion(results, folder, out)
+
+
+def _tables(results: Results, out: Console) -> None:
     _heading(out, "")
-    if not results.finished:
-        out.print(Text("Interrupted: the results so far are below.", style="bold yellow"))
     out.print(_key_findings_table(results))
     if aggregation.server_cells(results.conformance):
         _heading(out, "Conformance")
@@ -50,13 +63,10 @@ def summary(
         _unexpected(results, out)
     else:
         _failing(results, out)
+    _thresholds(results, out)
     _counts(results, out)
     print_comparisons(results, out)
     _in_process(results, out)
-    print_version_history(results, out, every_case=every_change)
-    if folder is not None:
-        _heading(out, "")
-        out.print(Text(f"The report: {line(str(folder / 'report.html'))}"), soft_wrap=True, highlight=False)
 
 
 def _heading(out: Console, text: str) -> None:
@@ -128,6 +138,15 @@ def _loads(cells: list[ScenarioResult]) -> Table:
         )
         table.add_row(Text(line(each.server, 40)), grade_text, *(Text(row[place]) for place in shown))
     return table
+
+
+def _thresholds(results: Results, out: Console) -> None:
+    broken = [(cell, each) for cell in results.load for each in cell.broken]
+    if broken:
+        _heading(out, "Broken thresholds")
+    for cell, each in broken:
+        text = f"{line(cell.server, 60)} in {line(cell.scenario, 60)}: {line(each.message)} ({line(each.table)})"
+        out.print(Text(text), highlight=False)
 
 
 def _counts(results: Results, out: Console) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from wsgi_gauntlet.harness.model import Results, Verdict
 from wsgi_gauntlet.reports.analysis.version_history import VerdictChange, VersionHistory, version_histories
+from wsgi_gauntlet.reports.terminal.layout import fold, print_lines
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -67,7 +68,7 @@ def _print_cases(changes: Sequence[VerdictChange], out: Console, limit: int | No
         tags = "".join(f" [{line(tag, 20)}]" for tag in each.after.tags)
         signs = f"{labels.VERDICTS[each.before.verdict].sign} → {labels.VERDICTS[each.after.verdict].sign}"
         text = Text.assemble(f"    {signs} {line(each.case)}", (tags, "yellow"))
-        out.print(text, highlight=False, soft_wrap=True)
+        print_lines(out, fold(out, text, indent=8))
     if limit is not None and len(changes) > limit:
         more = labels.pluralize(len(changes) - limit, "more case")
-        out.print(Text(f"    … and {more}; --all lists them, and so does the report", style="dim"), soft_wrap=True)
+        out.print(Text(f"    … and {more}; --all lists them, and so does the report", style="dim"), highlight=False)

@@ -52,7 +52,7 @@ def parts(results: Results) -> Iterator[str]:
     yield "}\n"
 
 
-OUTPUT = Output("json", FILENAME, render, parts=parts)
+OUTPUT = Output("json", FILENAME, render, parts=parts, option_help="Print results.json on stdout.", printed=True)
 
 
 def load(path: Path) -> Results:

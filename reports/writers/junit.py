@@ -1,7 +1,8 @@
 """`junit.xml`: one test case for each cell, for CI systems.
 
-A fail, a broken threshold and an unexpected pass are failures. `error` is an error. A warn or a flaky cell passes, with
-a line in its output. Cells without a verdict and fails that the baseline expects are skipped, with their reason.
+A fail, a broken threshold and an unexpected pass are failures. `error` and an invalid measurement are errors. A warn
+or a flaky cell passes, with a line in its output. Cells without a verdict, inconclusive and unsupported cells and fails
+that the baseline expects are skipped, with their reason.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 
 SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
-SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.INVALID, Grade.UNSUPPORTED})
+SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.UNSUPPORTED})
 
 MAX_LOG_CHARACTERS = 4000
 """Characters of the server log in a failing case."""
@@ -48,7 +49,7 @@ def render(results: Results) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-OUTPUT = Output("junit", "junit.xml", render, on_request_only=True)
+OUTPUT = Output("junit", "junit.xml", render, on_request_only=True, option_help="Write a JUnit file for CI.")
 
 
 def _check(cell: CaseResult) -> ET.Element:
@@ -89,6 +90,10 @@ def _load(cell: ScenarioResult) -> ET.Element:
     note = line(cell.note, 500)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
+    elif cell.grade is Grade.INVALID:
+        why = (cell.generator.why if cell.generator is not None else "") or cell.note
+        message = f"invalid: {line(why, 500) or 'the generator or the machine could not keep up'}"
+        _add_child(case, "error", message, f"{details}\n{note}".strip(), kind="invalid measurement")
     elif cell.broken:
         broken = "; ".join(each.message for each in cell.broken)
         _add_child(

@@ -89,7 +89,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    # Progress is shown once a second, so only a slow machine gets to it here.
+    # Progress is shown each 15 s, so only a slow machine gets to it here.
     lines = [each for each in done.stderr.strip().splitlines() if not each.endswith("  getting ready")]
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("wsgi-gauntlet: ")
@@ -116,6 +116,20 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     assert (place.path / "again" / "report.html").exists()
     from_file = place.run("report", "gauntlet-out/results.json", "--out", "third")
     assert from_file.returncode == 0, from_file.stderr
+
+
+def test_a_run_is_compared_with_the_one_before_it(place: Place) -> None:
+    """The earlier run moves away, and its verdicts stay with the new one."""
+    assert place.run("check", "wsgiref", *FEW).returncode == 0
+    done = place.run("check", "wsgiref", *FEW, "--base", "gauntlet-out")
+    assert done.returncode == 0, done.stderr
+    assert "Since gauntlet-out: 0 broken, 0 fixed" in done.stderr
+    results = journal.read(place.path / "gauntlet-out")
+    assert results.base is not None
+    assert set(results.base.verdicts["wsgiref"]) == set(FEW[1::2])
+    same = place.run("diff", "gauntlet-out/previous", "gauntlet-out", "--fail-on", "should", "--fail-on", "grade")
+    assert same.returncode == 0, same.stderr
+    assert "No requirement broken; 2 cells as before." in same.stdout
 
 
 def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -> None:
@@ -148,7 +162,7 @@ def test_a_report_is_read_as_a_run_is_and_an_earlier_one_is_kept(place: Place) -
         (["check", "--command", "{nonsense}", *FEW], "nonsense"),
         (["load", "gunicorn", "--scenario", "clasroom"], "did you mean classroom"),
         (["load", "gunicorn", "--slow-clients", "0"], "--slow-clients"),
-        (["explain", "exact-dct"], "no case has the id"),
+        (["explain", "exact-dct"], "no case or scenario has the id"),
         (["report", "nowhere"], "nowhere"),
         (["frobnicate"], "frobnicate"),
         (["check", "gunicorn", "--out", "tmp/.."], "not of an earlier run"),
@@ -198,7 +212,7 @@ def test_a_command_is_started_as_it_is_written_and_says_what_it_lacks(place: Pla
     assert "its command has no {app}: write {app} in the place of the app" in done.stderr
     done = place.run("check", "--command", mine, "--select", "http/host/missing")
     assert done.returncode == 1
-    command = done.stderr.rpartition("See a failure happen: ")[2].strip()
+    command = done.stderr.rpartition("Next:\n")[2].rpartition("\n  xdg-open ")[0]
     again = subprocess.run(
         f"PATH={Path(COMMAND).parent}:$PATH; {command}",
         shell=True,

@@ -38,7 +38,7 @@ def test_a_history_tells_what_was_fixed_and_what_does_not_run(tmp_path: Path) ->
 
     The same environments then serve versions beside each other.
     """
-    arguments = ["history", "tiny", "--select", SCHEME, "--out", str(tmp_path / "run"), "--json"]
+    arguments = ["history", "tiny", "--select", SCHEME, "--out", str(tmp_path / "run"), "--json", "--verbose"]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.stderr
     assert "tiny: 1.0, 2.0, 3.0, 4.0" in result.stderr

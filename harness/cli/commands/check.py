@@ -29,7 +29,10 @@ class CheckArguments(BaselineArguments):
     select: Annotated[
         tuple[str, ...],
         Option(
-            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+            ["--select"],
+            multiple=True,
+            metavar="ID",
+            help="Only the cases of this id, or of this family, for example te-and-cl; repeatable.",
         ),
     ]
     exclude: Annotated[
@@ -37,8 +40,8 @@ class CheckArguments(BaselineArguments):
         Option(
             ["--exclude"],
             multiple=True,
-            metavar="PREFIX",
-            help="No cases whose id begins with PREFIX, unless other cases need them; repeatable.",
+            metavar="ID",
+            help="No cases of this id or family, unless other cases need them; repeatable.",
         ),
     ]
     level: Annotated[
@@ -92,6 +95,7 @@ def check(arguments: CheckArguments) -> None:
             cases=cases,
             case_file=arguments.cases,
             failed_in=arguments.rerun_failed,
+            base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
             exitfirst=arguments.exitfirst,

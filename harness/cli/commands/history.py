@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.commands.check import LEVELS
-from wsgi_gauntlet.harness.cli.execute import case_selection, output_files, show
-from wsgi_gauntlet.harness.cli.options import AllChangesOption, Option, command, path_argument
+from wsgi_gauntlet.harness.cli.execute import case_selection, show
+from wsgi_gauntlet.harness.cli.options import (
+    AllChangesOption,
+    Option,
+    OutputsOption,
+    VerboseOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_FAILED, ConfigurationError, EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import Message, Progress
 
@@ -58,7 +65,10 @@ class HistoryArguments:
     select: Annotated[
         tuple[str, ...],
         Option(
-            ["--select"], multiple=True, metavar="PREFIX", help="Only cases whose id begins with PREFIX; repeatable."
+            ["--select"],
+            multiple=True,
+            metavar="ID",
+            help="Only the cases of this id, or of this family, for example te-and-cl; repeatable.",
         ),
     ]
     level: Annotated[
@@ -75,10 +85,8 @@ class HistoryArguments:
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")
     ]
     all: AllChangesOption
-    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
-    markdown: Annotated[
-        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-    ]
+    outputs: OutputsOption
+    verbose: VerboseOption
 
 
 @command(HistoryArguments, epilog=HISTORY_EXIT_CODES)
@@ -100,18 +108,19 @@ def history(arguments: HistoryArguments) -> None:
         app=REFERENCE_APP,
         out=arguments.out,
         resume=arguments.resume,
-        output_files=output_files(None, arguments.markdown),
+        output_files=arguments.outputs.files,
+        public=arguments.outputs.public,
         skip_unavailable_versions=True,
     )
     session.require_output_folder(options)
-    with ProgressDisplay() as display:
+    with ProgressDisplay(verbose=arguments.verbose) as display:
         chosen = releases_to_check(arguments, settings.servers, progress_callback(display.handle, arguments.server))
         display.handle(Progress(arguments.server, "", 1.0))
         display.handle(Message(f"{arguments.server}: {', '.join(each.version for each in chosen)}"))
         results, folder, code = session.run(
             replace(options, servers=tuple(each.name for each in chosen)), settings, display.handle
         )
-    show(results, folder, arguments.json, every_change=arguments.all)
+    show(results, folder, arguments.outputs, every_change=arguments.all, verbose=arguments.verbose)
     sys.exit(history_exit_code(results, code))
 
 

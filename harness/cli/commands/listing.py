@@ -98,26 +98,21 @@ def explain(arguments: ExplainArguments) -> None:
     parameter with its unit and its values in quick and full runs. ID may be the common id of several variants.
     """
     from wsgi_gauntlet.harness import registry
-    from wsgi_gauntlet.harness.model.naming import did_you_mean
+    from wsgi_gauntlet.harness.model.naming import find_paths, list_paths, nearest_path
     from wsgi_gauntlet.harness.store.schema_1 import new_scenario_id
     from wsgi_gauntlet.reports.terminal import explain as explanations
 
     id_ = new_scenario_id(arguments.case.strip("/"))
-    scenarios = {each.id: each for each in registry.scenarios()}
-    if id_ in scenarios:
-        explanations.explain_scenario(scenarios[id_], as_json=arguments.json)
-        return
-    try:
-        name, variants = registry.case_or_variants(id_)
-    except UnknownName:
-        if family := [each for each in scenarios if each.startswith(f"{id_}/")]:
-            raise UnknownName(
-                f"{id_} is a family of {len(family)} scenarios; name one scenario: {', '.join(family)}"
-            ) from None
-        near = did_you_mean(id_, [*scenarios, *(each.id for each in registry.cases())])
-        if any(each in near for each in scenarios):
-            raise UnknownName(
-                f"no case or scenario has the id {id_!r}{near}; `wsgi-gauntlet cases` lists them"
-            ) from None
-        raise
-    explanations.explain(name, variants, as_json=arguments.json)
+    scenarios = [each.id for each in registry.scenarios()]
+    ids = [*scenarios, *(each.id for each in registry.cases())]
+    paths = find_paths(id_, ids)
+    if not paths:
+        raise UnknownName(
+            f"no case or scenario has the id {id_!r}{nearest_path(id_, ids)}; `wsgi-gauntlet cases` lists them"
+        )
+    if len(paths) > 1:
+        raise UnknownName(f"{id_} could be {list_paths(paths, ids)}; write one of them")
+    if find_paths(paths[0], scenarios) == paths:
+        explanations.explain_scenario(registry.scenario(paths[0]), as_json=arguments.json)
+    else:
+        explanations.explain(*registry.case_or_variants(paths[0]), as_json=arguments.json)

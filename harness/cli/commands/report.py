@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import click
+import msgspec
 
-from wsgi_gauntlet.harness.cli.execute import output_files, print_message, show
-from wsgi_gauntlet.harness.cli.options import Option, command, path_argument
+from wsgi_gauntlet.harness.cli.execute import print_message, show
+from wsgi_gauntlet.harness.cli.options import BaseOption, Option, OutputsOption, VerboseOption, command, path_argument
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import Message
 
@@ -32,13 +33,9 @@ class ReportArguments:
     out: Annotated[
         Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Folder of the report [the run folder].")
     ]
-    json: Annotated[bool, Option(["--json"], is_flag=True, help="Print results.json on stdout.")]
-    junit: Annotated[
-        Path | None, Option(["--junit"], type=path_argument, metavar="FILE", help="Write a JUnit file for CI.")
-    ]
-    markdown: Annotated[
-        Path | None, Option(["--markdown"], type=path_argument, metavar="FILE", help="Write the summary in Markdown.")
-    ]
+    base: BaseOption
+    outputs: OutputsOption
+    verbose: VerboseOption
     split: Annotated[
         bool,
         Option(
@@ -66,6 +63,7 @@ def report(arguments: ReportArguments) -> None:
     counts.
     """
     from wsgi_gauntlet.harness import registry
+    from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.harness.store import journal
     from wsgi_gauntlet.harness.store.merge import merge
     from wsgi_gauntlet.harness.store.output_folder import check_output_files
@@ -76,25 +74,28 @@ def report(arguments: ReportArguments) -> None:
 
     runs = arguments.runs
     results = merge([registry.load_results(each) for each in runs])
+    if arguments.base is not None:
+        results = msgspec.structs.replace(results, base=registry.load_base(arguments.base))
     if arguments.out is None and (len(runs) > 1 or not runs[0].is_dir()):
         raise ConfigurationError("a report of several runs, or of a results.json, needs a folder: name it with --out")
     folder = arguments.out or runs[0]
-    files = output_files(arguments.junit, arguments.markdown)
+    files = arguments.outputs.files
     requests = [parse_request(each) for each in arguments.pictures]
     check_output_files(files, folder)
     for each in requests:
         check_output_files({**files, "picture": each.path}, folder)
     if arguments.split:
         require_page_folder(folder)
-    pictures = draw_pictures(results, requests)
+    shown = publish(results, private_names(results, [folder, *runs])) if arguments.outputs.public else results
+    pictures = draw_pictures(shown, requests)
     keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
-        write_outputs(results, folder, registry.outputs(), files)
+        write_outputs(shown, folder, registry.outputs(), files)
         for path, picture in pictures.items():
             journal.write_text(path, picture)
         if arguments.split:
-            pages = write_pages(folder, static_pages(results))
+            pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
-    show(results, folder, arguments.json)
+    show(results, folder, arguments.outputs, verbose=arguments.verbose)

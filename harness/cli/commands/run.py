@@ -31,6 +31,7 @@ def run(arguments: RunCommandArguments) -> None:
             options,
             cases=case_selection(),
             scenarios=(),
+            base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
         ),

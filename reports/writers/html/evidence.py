@@ -48,8 +48,8 @@ WARNING_EVENT_BYTES = 16_000
 COMPRESSION_LEVEL = 6
 """Level 9 takes twice the time, and saves three percent."""
 
-PACKED_PASS_BYTES = 110
-"""Deflated bytes of a pass: 138 on average in runs of ten servers. More passes than fit so are not even read."""
+PACKED_PASS_BYTES = 140
+"""Deflated bytes of a pass, on average in a run of ten servers. More passes than fit so are not even read."""
 
 DUMPS = ("environ", "types", "wsgi")
 """Details of an app event with one entry for each variable of environ."""
@@ -80,11 +80,10 @@ def evidence_blocks(results: Results, budget_bytes: int) -> dict[str, bytes]:
     if _size(blocks) > budget_bytes:
         blocks = plan.pack(plan.failures, folded=True)
     for tier in (plan.blaming, plan.others):
-        blocks += _within(plan.pack(tier, folded=False), budget_bytes - _size(blocks))
-    left = budget_bytes - _size(blocks)
-    count = sum(len(each) for each in plan.passes.values())
-    for cells in plan.passes.values():
-        blocks += plan.pack_within(cells, left * len(cells) // count)
+        left = budget_bytes - _size(blocks)
+        whole = plan.pack(tier, folded=False)
+        blocks += whole if _size(whole) <= left else plan.fill(tier, left)
+    blocks += plan.fill(plan.passes, budget_bytes - _size(blocks))
     directory = {"blocks": [[f"evidence/{number}", each.rows()] for number, each in enumerate(blocks)]}
     found = {f"evidence/{number}": each.data for number, each in enumerate(blocks)}
     return {"evidence": _deflate(to_json(directory)), **found}
@@ -151,8 +150,16 @@ class _Plan:
             for data, cells in self._chunks(area, folded=folded)
         ]
 
-    def pack_within(self, cells: Sequence[CaseResult], budget_bytes: int) -> list[_Block]:
-        """Return the blocks of the first `cells`, as many as fit."""
+    def fill(self, tier: Mapping[str, Sequence[CaseResult]], budget_bytes: int) -> list[_Block]:
+        """Return the blocks of as many cells in `tier` as fit. Each area has a share of the room."""
+        count = sum(map(len, tier.values()))
+        return [
+            block
+            for cells in tier.values()
+            for block in self._first_that_fit(cells, max(budget_bytes, 0) * len(cells) // count)
+        ]
+
+    def _first_that_fit(self, cells: Sequence[CaseResult], budget_bytes: int) -> list[_Block]:
         found: list[_Block] = []
         left = budget_bytes
         cells = cells[: budget_bytes // PACKED_PASS_BYTES]
@@ -261,8 +268,8 @@ def _app_row(event: AppEvent, start: float, words: frozenset[str], *, folded: bo
             count += len(value) - len(known)
             for key in sorted(known):
                 read[_name(f"{name} {key}")] = value[key]
-            if not folded:
-                others |= {_name(f"{name} {key}"): each for key, each in value.items() if key not in known}
+            if not folded and len(known) < len(value):
+                others[name] = {key: each for key, each in value.items() if key not in known} if known else value
         elif not is_call or name in BRIEF_FIELDS or name in words:
             read[_name(name)] = value
         else:

@@ -93,6 +93,7 @@ def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
         "changed": what_changed(results),
         "max_changes": MAX_CHANGES_SHOWN,
         "board": board,
+        "judged": any(each.judged for each in board.rows),
         "rows": first_screen.score_rows(board),
         "strip_legend": LEGEND,
         "findings": key_findings.key_findings(results),

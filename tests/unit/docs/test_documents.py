@@ -56,7 +56,12 @@ def test_every_command_line_uses_commands_and_options_that_the_help_lists() -> N
     for document, words in found:
         command = cli.commands.get(words[1])
         assert command is not None, (document, words)
-        listed = {name for each in command.params if not getattr(each, "hidden", False) for name in each.opts}
+        listed = {
+            name
+            for each in command.get_params(click.Context(command, parent=click.Context(cli, **cli.context_settings)))
+            if not getattr(each, "hidden", False)
+            for name in each.opts
+        }
         listed |= set(click.Context(command).help_option_names) | {"--help", "-h"}
         assert {each for each in words[2:] if re.match(r"--?[a-z]", each)} <= listed, (document, words)
 

@@ -105,10 +105,33 @@ def test_cases_and_scenarios_by_name() -> None:
     case_or_variants = [each.id for each in registry.scenarios_named("slow-headers")]
     assert len(case_or_variants) == 4
     assert all(each.startswith("slow-headers/") for each in case_or_variants)
+    assert [each.id for each in registry.scenarios_named("first-byte")] == ["slow-headers/first-byte"]
+    with pytest.raises(
+        UnknownName, match=r"^byte could be slow-handshake/byte or slow-headers/byte; write one of them$"
+    ):
+        registry.scenarios_named("byte")
+    with pytest.raises(
+        UnknownName, match=r"^head-status could be http/responses/head-status \(\d+ of them\) or own-app"
+    ):
+        registry.case("head-status")
+    with pytest.raises(
+        UnknownName, match=r"has 12 variants: empty-list, .* and \d+ more; name one of them, like http/"
+    ):
+        registry.case("responses/head-status")
     with pytest.raises(UnknownName, match="slow-headers/byte"):
         registry.scenarios_named("slow-headers/bite")
     with pytest.raises(UnknownName, match="did you mean classroom"):
         registry.scenario("clasroom")
+
+
+def test_a_run_that_is_not_there_has_a_near_one(tmp_path: Path) -> None:
+    (tmp_path / "gauntlet-out").mkdir()
+    (tmp_path / "gauntlet-out" / "run.jsonl").touch()
+    (tmp_path / "gauntlet-oud").mkdir()  # no run
+    with pytest.raises(ConfigurationError, match=r"gauntlet-ou \(did you mean gauntlet-out\?\); name a run folder or"):
+        registry.load_results(tmp_path / "gauntlet-ou")
+    with pytest.raises(ConfigurationError, match="there is no nowhere/run; name a run folder"):
+        registry.load_results(Path("nowhere/run"))
 
 
 def test_an_app_is_imported_before_anything_runs(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def baseline_results() -> Results:
 def test_the_terminal_tells_what_is_unexpected_alone(baseline_results: Results) -> None:
     """What is as expected is a number; the rest stands with what to do."""
     file = io.StringIO()
-    summary(baseline_results, console=Console(file=file, width=200, no_color=True))
+    summary(baseline_results, console=Console(file=file, width=200, no_color=True), verbose=True)
     output = file.getvalue()
     assert "2 unexpected fails and 1 unexpected pass; 2 cells as known.toml expects; 2 entries to check." in output
     assert "Requirements broken" not in output
@@ -89,6 +89,7 @@ def test_a_long_list_is_cut(baseline_results: Results) -> None:
     summary(
         msgspec.structs.replace(baseline_results, conformance=many),
         console=Console(file=file, width=200, no_color=True),
+        verbose=True,
     )
     assert "… and 20 more cells in the report" in file.getvalue()
 
@@ -123,11 +124,11 @@ def test_junit_fails_for_what_is_unexpected_alone(baseline_results: Results) -> 
 def test_markdown_tells_them_first(baseline_results: Results) -> None:
     """And nothing of a reason is markup."""
     output = markdown.render(baseline_results)
-    assert output.index("### Different from the baseline (known.toml)") < output.index("<details>")
-    assert f"- `http/framing/mended`: gunicorn passes, but the baseline expects fail: delete {WHERE}" in output
-    assert "gunicorn (as the baseline expects: \\<b\\>reported\\</b\\> \\*upstream\\*)" in output
-    assert "| other | unexpected |" in output
-    assert "| 3 |" in output
+    assert output.index("## What changed\n\nAgainst `known.toml`: 2 new failures") < output.index("## Scoreboard")
+    assert (
+        f"- Fixed: `http/framing/mended` on `gunicorn`: passes, but the baseline expects fail: delete {WHERE}" in output
+    )
+    assert "`gunicorn` (`as the baseline expects: <b>reported</b> *upstream*`)" in output
 
 
 def test_the_page_begins_with_the_new_failures(baseline_results: Results) -> None:
@@ -149,7 +150,7 @@ def test_without_a_baseline_nothing_is_said_of_one(baseline_results: Results) ->
         conformance=tuple(msgspec.structs.replace(each, baseline=None) for each in baseline_results.conformance),
     )
     file = io.StringIO()
-    summary(plain, console=Console(file=file, width=200))
+    summary(plain, console=Console(file=file, width=200), verbose=True)
     for text in (file.getvalue(), markdown.render(plain), junit.render(plain)):
         assert "baseline" not in text
         assert "unexpected" not in text

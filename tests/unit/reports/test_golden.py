@@ -31,7 +31,7 @@ from wsgi_gauntlet.reports.writers import junit, markdown
 from wsgi_gauntlet.reports.writers.html import report_page
 
 FOLDER = Path(__file__).parent / "golden"
-COLUMNS = 100
+COLUMNS = 80
 """Characters in a line of the terminal."""
 
 EXPLAINED_CASES = ("http/framing/te-and-cl", "pep3333/close/on-client-gone", "http/request-line/http09")
@@ -73,9 +73,11 @@ def html_text(results: Results) -> str:
 
 
 def terminal_summary(results: Results) -> str:
-    """Return what the terminal shows at the end of the run."""
+    """Return what the terminal shows at the end of the run: the conclusion alone, then with --verbose."""
     out = io.StringIO()
-    summary(results, None, Console(file=out, width=COLUMNS, force_terminal=False, no_color=True))
+    console = Console(file=out, width=COLUMNS, force_terminal=False, no_color=True)
+    for verbose in (False, True):
+        summary(results, Path("gauntlet-out"), console, verbose=verbose)
     return out.getvalue()
 
 

@@ -47,10 +47,10 @@ def test_it_is_a_failure_for_a_ci_system(results: Results) -> None:
 def test_every_report_tells_it(results: Results, tmp_path: Path) -> None:
     assert any(each.topic == "Thresholds" and MESSAGE in each.text for each in key_findings(results))
     written = markdown.render(results)
-    assert "## Broken thresholds\n\n- waitress in `churn`: goodput 0.9 is below 0.99 (`thresholds`)" in written
+    assert "## Broken thresholds\n\n- `waitress` in `churn`: `goodput 0.9 is below 0.99` (`thresholds`)" in written
     assert MESSAGE in report_page.render(results)
     shown = StringIO()
-    closing.summary(results, console=Console(file=shown, width=200))
+    closing.summary(results, console=Console(file=shown, width=200), verbose=True)
     assert MESSAGE in shown.getvalue()
     (tmp_path / "results.json").write_text(json.render(results))
     assert json.load(tmp_path).load == results.load

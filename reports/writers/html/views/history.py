@@ -11,10 +11,11 @@ from wsgi_gauntlet.reports.analysis.version_history import (
     VersionResult,
     version_histories,
 )
-from wsgi_gauntlet.reports.charts import history as version_chart
 from wsgi_gauntlet.reports.charts.chart import Chart
+from wsgi_gauntlet.reports.charts.history import history_chart, history_table
 from wsgi_gauntlet.reports.charts.run_history import draw_run_history, run_history_table
 from wsgi_gauntlet.reports.charts.run_note import run_note
+from wsgi_gauntlet.reports.charts.version_points import version_points
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.verdict_letters import LETTERS
@@ -29,12 +30,11 @@ MIN_VERSIONS = 3
 def block(results: Results) -> dict[str, object] | None:
     """Return the runs of each server by date, and the versions of each server, or None without both."""
     long = [each for each in version_histories(results) if len(each.points) >= MIN_VERSIONS]
-    caption = run_note(results).caption
     by_server: dict[str, list[HistoryPoint]] = {}
     for each in sorted(results.history, key=lambda point: point.date):
         by_server.setdefault(each.server, []).append(each)
     runs = [_runs(server, points) for server, points in by_server.items()]
-    return {"runs": runs, "versions": [_versions(each, caption) for each in long]} if runs or long else None
+    return {"runs": runs, "versions": [_versions(results, each) for each in long]} if runs or long else None
 
 
 def _runs(server: str, points: Sequence[HistoryPoint]) -> dict[str, object]:
@@ -48,16 +48,17 @@ def _runs(server: str, points: Sequence[HistoryPoint]) -> dict[str, object]:
     return {"server": server, "chart": chart_data(chart)}
 
 
-def _versions(found: VersionHistory, caption: str) -> dict[str, object]:
+def _versions(results: Results, found: VersionHistory) -> dict[str, object]:
     first, last = found.checked[0], found.checked[-1]
     fixed, broke = (sum(len(getattr(each, name)) for each in found.points) for name in ("fixed", "broke"))
-    title = f"{line(found.server, 60)}: broken cases of each version"
-    points = [_chart_point(each, first=each is first) for each in found.points]
+    title = f"{line(found.server, 60)}: broken requirements of each version"
+    caption = run_note(results).caption
+    points = version_points(results, found)
     chart = Chart(
         f"versions-{found.server}",
         title,
-        lambda narrow: version_chart.history_chart(points, title, caption=caption, narrow=narrow),
-        lambda: version_chart.history_table(points),
+        lambda narrow: history_chart(points, title, caption=caption, narrow=narrow),
+        lambda: history_table(points),
     )
     return {
         "server": found.server,
@@ -66,20 +67,6 @@ def _versions(found: VersionHistory, caption: str) -> dict[str, object]:
         "chart": chart_data(chart),
         "rows": [_version(each, first=each is first) for each in found.points],
     }
-
-
-def _chart_point(point: VersionResult, *, first: bool) -> version_chart.HistoryPoint:
-    counts = point.counts
-    return version_chart.HistoryPoint(
-        point.version,
-        must=counts[Verdict.FAIL],
-        should=counts[Verdict.WARN],
-        flaky=counts[Verdict.FLAKY],
-        asked=counts.total,
-        fixed=None if first else len(point.fixed),
-        broke=None if first else len(point.broke),
-        reason="" if counts.total else point.why,
-    )
 
 
 def _version(point: VersionResult, *, first: bool) -> dict[str, object]:

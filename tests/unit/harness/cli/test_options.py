@@ -19,7 +19,7 @@ def commands() -> list[tuple[str, click.Option]]:
     return [
         (name, option)
         for name, command in cli.commands.items()
-        for option in command.params
+        for option in command.get_params(click.Context(command, parent=click.Context(cli, **cli.context_settings)))
         if isinstance(option, click.Option) and not option.is_flag
     ]
 
@@ -122,7 +122,8 @@ def test_a_parameter_is_not_given_twice(arguments: tuple[str, ...]) -> None:
     [
         ("claims", "claims is a family of 6 scenarios; name one scenario: claims/development, "),
         ("throughputt", "no case or scenario has the id 'throughputt' (did you mean throughput"),
-        ("exact-dct", "no case has the id 'exact-dct'"),
+        ("exact-dct", "no case or scenario has the id 'exact-dct' (did you mean pep3333/environ/exact-dict?)"),
+        ("sizes", "pep3333/input/sizes (2 of them) or http/headers/sizes (4 of them); write one of them"),
         ("http/framing", "is a family of"),
     ],
 )

@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.conformance.catalog import MUST, Case, CaseVariants, 
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Breach
+from wsgi_gauntlet.harness.model.naming import find_paths, list_paths, nearest_path
 
 
 def made(place: str) -> Case:
@@ -88,6 +89,36 @@ def test_selection_is_by_prefix_in_order() -> None:
     assert [c.id for c in select(cases, ["http/", "pep3333/environ/mut"])] == [cases[1].id, cases[2].id]
     with pytest.raises(UnknownName, match="did you mean pep3333/environ"):
         select(cases, ["pep3333/enviorn"])
+
+
+def test_the_last_parts_of_an_id_select_it_too() -> None:
+    """As `explain` finds it; what begins with the words goes first."""
+    names = ["http.host.missing", "http.host.empty", "http.chunked.empty", "pep3333.http.other"]
+    cases = [made(each) for each in names]
+    assert [c.id for c in select(cases, ["missing"])] == ["http/host/missing"]
+    assert [c.id for c in select(cases, ["host"])] == ["http/host/missing", "http/host/empty"]
+    assert [c.id for c in select(cases, ["http"])] == ["http/host/missing", "http/host/empty", "http/chunked/empty"]
+    assert [c.id for c in select(cases, ["/host/empty/"])] == ["http/host/empty"]
+    with pytest.raises(UnknownName, match=r"^empty could be http/host/empty or http/chunked/empty; write one of them$"):
+        select(cases, ["empty"])
+    with pytest.raises(UnknownName, match=r"'mising' \(did you mean http/host/missing\?\)"):
+        select(cases, ["mising"])
+
+
+def test_a_variant_is_meant_only_if_nothing_else_is() -> None:
+    ids = ["http/framing/te", "http/headers/colon/framing", "http/headers/colon/tab", "http/chunked/size/tab"]
+    assert find_paths("framing", ids) == ["http/framing"]
+    assert find_paths("tab", ids) == ["http/headers/colon/tab", "http/chunked/size/tab"]
+    assert find_paths("colon", ids) == ["http/headers/colon"]
+    assert find_paths("lon", ids) == []
+    assert nearest_path("tabb", ids) == ""
+    assert nearest_path("colom", ids) == " (did you mean http/headers/colon?)"
+
+
+def test_a_long_list_of_ids_is_cut() -> None:
+    ids = [f"http/area-{number}/same" for number in range(9)]
+    assert list_paths(ids, ids) == ("http/area-0/same, http/area-1/same, http/area-2/same, http/area-3/same or 5 more")
+    assert list_paths(["http"], ids) == "http (9 of them)"
 
 
 def test_what_a_case_needs_comes_with_it() -> None:

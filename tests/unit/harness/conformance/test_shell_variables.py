@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.conformance.shell_variables import without_shell_variables
+from wsgi_gauntlet.harness.conformance.shell_variables import without_names, without_shell_variables
 from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
@@ -70,3 +70,14 @@ def test_events_without_such_variables_and_odd_events_stay() -> None:
     assert without_shell_variables([plain], SHELL, ()) == (plain,)
     [shown] = without_shell_variables([odd], SHELL, ())
     assert shown.detail == {"environ": ["HOME"], "from_os": {}, "types": 3}
+
+
+def test_a_sentence_about_the_events_names_no_variable_of_the_shell() -> None:
+    event = called({"HTTP_PROXY": SHELL["HTTP_PROXY"], "HTTP_X_BOTH": "of the request"}, ["MY_TOKEN", "HOME"])
+    shown = without_shell_variables([event], SHELL, ())
+    text = "['HTTP_PROXY', 'HTTP_X_BOTH'], MY_TOKEN=1, HOME_PAGE, /HOME"
+    masked = "(a variable of your shell)"
+    assert without_names(text, [event], shown) == f"['{masked}', 'HTTP_X_BOTH'], {masked}=1, HOME_PAGE, /{masked}"
+    assert without_names(text, [event], [event]) == text
+    odd = AppEvent(1.0, "forged", 1, 1, detail={"environ": [["HOME"], 3, "MY_TOKEN"], "types": 3})
+    assert without_names("MY_TOKEN", [odd], []) == masked

@@ -10,6 +10,8 @@ import pytest
 from wsgi_gauntlet.harness.errors import ConfigurationError, StorageFull
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
+    BaseCase,
+    BaseRun,
     CaseResult,
     ConnectionEvent,
     ConnectionEventKind,
@@ -21,7 +23,7 @@ from wsgi_gauntlet.harness.model import (
     Verdict,
 )
 from wsgi_gauntlet.harness.store import journal, output_folder
-from wsgi_gauntlet.harness.store.journal import CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 
 START = StartLine(SCHEMA, {"program": "wsgi-gauntlet"}, {}, {})
 
@@ -48,6 +50,19 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert results.conformance[0].evidence.wire[0].data == b"\x00\xff"
     assert results.conformance[0].evidence.log == "caf\\udce9"
     assert [each.grade for each in results.load] == [Grade.UNAFFECTED]
+
+
+def test_the_base_run_is_read_with_the_cells(tmp_path: Path) -> None:
+    """A later line replaces it."""
+    with Journal.open(tmp_path / "out") as book:
+        book.write(START)
+        for name in ("first", "second"):
+            book.write(BaseLine(BaseRun(name, {}, {}, {"a": BaseCase(Level.MUST)}, {"gunicorn": {"a": Verdict.FAIL}})))
+        book.write(CheckLine(cell("a")))
+    results = journal.read(tmp_path / "out")
+    assert results.base is not None
+    assert (results.base.name, results.base.verdicts) == ("second", {"gunicorn": {"a": Verdict.FAIL}})
+    assert [each.verdict for each in results.conformance] == [Verdict.PASS]
 
 
 @pytest.mark.parametrize("incomplete", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])

@@ -1,6 +1,8 @@
 """Results of several runs put together."""
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Level, Results, Verdict
+import msgspec
+
+from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.harness.store.merge import merge
 
 
@@ -12,6 +14,12 @@ def run(date: str, *verdicts: Verdict, finished: bool = True) -> Results:
 def test_one_run_is_itself() -> None:
     only = run("1", Verdict.PASS)
     assert merge([only]) is only
+
+
+def test_the_last_base_counts() -> None:
+    first, last = (msgspec.structs.replace(run(each), base=BaseRun(each, {}, {})) for each in ("1", "2"))
+    assert merge([first, last, run("3")]).base == last.base
+    assert merge([run("1"), run("2")]).base is None
 
 
 def test_the_later_cell_counts() -> None:

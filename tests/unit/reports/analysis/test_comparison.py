@@ -216,16 +216,16 @@ def test_the_page_has_both_sides_of_every_scenario() -> None:
 
 def test_the_summary_has_a_table_and_the_cases() -> None:
     text = markdown.render(LOADED)
-    assert "| nginx+gunicorn | gunicorn | 1 | 1 | 1 better, 0 worse |" in text
-    assert "- nginx+gunicorn and gunicorn, masked: `http/a/0`" in text
-    assert "- nginx+gunicorn and gunicorn, caused: `http/a/1`" in text
-    assert "- Add waitress to see the effect of nginx in nginx+waitress." in text
+    assert "| `nginx+gunicorn` | `gunicorn` | 1 | 1 | 1 better, 0 worse |" in text
+    assert "- `nginx+gunicorn` and `gunicorn`, masked: `http/a/0`" in text
+    assert "- `nginx+gunicorn` and `gunicorn`, caused: `http/a/1`" in text
+    assert "- Add `waitress` to see the effect of `nginx` in `nginx+waitress`." in text
 
 
 def test_the_terminal_has_a_line_for_each_pair() -> None:
     """In 80 columns, also where names are long."""
     out = io.StringIO()
-    closing.summary(LOADED, None, Console(file=out, width=80))
+    closing.summary(LOADED, None, Console(file=out, width=80), verbose=True)
     rows = [each.split() for each in out.getvalue().splitlines()]
     assert ["with", "without", "better", "worse", "same", "load"] in rows
     assert ["nginx+gunicorn", "gunicorn", "masked", "1", "caused", "1", "0", "+1", "−0"] in rows
@@ -233,14 +233,14 @@ def test_the_terminal_has_a_line_for_each_pair() -> None:
     long = ("gunicorn:gthread@20.1.0[workers=4,threads=2]", "gunicorn:gthread@22.0[workers=4,threads=2]")
     out = io.StringIO()
     results = run(*(cells(each, verdict) for each, verdict in zip(long, (FAIL, PASS), strict=True)))
-    closing.summary(results, None, Console(file=out, width=80))
+    closing.summary(results, None, Console(file=out, width=80), verbose=True)
     assert "fixed 1" in out.getvalue()
     assert max(map(len, out.getvalue().splitlines())) <= 80
 
 
 def test_a_run_without_pairs_has_none_on_the_terminal() -> None:
     out = io.StringIO()
-    closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80))
+    closing.summary(run(cells("gunicorn", PASS)), None, Console(file=out, width=80), verbose=True)
     assert "Servers that differ in one thing" not in out.getvalue()
 
 
@@ -260,7 +260,7 @@ def test_load_alone_has_its_table_too() -> None:
     [comparison] = find_pairs(msgspec.structs.replace(LOADED, conformance=()))
     assert (comparison.summary, comparison.better, comparison.worse) == ("", 1, 0)
     text = markdown.render(msgspec.structs.replace(LOADED, conformance=()))
-    assert "| nginx+gunicorn | gunicorn |  |  | 1 better, 0 worse |" in text
+    assert "| `nginx+gunicorn` | `gunicorn` |  |  | 1 better, 0 worse |" in text
 
 
 def test_titles_say_what_differs() -> None:

@@ -109,8 +109,8 @@ def test_the_page_links_each_pairing_to_its_worst_cell() -> None:
 def test_the_summary_has_a_row_for_each_server() -> None:
     text = markdown.render(RUN)
     assert "| server | Flask | Django | failed cases |" in text
-    assert "| poor | ! 2/3 | ✗ 1/3 | path, head (Django) |" in text
-    assert "| own | ✓ 3/3 | – |  |" in text
+    assert "| `poor` | ! 2/3 | ✗ 1/3 | `path, head (Django)` |" in text
+    assert "| `own` | ✓ 3/3 | – |  |" in text
 
 
 def test_a_run_without_frameworks_says_nothing_of_them() -> None:

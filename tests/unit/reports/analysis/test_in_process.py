@@ -62,7 +62,7 @@ def test_the_summary_and_the_terminal_say_it_in_a_line() -> None:
     assert "werkzeug:in-process" in text
     assert "`http/a/x`: fail on the wire, pass in-process" in text
     out = Console(file=io.StringIO(), width=120)
-    closing.summary(RUN, console=out)
+    closing.summary(RUN, console=out, verbose=True)
     output = out.file.getvalue()  # type: ignore[attr-defined]
     assert "http/a/x: fail on the wire, pass in-process" in output
     assert "In-process" not in markdown.render(msgspec.structs.replace(RUN, conformance=CELLS[:4]))

@@ -54,9 +54,11 @@ def test_a_single_number_is_no_comparison() -> None:
 
 
 def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
-    assert "## gunicorn by number of workers\n\n| workers | capacity | churn |" in markdown.render(RUN)
+    assert "## `gunicorn` by number of workers\n\n| `workers` | `capacity` | `churn` |" in markdown.render(RUN)
     shown = StringIO()
-    closing.summary(of(cell("gunicorn", 500, 1), cell("gunicorn[workers=2]", 950, 2)), console=Console(file=shown))
+    closing.summary(
+        of(cell("gunicorn", 500, 1), cell("gunicorn[workers=2]", 950, 2)), console=Console(file=shown), verbose=True
+    )
     text = shown.getvalue()
     assert "gunicorn by number of workers" in text
     assert [line.split() for line in text.splitlines() if "grade" in line] == [["server", "grade", "capacity"]]

@@ -67,7 +67,7 @@ def test_the_terminal_lists_the_cases() -> None:
     results = run(
         {**ROWS, "gunicorn@25": ("25", "✗✓" + "✗" * 20), "gunicorn@26": ("26", "✓✗" + "✓" * 20)}, **{"8": "no"}
     )
-    closing.summary(results, None, Console(file=out, width=100))
+    closing.summary(results, None, Console(file=out, width=100), verbose=True)
     text = out.getvalue()
     assert "gunicorn and its versions" in text
     assert "20.1.0 broke 1" in text

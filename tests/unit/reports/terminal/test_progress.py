@@ -1,4 +1,4 @@
-"""The terminal is never silent, never left in disorder, and never obeys a server."""
+"""The terminal shows the progress, is never left in disorder, and never obeys a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from wsgi_gauntlet.harness.events import CaseFinished, Message, Progress, ScenarioFinished, StageStarted
@@ -55,17 +56,18 @@ def _check(verdict: Verdict) -> CaseResult:
     return CaseResult("waitress", "http/host/missing", Level.MUST, (), verdict)
 
 
-def test_plain_lines_tell_the_course_of_a_run() -> None:
-    """Stages, cells of load and messages are printed; a case is only counted."""
+@pytest.mark.parametrize("verbose", [False, True])
+def test_plain_lines_tell_the_course_of_a_run(verbose: bool) -> None:
+    """Stages and messages are printed; cells are only counted, unless the user wants every cell of load."""
     console, file = _plain()
     clock = Clock()
-    with ProgressDisplay(console, clock=clock) as shown:
+    with ProgressDisplay(console, clock=clock, verbose=verbose) as shown:
         shown.handle(Message("uwsgi is not here"))
         shown.handle(StageStarted("check", 2))
         shown.handle(CaseFinished(_check(Verdict.PASS)))
         shown.handle(CaseFinished(_check(Verdict.FAIL)))
         clock.now += 75
-        shown.handle(StageStarted("load", 1))
+        shown.handle(StageStarted("load", 3))
         shown.handle(ScenarioFinished(ScenarioResult("waitress", "classroom", Grade.UNAFFECTED, 0.999)))
         shown.handle(
             ScenarioFinished(
@@ -79,15 +81,19 @@ def test_plain_lines_tell_the_course_of_a_run() -> None:
         "uwsgi is not here",
         "check: 2 cells",
         "check: 2 of 2 cells in 1:15; ✗ 1 fail",
-        "load: 1 cell",
-        "✓ waitress in classroom: unaffected, 99.9 % answered",
-        "· wsgiref in throughput: measured, 1,234/s at best",
-        "? wsgiref in classroom: invalid. the generator was late",
+        "load: 3 cells",
+        *[
+            "✓ waitress in classroom: unaffected, 99.9 % answered",
+            "· wsgiref in throughput: measured, 1,234/s at best",
+            "? wsgiref in classroom: invalid. the generator was late",
+        ]
+        * verbose,
+        "load: 3 of 3 cells in 0:00",
     ]
 
 
 def test_a_quiet_log_gets_a_sign_of_life() -> None:
-    """After more than a second, with what is going on; not before, and not twice."""
+    """Each 15 s, with what is going on; not before, and not twice."""
     console, file = _plain(200)
     clock = Clock()
     shown = ProgressDisplay(console, clock=clock)
@@ -95,21 +101,25 @@ def test_a_quiet_log_gets_a_sign_of_life() -> None:
     shown.handle(Progress("uwsgi", "http/framing/desync", 0.4))
     shown.handle(Progress("waitress", "restarting"))
     shown.tick()
-    clock.now += progress.HEARTBEAT_SECONDS
+    clock.now += progress.LINE_SECONDS - 0.1
+    shown.handle(Progress("uwsgi", "http/framing/desync", 0.4))
+    shown.handle(Progress("waitress", "restarting"))
+    shown.tick()
+    clock.now += 0.1
     shown.tick()
     shown.tick()
     assert file.getvalue().splitlines() == [
         "check: 10 cells",
-        "0:01  check 0/10  uwsgi: http/framing/desync 40 %; waitress: restarting",
+        "0:15  check 0/10  waitress: restarting; uwsgi: http/framing/desync 40 %",
     ]
     clock.now += progress.STALE_SECONDS
     shown.tick()
-    assert file.getvalue().splitlines()[-1] == "0:21  check 0/10"
+    assert file.getvalue().splitlines()[-1] == "0:35  check 0/10"
 
 
 def test_the_heartbeat_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the run's own loop says nothing at all."""
-    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     file = WatchedOutput("getting ready")
     with ProgressDisplay(Console(file=file, width=80, force_terminal=False)):
         assert file.heard.wait(30)
@@ -118,7 +128,7 @@ def test_the_heartbeat_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_closed_log_ends_the_heartbeat_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever read the log has gone; the run goes on."""
-    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     file = io.StringIO()
     with ProgressDisplay(Console(file=file, width=80, force_terminal=False)) as shown:
         beat = shown._heartbeat
@@ -186,16 +196,16 @@ def test_a_servers_words_neither_move_the_cursor_nor_colour_the_text() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 40, 120])
-def test_the_summary_fits(results: Results, width: int) -> None:
+def test_the_tables_fit(results: Results, width: int) -> None:
     """At 80 columns nothing is folded; at fewer it still is all there."""
     console, file = _plain(width)
-    summary(results, Path("gauntlet-out"), console)
+    summary(results, Path("gauntlet-out"), console, verbose=True)
     text = file.getvalue()
     assert max(map(len, text.splitlines())) <= width
     if width >= 80:
         assert re.search(r"nginx\+gunicorn:sync +1 +3 +1 +66  1 info, 2 unsupported", text), text
         assert "✗ collapsed at 9" in text
-        assert "The report: gauntlet-out/report.html" in text
+        assert "\n  xdg-open gauntlet-out/report.html\n" in text
         assert "wsgiref is invalid: the generator sent 14.2 of 20.0 requests a second" in text
         assert "http/framing/te-and-cl [security]" in text
 
@@ -204,7 +214,7 @@ def test_the_summary_of_an_interrupted_or_empty_run() -> None:
     """Says so first."""
     console, file = _plain()
     summary(build(finished=False), None, console)
-    assert "Interrupted: the results so far" in file.getvalue()[:100]
+    assert "Interrupted: these are the results so far." in file.getvalue()[:100]
     console, file = _plain()
     summary(Results(SCHEMA, {}, {}), None, console)
     assert "No cell of this run has a result" in file.getvalue()
@@ -214,7 +224,7 @@ def test_many_failures_are_cut(results: Results) -> None:
     """The page has them all."""
     checks = tuple(CaseResult("a", f"http/host/case-{number}", Level.MUST, (), Verdict.FAIL) for number in range(100))
     console, file = _plain()
-    summary(Results(SCHEMA, {}, results.servers, checks), None, console)
+    summary(Results(SCHEMA, {}, results.servers, checks), None, console, verbose=True)
     assert "… and 70 more cases in the report" in file.getvalue()
 
 
@@ -222,7 +232,7 @@ def test_no_color_is_kept(results: Results, monkeypatch: pytest.MonkeyPatch) -> 
     """NO_COLOR takes the colours and leaves the text."""
     monkeypatch.setenv("NO_COLOR", "1")
     file = io.StringIO()
-    summary(results, None, Console(file=file, width=80, force_terminal=True))
+    summary(results, None, Console(file=file, width=80, force_terminal=True), verbose=True)
     assert "\x1b[31m" not in file.getvalue()
     assert "collapsed" in file.getvalue()
 
@@ -253,3 +263,56 @@ def test_the_figures_of_load_are_whole_at_80_columns(server: str) -> None:
     shown.handle(Progress("uwsgi", "mixed: during: 8 slow clients", 0.5))
     after = drawn()
     assert after[1].index("mixed") == during[1].index("slow-headers")
+
+
+def test_the_time_left_is_shown_when_it_is_known() -> None:
+    """In the log and beside the bar; not before the first cells."""
+    console, file = _plain()
+    clock = Clock()
+    shown = ProgressDisplay(console, clock=clock)
+    shown.handle(StageStarted("check", 100))
+    live = Console(file=io.StringIO(), width=80, force_terminal=True)
+
+    def drawn() -> str:
+        with live.capture() as captured:
+            live.print(shown._render())
+        return captured.get()
+
+    clock.now += 15
+    shown.tick()
+    assert "left" not in file.getvalue() + drawn()
+    for _ in range(10):
+        clock.now += 1.5
+        shown.handle(CaseFinished(_check(Verdict.PASS)))
+    shown.tick()
+    assert file.getvalue().splitlines()[-1] == "0:30  check 10/100  about 4 min left"
+    assert "about 4 min left" in drawn()
+
+
+WIDE_NAME = "伺服器" * 10
+LONG_NAME = "nginx+gunicorn:gthread@27.0.1[workers=16,threads=32,timeout=90]"[:60]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("name", [LONG_NAME, WIDE_NAME])
+@pytest.mark.parametrize("stage", ["check", "load"])
+def test_progress_fits(width: int, name: str, stage: str) -> None:
+    """Every line of the log and of the live display, also with large numbers and many signs."""
+    console, file = _plain(width)
+    clock = Clock()
+    shown = ProgressDisplay(console, clock=clock)
+    shown.handle(StageStarted(stage, 73_192))
+    for number in range(50):
+        clock.now += 900
+        for verdict in Verdict:
+            shown.handle(CaseFinished(_check(verdict)))
+        shown.handle(Progress(f"{name}-{number}", "slow-headers/first-byte: during: 2,048 slow clients " * 3, 0.5))
+        shown.tick()
+    live = Console(file=io.StringIO(), width=width, force_terminal=True)
+    with live.capture() as captured:
+        live.print(shown._render())
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", captured.get())
+    for line in [*file.getvalue().splitlines(), *drawn.splitlines()]:
+        assert cell_len(line) <= width, line
+    assert " h left" in drawn
+    assert len(drawn.splitlines()) == (2 if stage == "check" else 3)

@@ -16,9 +16,12 @@ export function startOverview(context) {
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const data = context.store.block("scoreboard");
-  const buttons = SORTS.map(([id, label]) => {
+  // A column without data is not there.
+  const sorts = SORTS.filter(([id]) => id === "name" || table.querySelector(`th[data-sort=${id}]`));
+  const first = sorts[0][0];
+  const buttons = sorts.map(([id, label]) => {
     const button = h("button", { type: "button", data: { sort: id } }, label);
-    button.addEventListener("click", () => context.go(id === SORTS[0][0] ? "#/" : context.link("", [], { sort: id }), { keep: true, replace: true }));
+    button.addEventListener("click", () => context.go(id === first ? "#/" : context.link("", [], { sort: id }), { keep: true, replace: true }));
     return button;
   });
   const tools = document.getElementById("score-tools");
@@ -45,24 +48,24 @@ export function startOverview(context) {
   let sorted = null;
   return async (params) => {
     const wanted = params.query.get("sort");
-    const by = SORTS.some(([id]) => id === wanted) ? wanted : SORTS[0][0];
+    const by = sorts.some(([id]) => id === wanted) ? wanted : first;
     if (by === sorted) return;
     const { sort } = await data;
     const name = (row) => row.querySelector("th a").textContent;
     const value = (row) => sort[Number(row.dataset.place)][by];
     const order = [...rows].sort((a, b) =>
       by === "name" ? (name(a) < name(b) ? -1 : 1) : value(a) - value(b) || Number(a.dataset.place) - Number(b.dataset.place));
-    if (sorted !== null || by !== SORTS[0][0]) body.append(...order);
+    if (sorted !== null || by !== first) body.append(...order);
     sorted = by;
     for (const [place, button] of buttons.entries()) {
       const chosen = button.dataset.sort === by;
       button.setAttribute("aria-pressed", chosen);
-      button.textContent = SORTS[place][1] + (chosen ? " ▾" : "");
+      button.textContent = sorts[place][1] + (chosen ? " ▾" : "");
     }
     for (const head of table.querySelectorAll("thead th")) {
-      if ((head.dataset.sort || "name") === by && (head.dataset.sort || head.cellIndex === 0)) {
-        head.setAttribute("aria-sort", by === "served" ? "descending" : "ascending");
-      } else head.removeAttribute("aria-sort");
+      const id = head.cellIndex === 0 ? "name" : head.dataset.sort;
+      if (id === by) head.setAttribute("aria-sort", by === "served" ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
     }
   };
 }

@@ -3,7 +3,7 @@
 import { SIGNS, VERDICTS } from "./data.js";
 import { h } from "./dom.js";
 
-const MAX_RESULTS = 60;
+const MAX_RESULTS = 30;
 const LETTERS = Object.fromEntries(Object.entries(VERDICTS).map(([letter, name]) => [name, letter]));
 
 /** Return {words, is, tag, server} of a query such as `chunk is:fail tag:security server:uwsgi`. */

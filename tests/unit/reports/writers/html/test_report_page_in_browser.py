@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from wsgi_gauntlet.reports.writers.html import report_page
 from wsgi_gauntlet.reports.writers.html.view import views
 
+from .....helpers.hostile_sample import hostile_results
 from .....helpers.report_browser import PHONE, WIDE, OpenPage, ReportBrowser, Scheme
+from .conftest import write_page
 
 pytestmark = pytest.mark.browser
 
 MAX_ELEMENTS_AT_LOAD = 5000
 MAX_TAB_STOPS = 150
+
+TAB_STOPS = """[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex]')].filter(
+    (each) => each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true })).length"""
+
+LOOKED_AT = (
+    "",
+    "#/slow-clients",
+    "#/load/classroom",
+    "#/conformance",
+    "#/cell/pyuwsgi/http/framing/te-and-cl",
+    "#/requirement/http/framing/te-and-cl",
+    "#/compare/gunicorn:sync..nginx+gunicorn:sync",
+    "#/not-judged",
+    "#/pep3333",
+    "#/method",
+    "#/search?q=host",
+    "#/nothing",
+)
+"""Views in which axe-core looks for barriers."""
 
 
 @pytest.fixture
@@ -78,7 +101,7 @@ def test_without_scripts_the_page_is_complete(reader: ReportBrowser, sample_page
     assert tab.page.locator("#search").is_hidden()
     assert tab.page.locator("#score-tools").is_hidden()
     tab.page.locator("summary").first.click()
-    assert tab.page.locator("#broken ~ details li:visible").count() > 2
+    assert tab.page.locator(".broken details li:visible").count() > 2
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
@@ -108,11 +131,7 @@ def test_every_figure_of_the_scoreboard_is_visible(
 
 def test_the_page_has_few_elements_and_tab_stops(tab: OpenPage) -> None:
     assert tab.page.evaluate("document.querySelectorAll('*').length") <= MAX_ELEMENTS_AT_LOAD
-    stops = tab.page.evaluate(
-        """[...document.querySelectorAll('a[href], button, input, select, summary, [tabindex]')].filter(
-            (each) => each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true })).length"""
-    )
-    assert stops <= MAX_TAB_STOPS
+    assert tab.page.evaluate(TAB_STOPS) <= MAX_TAB_STOPS
     assert tab.page.evaluate("document.querySelectorAll('#scoreboard [tabindex=\"0\"]').length") == 1
 
 
@@ -280,6 +299,39 @@ def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: 
     assert tab.console_messages == []
 
 
+def test_a_new_failure_can_be_replayed_reported_and_linked(reader: ReportBrowser, tmp_path: Path) -> None:
+    """With a baseline the first screen begins with it. All that a server sent is code in the issue."""
+    tab = reader.open(write_page(hostile_results(), tmp_path))
+    page = tab.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    change = page.locator(".change").first
+    assert change.is_visible()
+    case, server = change.get_attribute("data-case"), change.get_attribute("data-server")
+
+    def copied(button: str) -> str:
+        change.get_by_role("button", name=button).click()
+        tab.wait_until("document.getElementById('toast').textContent.startsWith('Copied')")
+        found: str = page.evaluate("navigator.clipboard.readText()")
+        page.evaluate("document.getElementById('toast').textContent = ''")
+        return found
+
+    assert copied("Copy replay") == change.locator(".replay").inner_text()
+    assert "replay" in change.locator(".replay").inner_text()
+    link = copied("Copy link")
+    assert link.startswith(page.url.partition("#")[0] + "#/cell/")
+    issue = copied("Copy as issue")
+    assert f"| `case` | `{case}` |" in issue
+    assert f"| `server` | `{server}` |" in issue
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(issue)
+    assert not {"<img", "<script", "<svg", "<a "} & set(re.findall(r"<\w+ ?", shown))
+    change.locator("h3 a").click()
+    page.locator("dialog.sheet").wait_for(state="visible")
+    assert page.locator("dialog.sheet h1, dialog.sheet h2").first.inner_text() == case
+    page.keyboard.press("Escape")
+    tab.wait_until("location.hash === '#/' || location.hash === ''")
+    assert tab.console_messages == []
+
+
 def test_light_and_dark(reader: ReportBrowser, sample_page: Path) -> None:
     """As the system has it, and as the button says. Charts follow."""
     colours = {}
@@ -322,7 +374,7 @@ def test_the_first_screen_prints_on_few_pages(reader: ReportBrowser, sample_page
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("fragment", ["", "#/method", "#/search?q=host", "#/nothing"])
+@pytest.mark.parametrize("fragment", LOOKED_AT)
 def test_no_violation_of_wcag(
     reader: ReportBrowser, sample_page: Path, fragment: str, scheme: Scheme, size: tuple[int, int]
 ) -> None:
@@ -330,6 +382,27 @@ def test_no_violation_of_wcag(
     tab = reader.open(sample_page, fragment, size=size, scheme=scheme)
     tab.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     assert tab.violations() == []
+
+
+def test_a_barrier_is_found(reader: ReportBrowser, sample_page: Path) -> None:
+    """axe-core sees the page: a button without a name, and text that is hard to read."""
+    tab = reader.open(sample_page, scheme="dark")
+    tab.page.evaluate(
+        """() => {
+            const text = document.createElement("p");
+            text.textContent = "hard to read";
+            text.style.color = "#333";
+            document.getElementById("overview").append(document.createElement("button"), text);
+        }"""
+    )
+    assert {each.partition(":")[0] for each in tab.violations()} == {"button-name", "color-contrast"}
+
+
+@pytest.mark.parametrize("fragment", LOOKED_AT)
+def test_every_view_has_few_elements_and_tab_stops(reader: ReportBrowser, sample_page: Path, fragment: str) -> None:
+    tab = reader.open(sample_page, fragment)
+    assert tab.page.evaluate("document.querySelectorAll('*').length") <= MAX_ELEMENTS_AT_LOAD
+    assert tab.page.evaluate(TAB_STOPS) <= MAX_TAB_STOPS
 
 
 def test_every_view_scrolls_in_one_direction_on_a_phone(reader: ReportBrowser, sample_page: Path) -> None:

@@ -1,0 +1,89 @@
+"""`report --split` and `report --picture`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.reports.writers import json
+
+from ....helpers.sample_results import build
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run."""
+    file = tmp_path_factory.mktemp("run") / "results.json"
+    file.write_text(json.render(build()))
+    return file
+
+
+def report(run: Path, out: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["report", str(run), "--out", str(out), *arguments])
+
+
+def error(result: Result) -> str:
+    """Return the message of a ConfigurationError, which main() prints as one line with exit code 2."""
+    assert isinstance(result.exception, ConfigurationError), result.output
+    assert "\n" not in str(result.exception)
+    return str(result.exception)
+
+
+def test_split_writes_pages_beside_the_report(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = report(run, out, "--split")
+    assert result.exit_code == 0, result.output
+    assert "pages without scripts: " in result.output
+    assert (out / "report.html").is_file()
+    assert (out / "pages" / "index.html").is_file()
+    assert (out / "pages" / "charts" / "slow-clients.svg").is_file()
+
+
+def test_the_pages_of_an_earlier_report_are_kept_in_previous(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report(run, out, "--split")
+    result = report(run, out)
+    assert result.exit_code == 0, result.output
+    assert not (out / "pages").exists()
+    assert (out / "previous" / "pages" / "index.html").is_file()
+
+
+def test_pictures_are_files_of_their_own(run: Path, tmp_path: Path) -> None:
+    """Without a chart it is N* of every server."""
+    first, second = tmp_path / "n.svg", tmp_path / "strips.svg"
+    result = report(run, tmp_path / "out", "--picture", str(first), "--picture", f"classroom/strips={second}")
+    assert result.exit_code == 0, result.output
+    for path, title in ((first, "How many slow clients"), (second, "Forty people in a classroom")):
+        assert title in (ET.fromstring(path.read_text()).get("aria-label") or "")
+        assert "class=" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        ("n.png", "only SVG can be written; name a file that ends in .svg, or save a PNG with the button"),
+        ("classroom/strips=", "the file is missing"),
+        ("nothing=n.svg", "this run has no chart nothing; its charts are: slow-clients, requirements, "),
+        ("classroom/strip=n.svg", "did you mean classroom/strips"),
+        ("no/such/folder/n.svg", "there is no folder"),
+    ],
+)
+def test_a_wrong_picture_says_what_to_do(run: Path, tmp_path: Path, picture: str, message: str) -> None:
+    """Before anything is written."""
+    out = tmp_path / "out"
+    assert message in error(report(run, out, "--picture", picture))
+    assert not out.exists()
+
+
+def test_pages_never_replace_files_of_others(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report(run, out)
+    (out / "pages").mkdir()
+    (out / "pages" / "mine.txt").write_text("mine")
+    assert "not of an earlier run" in error(report(run, out, "--split"))
+    assert (out / "pages" / "mine.txt").read_text() == "mine"
