@@ -408,10 +408,14 @@ def test_a_sentence_has_the_verdict_of_each_server(reader: ReportBrowser, tmp_pa
     assert second == third == ["✗ server-0", "✓ server-1"]
     assert page.locator(".marks .said").first.inner_text() == "1 fail, 1 pass (2 cases)"
     assert tab_stops(page, ".pep") == 1 + page.locator(".pep h2").count()
+    place = "[...document.querySelectorAll('.pep li')].indexOf(document.activeElement.closest('li'))"
     page.locator(".pep .marks a").first.focus()
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight")
+    assert page.evaluate(place) == 1
     page.keyboard.press("ArrowUp")
+    assert page.evaluate(place) == 0
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
     assert focused(page) == "server-1: fail, 1 of 2 cases"
     page.keyboard.press("Enter")
     page.locator("dialog .cell-title").wait_for()
