@@ -4,9 +4,8 @@ import { h } from "./dom.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const PAGE = 10;
-const OVERSCAN = 4; // rows above and below the visible ones
+const OVERSCAN = 2; // rows above and below the visible ones
 const COLUMN_OVERSCAN = 2; // columns before and after the visible ones
-const LIKELY_WIDTH = 70; // pixels of a column, until the grid is in the page
 
 /** Return the place {row, column} after a key, or null. `control` says whether Ctrl is held. */
 export function moveInGrid(key, control, at, rows, columns, page = PAGE) {
@@ -118,13 +117,13 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
   });
 
   // The left and the right edge of each column after the first. Their widths depend on that of the grid.
-  let edges = [];
+  let edges = null;
   const measureColumns = () => {
-    edges = grid.isConnected ? [...head.children].slice(1).map((each) => [each.offsetLeft, each.offsetLeft + each.offsetWidth]) : [];
+    edges = [...head.children].slice(1).map((each) => [each.offsetLeft, each.offsetLeft + each.offsetWidth]);
   };
   /** Return the first and the last column in view. The first of all stays in view. */
   const columnsInView = () => {
-    if (edges.length === 0) return [1, Math.min(columns - 1, Math.ceil(innerWidth / LIKELY_WIDTH))];
+    if (edges === null) measureColumns();
     const first = edges.findIndex(([, right]) => right > grid.scrollLeft) + 1;
     const last = edges.findLastIndex(([left]) => left < grid.scrollLeft + grid.clientWidth) + 1;
     return [Math.max(1, first - COLUMN_OVERSCAN), Math.min(columns - 1, last + COLUMN_OVERSCAN)];
@@ -156,6 +155,7 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
 
   // The rows in view, and the one with the focus: it must not leave the page under the reader's fingers.
   const render = () => {
+    if (!grid.isConnected) return; // the observer renders when it is
     const visible = grid.clientHeight || innerHeight;
     const first = Math.max(0, Math.floor(grid.scrollTop / rowHeight) - OVERSCAN);
     const last = Math.min(count - 1, Math.ceil((grid.scrollTop + visible) / rowHeight) + OVERSCAN);
@@ -242,7 +242,7 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
   grid.refresh();
   // The height and the widths are known when the grid is in the page.
   const observer = new ResizeObserver(() => {
-    measureColumns();
+    edges = null;
     render();
   });
   observer.observe(grid);

@@ -74,7 +74,7 @@ function makeView(context, view, query) {
     update();
   };
 
-  const toolbar = makeToolbar(context, state, servers, changed);
+  const toolbar = makeToolbar(context, state, servers, { changed, prepare: find.prepare });
   update();
   return h("section", { class: "conformance" },
     h("h1", {}, "Conformance"),
@@ -83,7 +83,7 @@ function makeView(context, view, query) {
       "Arrow keys move in the grid, Enter opens a cell or the variants of a requirement."));
 }
 
-function makeToolbar(context, state, servers, changed) {
+function makeToolbar(context, state, servers, { changed, prepare }) {
   const { store } = context;
   const { requirements, areas } = store.index;
   const tags = [...new Set(requirements.flatMap((each) => each.tags))].sort();
@@ -96,6 +96,7 @@ function makeToolbar(context, state, servers, changed) {
   const field = h("input", {
     id: "filter-q", type: "search", placeholder: "words, section", value: state.q, aria: { label: "Words" },
     on: {
+      focus: prepare,
       input: (event) => changed({ q: event.target.value.trim() }, !state.q),
       keydown: (event) => {
         if (event.key !== "Escape" || !field.value) return;
