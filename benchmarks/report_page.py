@@ -253,7 +253,7 @@ def main() -> None:
     missed = False
     with folder_of(sys.argv[2:]) as folder, sync_playwright() as playwright:
         for count in SERVER_COUNTS:
-            run = folder / f"{count}-servers"
+            run = folder.resolve() / f"{count}-servers"
             run.mkdir(parents=True, exist_ok=True)
             repeat(Path(sys.argv[1]), run, count)
             seconds, memory = measure(run)

@@ -12,6 +12,9 @@ export const SIGNS = { p: "✓", f: "✗", w: "!", i: "i", u: "–", s: "»", k:
 
 const WORST_FIRST = "fkewisup";
 
+/** Unpacked blocks of evidence that stay in memory: the last ones that were asked for. */
+const MAX_EVIDENCE_BLOCKS = 8;
+
 /** Return the JSON of a block. */
 async function unpack(element) {
   const packed = atob(element.textContent.trim());
@@ -27,6 +30,15 @@ export async function openStore() {
   for (const each of document.querySelectorAll("script[data-block]")) elements.set(each.dataset.block, each);
   const blocks = new Map();
   const block = (name) => {
+    const found = remembered(name);
+    if (!name.startsWith("evidence/")) return found;
+    blocks.delete(name);
+    blocks.set(name, found); // the latest comes last
+    const evidence = [...blocks.keys()].filter((each) => each.startsWith("evidence/"));
+    for (const each of evidence.slice(0, -MAX_EVIDENCE_BLOCKS)) blocks.delete(each);
+    return found;
+  };
+  const remembered = (name) => {
     if (!blocks.has(name)) {
       const element = elements.get(name);
       blocks.set(name, element ? unpack(element) : Promise.resolve(null));

@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const PAGE = 10;
-const OVERSCAN = 4; // rows above and below the visible ones
+const OVERSCAN = 2; // rows above and below the visible ones
+const COLUMN_OVERSCAN = 2; // columns before and after the visible ones
 
 /** Return the place {row, column} after a key, or null. `control` says whether Ctrl is held. */
 export function moveInGrid(key, control, at, rows, columns, page = PAGE) {
@@ -69,12 +70,13 @@ export function gridOfTable(table) {
 }
 
 /**
- * Return a grid that renders only the rows in view.
+ * Return a grid that renders only the rows and columns in view. The first column is always there.
  *
  * `label` names the grid. `heads` are nodes or texts of the column headers, `widths` their widths: CSS lengths, or
  * `minmax(LENGTH, ...)`.
- * `rowCount` and `rowHeight` (pixels) give its height. `cells(row)` returns a node or a text for each column: {content,
- * class, label, header}. `open(row, column, event)` is called for Enter and for a click on a cell. `height` is the
+ * `rowCount` and `rowHeight` (pixels) give its height. `cells(row)` returns for each column a node, a text or {content,
+ * class, label, title, header}, or a function that returns one of these: it is called when the column comes into view.
+ * `open(row, column, event)` is called for Enter and for a click on a cell. `height` is the
  * largest height as a CSS length. The node has the methods `refresh({rowCount})`, for other rows, and
  * `moveTo(row, column)`.
  */
@@ -97,44 +99,88 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
     h("div", { role: "rowgroup", class: "grid-heads" }, head), body), { maxHeight: height });
   grid.style.setProperty("--grid-width", `calc(${smallest.join(" + ")})`);
 
-  const makeRow = (row) => {
-    const made = cells(row).map((each, column) => {
-      const cell = each instanceof Node || typeof each !== "object" || each === null ? { content: each } : each;
-      return h("div", {
-        role: cell.header ? "rowheader" : "gridcell", class: cell.class, "aria-colindex": column + 1, "aria-label": cell.label,
-        title: cell.title, tabindex: row === at.row && column === at.column ? 0 : -1, data: { column },
-      }, cell.content);
-    });
-    for (const each of made) for (const link of each.querySelectorAll("a, button")) link.tabIndex = -1;
-    return styled(h("div", { role: "row", class: "grid-row", "aria-rowindex": row + 2, data: { row } }, made), {
+  const makeCell = (row, column, value) => {
+    const each = typeof value === "function" ? value() : value;
+    const cell = each instanceof Node || typeof each !== "object" || each === null ? { content: each } : each;
+    const made = h("div", {
+      role: cell.header ? "rowheader" : "gridcell", class: cell.class, "aria-colindex": column + 1, "aria-label": cell.label,
+      title: cell.title, tabindex: row === at.row && column === at.column ? 0 : -1, data: { column },
+    }, cell.content);
+    made.style.gridColumn = column + 1;
+    for (const link of made.querySelectorAll("a, button")) link.tabIndex = -1;
+    return made;
+  };
+  const makeRow = (row) => ({
+    columns: "", cells: new Map(), element: styled(h("div", { role: "row", class: "grid-row", "aria-rowindex": row + 2, data: { row } }), {
       gridTemplateColumns: template, top: `${row * rowHeight}px`, height: `${rowHeight}px`,
-    });
+    }),
+  });
+
+  // The left and the right edge of each column after the first. Their widths depend on that of the grid.
+  let edges = null;
+  const measureColumns = () => {
+    edges = [...head.children].slice(1).map((each) => [each.offsetLeft, each.offsetLeft + each.offsetWidth]);
+  };
+  /** Return the first and the last column in view. The first of all stays in view. */
+  const columnsInView = () => {
+    if (edges === null) measureColumns();
+    const first = edges.findIndex(([, right]) => right > grid.scrollLeft) + 1;
+    const last = edges.findLastIndex(([left]) => left < grid.scrollLeft + grid.clientWidth) + 1;
+    return [Math.max(1, first - COLUMN_OVERSCAN), Math.min(columns - 1, last + COLUMN_OVERSCAN)];
+  };
+  // The cells in view, and the one with the focus.
+  const fillRow = (row, made, first, last) => {
+    const wanted = new Set(row === at.row ? [0, at.column] : [0]);
+    for (let column = first; column <= last; column++) wanted.add(column);
+    const order = [...wanted].sort((a, b) => a - b);
+    if (made.columns === order.join()) return;
+    made.columns = order.join();
+    for (const [column, cell] of made.cells) {
+      if (wanted.has(column)) continue;
+      cell.remove();
+      made.cells.delete(column);
+    }
+    let values = null, before = null;
+    for (const column of order) {
+      let cell = made.cells.get(column);
+      if (!cell) {
+        values ??= cells(row);
+        cell = makeCell(row, column, values[column]);
+        made.cells.set(column, cell);
+        made.element.insertBefore(cell, before ? before.nextSibling : made.element.firstChild);
+      }
+      before = cell;
+    }
   };
 
   // The rows in view, and the one with the focus: it must not leave the page under the reader's fingers.
   const render = () => {
+    if (!grid.isConnected) return; // the observer renders when it is
     const visible = grid.clientHeight || innerHeight;
     const first = Math.max(0, Math.floor(grid.scrollTop / rowHeight) - OVERSCAN);
     const last = Math.min(count - 1, Math.ceil((grid.scrollTop + visible) / rowHeight) + OVERSCAN);
+    const [firstColumn, lastColumn] = columnsInView();
     const wanted = new Set(count ? [at.row] : []);
     for (let row = first; row <= last; row++) wanted.add(row);
-    for (const [row, element] of rendered) {
+    for (const [row, { element }] of rendered) {
       if (!wanted.has(row)) {
         element.remove();
         rendered.delete(row);
       }
     }
+    let before = null;
     for (const row of [...wanted].sort((a, b) => a - b)) {
-      if (rendered.has(row)) continue;
-      const element = makeRow(row);
-      const after = [...rendered.keys()].filter((each) => each < row);
-      rendered.set(row, element);
-      // The order of elements is the order of rows, for screen readers.
-      const before = after.length ? rendered.get(Math.max(...after)).nextSibling : body.firstChild;
-      body.insertBefore(element, before);
+      const made = rendered.get(row) ?? makeRow(row);
+      fillRow(row, made, firstColumn, lastColumn);
+      if (!rendered.has(row)) {
+        rendered.set(row, made);
+        // The order of elements is the order of rows, for screen readers.
+        body.insertBefore(made.element, before ? before.nextSibling : body.firstChild);
+      }
+      before = made.element;
     }
   };
-  const cellAt = (row, column) => rendered.get(row)?.children[column];
+  const cellAt = (row, column) => rendered.get(row)?.cells.get(column);
   const choose = (row, column, focus) => {
     const before = cellAt(at.row, at.column);
     if (before) before.tabIndex = -1;
@@ -188,13 +234,18 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
     at = { row: Math.max(0, Math.min(at.row, count - 1)), column: at.column };
     grid.setAttribute("aria-rowcount", count + 1);
     body.style.height = `${count * rowHeight}px`;
-    for (const element of rendered.values()) element.remove();
+    body.replaceChildren();
     rendered.clear();
     render();
   };
   grid.moveTo = (row, column) => choose(row, column, true);
   grid.refresh();
-  // The height is known when the grid is in the page.
-  new ResizeObserver(render).observe(grid);
+  // The height and the widths are known when the grid is in the page.
+  const observer = new ResizeObserver(() => {
+    edges = null;
+    render();
+  });
+  observer.observe(grid);
+  observer.observe(head);
   return grid;
 }

@@ -49,11 +49,14 @@ export function chosenServers(store, state, servers, broken) {
   return chosen;
 }
 
-/** Return a function that finds the requirements of a state: find(state, servers) -> [places], without `is` and with it. */
+/**
+ * Return a function that finds the requirements of a state: find(state, servers) -> {asked, shown}: places without `is`,
+ * and with it. find.prepare() does what the first word needs.
+ */
 export function requirementFinder(store) {
   const search = makeSearch(store);
   const all = store.index.requirements.map((_, place) => place);
-  return (state, servers) => {
+  const find = (state, servers) => {
     const words = state.q ? new Set(search.find(state.q).requirements) : null;
     const asked = all.filter((place) => {
       const each = store.requirement(place);
@@ -63,6 +66,8 @@ export function requirementFinder(store) {
     const shown = state.is ? asked.filter((place) => hasVerdict(store, state.is, place, servers)) : asked;
     return { asked, shown: state.sort === "disagreement" ? byDisagreement(store, shown, servers) : shown };
   };
+  find.prepare = search.prepare;
+  return find;
 }
 
 function hasVerdict(store, is, place, servers) {

@@ -30,6 +30,7 @@ export function makeSearch(store) {
   let verdicts = null;
 
   const prepare = () => {
+    if (texts !== null) return;
     texts = index.requirements.map((each) =>
       [each.id, each.title, each.document, each.section, each.quote, each.tags.join(" "), each.level,
         ...each.cases.flatMap((place) => [index.cases[place].id, index.cases[place].summary])].join("\n").toLowerCase());
@@ -38,7 +39,7 @@ export function makeSearch(store) {
   };
 
   const find = (text) => {
-    if (texts === null) prepare();
+    prepare();
     const query = parseQuery(text);
     const wanted = query.is.map((each) => LETTERS[each]).filter(Boolean);
     if (query.is.length && !wanted.length) return { servers: [], requirements: [], asked: [] };

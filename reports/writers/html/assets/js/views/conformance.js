@@ -27,7 +27,7 @@ function makeView(context, view, query) {
   const status = h("p", { class: "muted status", role: "status" });
   const bars = h("div", { class: "bars" });
   const host = h("div", { class: "matrix" });
-  let grid = null, drawn = "";
+  let grid = null, drawn = "", before = "";
 
   const broken = (server) => {
     const counts = requirementCounts(store, server, find({ ...state, is: "" }, servers).asked);
@@ -38,6 +38,10 @@ function makeView(context, view, query) {
     const chosen = chosenServers(store, state, servers, broken);
     const { asked, shown } = find(state, chosen);
     const turned = state.rows ? state.rows === "servers" : chosen.length > view.max_columns;
+    // Most keys in the field find the same as the one before.
+    const found = JSON.stringify([chosen, asked, shown, turned, state.area, state.sort]);
+    if (found === before) return;
+    before = found;
     say(chosen, shown);
     toolbar.show(turned);
     bars.replaceChildren(...(turned || chosen.length > view.max_columns ? [] : [barTable(context, chosen, asked)]));
@@ -70,7 +74,7 @@ function makeView(context, view, query) {
     update();
   };
 
-  const toolbar = makeToolbar(context, state, servers, changed);
+  const toolbar = makeToolbar(context, state, servers, { changed, prepare: find.prepare });
   update();
   return h("section", { class: "conformance" },
     h("h1", {}, "Conformance"),
@@ -79,7 +83,7 @@ function makeView(context, view, query) {
       "Arrow keys move in the grid, Enter opens a cell or the variants of a requirement."));
 }
 
-function makeToolbar(context, state, servers, changed) {
+function makeToolbar(context, state, servers, { changed, prepare }) {
   const { store } = context;
   const { requirements, areas } = store.index;
   const tags = [...new Set(requirements.flatMap((each) => each.tags))].sort();
@@ -92,6 +96,7 @@ function makeToolbar(context, state, servers, changed) {
   const field = h("input", {
     id: "filter-q", type: "search", placeholder: "words, section", value: state.q, aria: { label: "Words" },
     on: {
+      focus: prepare,
       input: (event) => changed({ q: event.target.value.trim() }, !state.q),
       keydown: (event) => {
         if (event.key !== "Escape" || !field.value) return;
@@ -228,7 +233,7 @@ function placesByArea(store, places) {
 function areaRow(store, area, places, chosen) {
   return [
     { content: h("b", { class: "area" }, area, h("small", {}, ` ${counted(places.length, "requirement")}`)), header: true, class: "area-head" },
-    ...chosen.map((server) => areaCell(store, server, area, places)),
+    ...chosen.map((server) => () => areaCell(store, server, area, places)),
   ];
 }
 
@@ -238,7 +243,7 @@ function requirementCells(store, row, chosen, opened, grouped) {
     const { id, variant, summary } = store.index.cases[row.variant];
     return [
       { content: h("span", { class: "variant" }, variant || id), header: true, title: oneLine(summary), class: "variant-head" },
-      ...chosen.map((server) => verdictCell(store, server, store.verdict(server, row.variant), "", id, [row.variant])),
+      ...chosen.map((server) => () => verdictCell(store, server, store.verdict(server, row.variant), "", id, [row.variant])),
     ];
   }
   const name = grouped ? requirement.id.slice(requirement.area.length + 1) : requirement.id;
@@ -251,7 +256,7 @@ function requirementCells(store, row, chosen, opened, grouped) {
       content: h("span", { class: "two-lines" }, h("span", { class: "id" }, mark, name, many > 1 && h("small", {}, ` ${many} variants`)),
         h("small", {}, [requirement.level, ...requirement.tags].join(" · "), " · ", oneLine(requirement.title))),
     },
-    ...chosen.map((server) => {
+    ...chosen.map((server) => () => {
       const { verdict, n, m } = store.requirementVerdict(server, row.r);
       return verdictCell(store, server, verdict, m > 1 ? `${n}/${m}` : "", requirement.id, requirement.cases);
     }),
@@ -311,7 +316,7 @@ function serverGrid(context, state, chosen, asked, shown, changed) {
       const { name, as_run: asRun, version } = store.index.servers[server];
       return [
         { header: true, title: `${name}: its requirements as rows`, content: h("span", { class: "two-lines" }, h("span", { class: "id" }, name), h("small", {}, asRun || version)) },
-        requirementBar(requirementCounts(store, server, asked), name), ...columns.map((each) => each.cell(server)),
+        () => requirementBar(requirementCounts(store, server, asked), name), ...columns.map((each) => () => each.cell(server)),
       ];
     },
     open: (row, column) => {
