@@ -117,8 +117,8 @@ def _draw_row(drawn: Drawing, layout: RowLayout, place: int, row: LatencyRow, sc
     middle = layout.middle(place)
     late = row.during is not None and (row.during.censored or (row.during.p99 or 0) > _LIMIT)
     colour = "doubt" if not row.judged else "bad" if late else "series-0"
-    phases = ((row.before, middle - _OFFSET, "slow"), (row.during, middle + (_OFFSET if row.before else 0), colour))
-    for phase, y, shade in phases:
+    levels = ((row.before, middle - _OFFSET, "slow"), (row.during, middle + (_OFFSET if row.before else 0), colour))
+    for phase, y, shade in levels:
         if phase is not None:
             _draw_phase(drawn, phase, y, shade, scale, dotted=shade == "doubt")
     if row.during is None or row.during.p99 is None:
