@@ -19,7 +19,6 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation, key_findings
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
@@ -46,6 +45,12 @@ MAX_CHANGES_LISTED = 100
 """Cells in each list of changes."""
 
 
+def prepare() -> None:
+    """Import the views and compile the template, before there are results."""
+    views()
+    _template()
+
+
 def render(results: Results) -> str:
     """Return the page."""
     shown = {each: data for each in views() if (data := each.block(results)) is not None}
@@ -66,9 +71,6 @@ def render(results: Results) -> str:
         js=Markup(script),  # noqa: S704 - files of this package
         css=Markup(css),  # noqa: S704 - files and constants of this package
     )
-
-
-OUTPUT = Output("html", "report.html", render)
 
 
 def _blocks(
