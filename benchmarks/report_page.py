@@ -6,8 +6,7 @@ report of each, and opens it in chromium. Each figure is printed beside its limi
     python benchmarks/report_page.py RUN [FOLDER]
 
 RUN is the folder of a run of `check` or `run`. The repeated runs go into FOLDER, by default a temporary one. CPU is
-that of the main thread of the page. Times to open a cell are wall-clock times: measure them on a machine that does nothing
-else.
+that of the main thread of the page. Times to open a cell are wall-clock times: measure them on an idle machine.
 """
 
 # ruff: noqa: T201 - this script prints its result
