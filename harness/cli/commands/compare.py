@@ -37,7 +37,7 @@ that all servers can serve, the users served beside eight slow clients and
 their p99, CPU time per request, and peak memory.
 """
 
-DEFAULT_BUDGET = "5m"
+DEFAULT_BUDGET = "10m"
 DEFAULT_THRESHOLD = 5.0
 MAX_ROUNDS = 1000
 METRIC_IDS = ("capacity", "p50", "p99", "served", "served_p99", "cpu", "memory")
