@@ -110,7 +110,7 @@ def test_help_is_quick_and_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_python_m_works_like_the_command() -> None:
     module, command = (
-        subprocess.run([*start, "explain", "nothing"], capture_output=True, text=True, check=False)
+        subprocess.run([*start, "explain", "no-such-case"], capture_output=True, text=True, check=False)
         for start in (
             [sys.executable, "-m", "wsgi_gauntlet"],
             [sys.executable, "-c", "from wsgi_gauntlet.harness.cli.main import main; main()"],
