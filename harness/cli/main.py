@@ -27,6 +27,7 @@ from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
 from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
+from wsgi_gauntlet.harness.workflow_commands import commands_escaped
 
 EXIT_BROKEN_PIPE = 141
 """The exit code of a shell for a program that SIGPIPE ended."""
@@ -95,6 +96,11 @@ for each in (
 def main() -> None:
     """Run the command. Each error is one line and an exit code, without a traceback."""
     configure_output_encoding()
+    with commands_escaped():
+        _run_command()
+
+
+def _run_command() -> NoReturn:
     try:
         Path.cwd()
     except OSError as problem:

@@ -178,6 +178,7 @@ def compare(arguments: CompareArguments) -> None:
     twice, so that you see how much a server differs from itself. In options, SERVER is A, B, C or a name.
     """
     from wsgi_gauntlet.harness import config, registry
+    from wsgi_gauntlet.harness.cli.execute import print_output
     from wsgi_gauntlet.harness.comparison import run
     from wsgi_gauntlet.reports.terminal.comparison import print_comparison
     from wsgi_gauntlet.reports.terminal.comparison_progress import ComparisonDisplay
@@ -188,7 +189,7 @@ def compare(arguments: CompareArguments) -> None:
         outcome = run.compare(options, settings, display.handle)
     print_comparison(outcome.comparison, outcome.folder)
     for name in arguments.outputs.printed:
-        click.echo(registry.outputs()[name].render(outcome.results), nl=False)
+        print_output(registry.outputs()[name], outcome.results)
     if outcome.error is not None:
         raise outcome.error
     sys.exit(run.exit_code(outcome.comparison, run.FailOn(arguments.fail_on) if arguments.fail_on else None))
