@@ -266,7 +266,8 @@ function requirementCells(store, row, chosen, opened, grouped) {
 function verdictCell(store, server, letter, count, id, places) {
   const said = `${store.index.servers[server].name}: ${VERDICTS[letter] ?? "no result"}${count ? `, ${count.replace("/", " of ")} variants` : ""}`;
   // A pass in all variants needs no numbers.
-  const number = letter === "p" ? "" : count && ` ${count}`;
+  const [n, m] = count.split("/");
+  const number = count && !(letter === "p" && n === m) ? ` ${count}` : "";
   const status = statusClass(store, server, places);
   const text = status ? `${said}, ${status} by the baseline` : said;
   return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter, status), title: text, label: `${id}, ${text}` };
