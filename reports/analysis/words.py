@@ -81,7 +81,9 @@ OTHER_SLOW_CLIENTS = Rule(
     CLASSROOM_CLIENTS,
 )
 MISSING_LOAD = Rule(
-    "no-slow-clients", Word.NOT_MEASURED, "No valid cell says how users are served while clients are slow."
+    "no-slow-clients",
+    Word.NOT_MEASURED,
+    "The run has no valid measurement of users among slow clients.",
 )
 MISSING_SECURITY = Rule("no-security", Word.NOT_MEASURED, "No security requirement (must) was judged.")
 SERVED = Rule(
@@ -96,13 +98,16 @@ RULES: tuple[Rule, ...] = (
     DEVELOPMENT,
     GOODPUT,
     LATE,
+    MISSING_LOAD,
     SECURITY,
     OTHER_SLOW_CLIENTS,
-    MISSING_LOAD,
     MISSING_SECURITY,
     SERVED,
 )
-"""The rules in their order: the first that applies decides."""
+"""The rules in their order: the first that applies decides.
+
+`with care` says that users are served, so a server without a valid cell does not get it.
+"""
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,10 @@ def _reasons(facts: Facts) -> list[Reason]:
     measured = cell is not None and is_valid(cell)
     if cell is not None and measured:
         found += _service_reasons(facts.server, cell)
+    else:
+        scenario = cell.scenario if cell is not None else ""
+        why = f"{scenario}: {why_invalid(cell)}." if cell is not None else "It ran in no scenario with slow clients."
+        found.append(Reason(MISSING_LOAD, why, facts.server, scenario))
     if facts.security_judged and facts.security_broken > MAX_SECURITY_SHARE * facts.security_judged:
         found.append(_security_reason(SECURITY, facts))
     found += [
@@ -177,10 +186,6 @@ def _reasons(facts: Facts) -> list[Reason]:
         for each in facts.other_cells
         if _is_early_collapse(each)
     ]
-    if cell is None or not measured:
-        scenario = cell.scenario if cell is not None else ""
-        why = f"{scenario}: {why_invalid(cell)}." if cell is not None else "It ran in no scenario with slow clients."
-        found.append(Reason(MISSING_LOAD, why, facts.server, scenario))
     if not facts.security_judged:
         found.append(Reason(MISSING_SECURITY, MISSING_SECURITY.text, facts.server))
     if cell is not None and measured and facts.security_judged:

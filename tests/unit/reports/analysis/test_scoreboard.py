@@ -94,6 +94,14 @@ def test_what_is_missing_is_not_measured() -> None:
     assert row(unfit).word_reasons[0].text == "classroom: invalid: the generator was late."
 
 
+def test_a_server_without_a_valid_cell_is_not_measured_however_much_it_breaks() -> None:
+    """`with care` would say that its users are served."""
+    broken = checks("a", security=20, broken=10)
+    assert word(run(conformance=broken)) == (Word.NOT_MEASURED, ["no-slow-clients"])
+    unfit = classroom("a", 0.0, 5.0, Grade.INVALID, why="the generator was late")
+    assert word(run(unfit, collapse("a", 1), conformance=broken)) == (Word.NOT_MEASURED, ["no-slow-clients"])
+
+
 def test_invalid_figures_are_shown_and_count_for_nothing() -> None:
     found = row(run(classroom("a", 0.2, 5.0, Grade.INVALID, why="the generator was late")))
     assert (found.served, found.p99, found.valid, found.serves_users) == (0.2, 5.0, False, False)
