@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.changes import ChangedRequirement, WhatChanged
+from wsgi_gauntlet.reports.analysis.changes import by_requirement as changes_by_requirement
 from wsgi_gauntlet.reports.analysis.requirements import by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard
 from wsgi_gauntlet.reports.analysis.words import MAX_SECURITY_SHARE, SERVED_GOODPUT, Word
@@ -67,6 +69,18 @@ class ScoreRow:
     bar_text: str
     rate: str
     rate_title: str
+
+
+@dataclass(frozen=True)
+class ChangedScreen:
+    """What changed, by requirement. `headline` counts the new failures, `rest` all other cells; it can be ''."""
+
+    base: str
+    headline: str
+    rest: str
+    failures: Sequence[ChangedRequirement]
+    mended: Sequence[ChangedRequirement]
+    differing: Sequence[ChangedRequirement]
 
 
 @dataclass(frozen=True)
@@ -191,6 +205,23 @@ def _bar(row: Row) -> Markup:
     shapes = "".join(drawn)
     return Markup(  # noqa: S704 - numbers and constants
         f'<svg class="bar" {size} preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>'
+    )
+
+
+def changed_screen(changed: WhatChanged) -> ChangedScreen:
+    """Return `changed` for the page. A requirement is listed once, however many of its variants and servers changed."""
+    failures = changes_by_requirement(changed.new_failures)
+    cells = len(changed.new_failures)
+    text = labels.pluralize(cells, "new failure") if cells else "No new failure"
+    if len(failures) < cells:
+        text += f" of {labels.pluralize(len(failures), 'requirement')}"
+    return ChangedScreen(
+        base=changed.base,
+        headline=text,
+        rest=changed.summary.partition(", ")[2],
+        failures=failures,
+        mended=changes_by_requirement(changed.fixed),
+        differing=changes_by_requirement(changed.others),
     )
 
 

@@ -39,10 +39,13 @@ MAX_STATIC_ELEMENTS = 3000
 """Elements of the page without scripts."""
 
 MAX_CHANGES_SHOWN = 5
-"""New failures that have expected, got and buttons on the first screen. The others are in a list."""
+"""Requirements with new failures that have expected, got and buttons on the first screen. The others are in a list."""
 
 MAX_CHANGES_LISTED = 100
-"""Cells in each list of changes."""
+"""Requirements in each list of changes."""
+
+MAX_CELLS_OF_CHANGE = 60
+"""Cells in the list of a requirement with new failures."""
 
 
 def prepare() -> None:
@@ -85,7 +88,7 @@ def _blocks(
 
 
 def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
-    board = scoreboard(results)
+    board, changed = scoreboard(results), what_changed(results)
     routes = {route for each in shown for route in (each.address, *each.routes)}
     return {
         "policy": "",
@@ -95,9 +98,10 @@ def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
         "headline": headline(results, board).text,
         "run": run_line(results),
         "cards": cards(results, board),
-        "changed": what_changed(results),
+        "changed": None if changed is None else first_screen.changed_screen(changed),
         "max_changes": MAX_CHANGES_SHOWN,
         "max_listed": MAX_CHANGES_LISTED,
+        "max_cells": MAX_CELLS_OF_CHANGE,
         "board": board,
         "judged": any(each.judged for each in board.rows),
         "rows": first_screen.score_rows(board),
