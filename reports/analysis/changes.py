@@ -94,7 +94,9 @@ class WhatChanged:
 
 
 def what_changed(results: Results) -> WhatChanged | None:
-    """Return the changes of `results` against its base run, or against its baseline; None if it has neither."""
+    """Return the changes of `results` against its base run, or its baseline; None without these or without cells."""
+    if not results.conformance:
+        return None
     if results.base is not None:
         return _against_run(results, results.base)
     return _against_baseline(results) if results.baseline else None

@@ -34,6 +34,7 @@ class Word(enum.StrEnum):
     NOT_ALONE = "not alone"
     DEVELOPMENT_ONLY = "development only"
     NOT_MEASURED = "not measured"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ MISSING_LOAD = Rule(
     Word.NOT_MEASURED,
     "The run has no valid measurement of users among slow clients.",
 )
-MISSING_SECURITY = Rule("no-security", Word.NOT_MEASURED, "No security requirement (must) was judged.")
+MISSING_SECURITY = Rule("no-security", Word.NOT_CHECKED, "No security requirement (must) was judged.")
 SERVED = Rule(
     "served",
     Word.HOLDS_UP,
@@ -98,15 +99,15 @@ RULES: tuple[Rule, ...] = (
     DEVELOPMENT,
     GOODPUT,
     LATE,
+    OTHER_SLOW_CLIENTS,
     MISSING_LOAD,
     SECURITY,
-    OTHER_SLOW_CLIENTS,
     MISSING_SECURITY,
     SERVED,
 )
 """The rules in their order: the first that applies decides.
 
-`with care` says that users are served, so a server without a valid cell does not get it.
+A server that broke much is only `with care` if a valid cell shows that it serves its users.
 """
 
 
@@ -164,7 +165,7 @@ def why_invalid(cell: ScenarioResult) -> str:
     """Return why the figures of `cell` do not count, '' if they do."""
     if is_valid(cell):
         return ""
-    why = (cell.generator.why if cell.generator is not None else "") or cell.note
+    why = labels.measurement_problem(cell)
     label = "no figure" if cell.grade.is_judged else cell.grade.label
     return f"{label}: {why}" if why else label
 

@@ -32,8 +32,9 @@ def index(results: Results) -> dict[str, object]:
     """Return the block. Places of servers, requirements, cases and findings count from 0.
 
     `decisive` has the letters of verdicts in the order in which one variant decides for its requirement. `of_app` says
-    that a requirement checks the user's app. `verdicts` has a letter for each case. `actual` has the behaviour in cells that are not a pass, `attempts` those of
-    them that had several. `baseline` has {status, text, link}. `findings` are places in `finding_lines`.
+    that a requirement checks the user's app. `verdicts` has a letter for each case. `actual` has the behaviour in cells
+    that are not a pass, `attempts` those of them that had several. `baseline` has {status, text, link}. `findings` are
+    places in `finding_lines`.
     """
     groups = _groups(results)
     variants = [each for group in groups.values() for each in group]

@@ -165,14 +165,25 @@ def _template() -> Callable[..., str]:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    engine.filters |= {"prose": _prose, "clean": escape_text, "line": line, "counted": labels.pluralize}
+    engine.filters |= {
+        "prose": _prose,
+        "breakable": _breakable,
+        "clean": escape_text,
+        "line": line,
+        "counted": labels.pluralize,
+    }
     return partial(engine.get_template("shell.html.j2").render)
 
 
-def _prose(text: str) -> Markup:
+def _prose(text: str, limit: int = 0) -> Markup:
     """Return a text with options and the parts between backticks as code."""
-    html_text = re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", r"<code>\1\2</code>", str(escape(line(text))))
+    html_text = re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", r"<code>\1\2</code>", str(escape(line(text, limit))))
     return Markup(html_text)  # noqa: S704 - escaped before
+
+
+def _breakable(name: str) -> Markup:
+    """Return the name of a server that breaks into lines at its punctuation, as `breakable` of dom.js does."""
+    return Markup(re.sub(r"([:+/@\[,])", r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped before
 
 
 def _text(*path: str) -> str:

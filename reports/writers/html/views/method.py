@@ -21,4 +21,4 @@ def block(results: Results) -> dict[str, object]:
     }
 
 
-VIEW = View(name="method", title="How it was measured", order=90, block=block)
+VIEW = View(name="method", title="Method", order=90, block=block)

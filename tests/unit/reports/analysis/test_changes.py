@@ -36,6 +36,13 @@ def test_a_run_without_a_base_has_no_changes() -> None:
     assert what_changed(run(conformance=[cell("x", Verdict.FAIL)])) is None
 
 
+def test_a_run_without_conformance_has_no_changes() -> None:
+    """It would say that nothing new failed."""
+    empty = run(conformance=[])
+    assert what_changed(msgspec.structs.replace(empty, baseline="known.toml")) is None
+    assert what_changed(msgspec.structs.replace(empty, base=BaseRun("old", {}, {}, verdicts={}))) is None
+
+
 def test_changes_against_the_baseline() -> None:
     cells = [
         cell("new", Verdict.FAIL, BaselineStatus.UNEXPECTED_FAIL),
