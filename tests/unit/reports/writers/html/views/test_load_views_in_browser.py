@@ -161,7 +161,7 @@ def test_a_scenario_has_question_figures_charts_and_panels(tab: OpenPage) -> Non
     row = page.locator("table.figures tbody tr", has_text="werkzeug:threaded")
     assert "n = 200" in row.inner_text().replace("\u00a0", " ")
     assert page.locator("tr.not-judged").count() == 1
-    assert "the generator sent 14.2 of 20.0 requests a second" in page.locator("tr.not-judged").inner_text()
+    assert "the generator sent 14.2 of 20.0 requests a second" in page.locator("tr.not-judged + tr.why").inner_text()
     assert chart(page, "classroom/strips").count() == 1
     assert page.locator(".panels svg").count() == 8
 
