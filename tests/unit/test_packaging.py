@@ -117,7 +117,7 @@ def test_python_m_works_like_the_command() -> None:
         )
     )
     assert (module.returncode, module.stderr) == (command.returncode, command.stderr)
-    assert module.stderr.startswith("wsgi-gauntlet: no case has the id")
+    assert module.stderr.startswith("wsgi-gauntlet: no case or scenario has the id")
 
 
 def test_the_usage_line_of_python_m_says_how_it_was_started() -> None:
