@@ -8,10 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.model import Candidate, ComparisonResult
+from wsgi_gauntlet.harness.store.merge import merge
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from ......helpers.report_browser import PHONE, WIDE, ReportBrowser, Scheme
 from ......helpers.sample_comparison import comparison, results
+from ......helpers.sample_results import build
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +61,17 @@ def test_the_address_of_a_pair_shows_its_comparisons(reader: ReportBrowser, tmp_
         heads = opened.page.locator("#view h2").all_inner_texts()
         assert [each.partition(" · ")[0] for each in heads] == [f"A {each}" for each in shown]
         assert opened.page.locator("#view .note").count() == (1 if "nothing" in fragment else 0)
+
+
+def test_a_pair_of_a_run_leads_to_its_comparison_in_rounds(reader: ReportBrowser, tmp_path: Path) -> None:
+    made = comparison({}, number=6, servers=("waitress", "wsgiref"))
+    file = tmp_path / "report.html"
+    file.write_text("".join(report_page.render(merge([build(loads=False), results(made)]))), "utf-8")
+    for pair, links in (("waitress..wsgiref", 1), ("waitress..gunicorn:sync", 0)):
+        opened = reader.open(file, f"#/compare/{pair}")
+        opened.wait_for_route(f"#/compare/{pair}")
+        assert opened.page.inner_text("#view h1") == " and ".join(pair.split(".."))
+        assert opened.page.locator("#view a[href^='#/rounds/']").count() == links
 
 
 @pytest.mark.parametrize("policy", [True, False])
