@@ -24,6 +24,7 @@ from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.requirements import RequirementResult, by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.charts.chart import Chart
+from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
 from wsgi_gauntlet.reports.charts.drawing import Table
 from wsgi_gauntlet.reports.charts.requirement_bars import RequirementRow, requirement_bar
 from wsgi_gauntlet.reports.charts.run_charts import collapse_chart, requirement_chart
@@ -31,7 +32,7 @@ from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
 from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
-from wsgi_gauntlet.reports.text import labels, run_environment
+from wsgi_gauntlet.reports.text import comparison_summary, labels, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
@@ -49,6 +50,17 @@ class Picture:
     narrow: str
     title: str
     table: Table
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison in rounds: its servers as they were run, its rounds, its sentences, its figures and its charts."""
+
+    title: str
+    rounds: str
+    sentences: Sequence[str]
+    table: Table
+    pictures: Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,7 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         legend=LEGEND,
         files=files,
         pictures=[files.picture(each) for each in charts],
+        comparisons=[_compared(results, place, files) for place in range(len(results.comparisons))],
         scenarios=[
             (info, files.scenarios[name], first_sentence(info.summary))
             for name, (info, _) in aggregation.scenarios(results).items()
@@ -143,6 +156,17 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         unmeasured_claims=unmeasured_claims(results),
         unavailable=[each for each in aggregation.servers(results) if not each.available],
         environment=run_environment.rows(results.environment),
+    )
+
+
+def _compared(results: Results, place: int, files: _Files) -> Compared:
+    comparison = results.comparisons[place]
+    return Compared(
+        ", ".join(comparison_summary.describe_candidate(comparison, each.letter) for each in comparison.candidates),
+        comparison_summary.describe_rounds(comparison),
+        [*comparison_summary.conclusions(comparison), *comparison_summary.warnings(comparison)],
+        Table(comparison_summary.TABLE_HEADS, [comparison_summary.table_row(each) for each in comparison.judged]),
+        [files.picture(each) for each in comparison_charts(results, place)],
     )
 
 

@@ -19,6 +19,8 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 
 from .....helpers.requirements import program
+from .....helpers.sample_comparison import comparison
+from .....helpers.sample_comparison import results as results_of
 from .....helpers.sample_results import build
 from .....helpers.sample_scenarios import build_scenarios
 
@@ -114,6 +116,18 @@ def test_servers_with_the_same_letters_have_pages_of_their_own() -> None:
     )
     files = static_pages(renamed)
     assert {"server-a-b.html", "server-a-b-2.html"} <= set(files)
+
+
+def test_a_comparison_in_rounds_has_its_words_and_charts_and_its_text_stays_text() -> None:
+    made = comparison({"capacity": 2.0}, number=6)
+    hostile = msgspec.structs.replace(made.candidates[0], server="<b>x", name="<b>x")
+    files = static_pages(results_of(msgspec.structs.replace(made, candidates=(hostile, made.candidates[1]))))
+    page = files["index.html"]
+    assert "gunicorn@27.0.1 against &lt;b&gt;x: faster: capacity" in page
+    assert "<b>x" not in page
+    for suffix in ("", "-narrow"):
+        assert "faster" in files[f"charts/compare-b{suffix}.svg"]
+        assert f"charts/compare-b-points{suffix}.svg" in files
 
 
 def test_an_empty_run_has_a_first_page() -> None:
