@@ -14,6 +14,7 @@ import click
 from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.selection import Selection
@@ -70,6 +71,7 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     sys.exit(code)
 
 
+@garbage_collector_paused()
 def show(
     results: Results,
     folder: Path,
