@@ -403,13 +403,17 @@ def _lines(path: Path) -> Iterator[Line | CaseResult]:
 
 
 _SHARED_FIELDS = ("server", "case", "tags", "summary", "expected", "actual", "findings", "segmentations")
+_SHARED_PLACES = [_CellWithoutEvidence.__struct_fields__.index(each) for each in _SHARED_FIELDS]
+_EVIDENCE_PLACE = CaseResult.__struct_fields__.index("evidence")
 
 
 def _cell(found: msgspec.Struct, evidence: Evidence, shared: dict[object, object]) -> CaseResult:
     """Return the cell of `found` with `evidence`. Equal texts become one object: most cells repeat them."""
-    values = {name: getattr(found, name) for name in found.__struct_fields__}
-    values.update((name, shared.setdefault(values[name], values[name])) for name in _SHARED_FIELDS)
-    return CaseResult(**values, evidence=evidence)
+    values = list(msgspec.structs.astuple(found))
+    for place in _SHARED_PLACES:
+        values[place] = shared.setdefault(values[place], values[place])
+    values.insert(_EVIDENCE_PLACE, evidence)
+    return CaseResult(*values)
 
 
 @dataclass(frozen=True)
