@@ -115,10 +115,10 @@ def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
     curve = latency_curve(load)
     assert curve.exact == pytest.approx(60)
     assert max(percentile for percentile, _ in curve.points) == 99.99
-    drawn = percentile_plot([load], "P", RunNote())
+    drawn = percentile_plot([load], "P", RunNote()).render()
     assert "lower bound" in drawn
     assert "99.99\u00a0%" in drawn
-    assert "lower bound" not in percentile_plot([_tailed(*[Outcome.OK] * 6, exact=exact)], "P", RunNote())
+    assert "lower bound" not in percentile_plot([_tailed(*[Outcome.OK] * 6, exact=exact)], "P", RunNote()).render()
 
 
 def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> ScenarioResult:
