@@ -326,6 +326,11 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
     Raises StorageFull if the disk is full; an older file stays then.
     """
     parts = (text,) if isinstance(text, str) else text
+    write_bytes(path, (each.encode("utf-8", "backslashreplace") for each in parts))
+
+
+def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
+    """Write `parts` as write_text() does."""
     if path.exists() and not path.is_file():
         with _storage_errors(path.parent):
             _write_parts(path, parts)
@@ -340,8 +345,8 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_parts(path: Path, parts: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+def _write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    with path.open("wb") as stream:
         stream.writelines(parts)
 
 
