@@ -9,7 +9,7 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.charts.collapse_plot import collapse_data, collapse_plot
 from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.history import VersionPoint, history_chart
-from wsgi_gauntlet.reports.charts.intervals import NOISE_FLOOR_LABEL, IntervalRow, interval_plot
+from wsgi_gauntlet.reports.charts.intervals import NOISE_FLOOR_LABEL, POINTS, IntervalRow, interval_plot
 from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
 from wsgi_gauntlet.reports.charts.metric_bars import bar_plot, cost_bars, goodput_bars, size_ticks
@@ -41,11 +41,16 @@ def cells(scenario: str) -> list[ScenarioResult]:
 
 
 INTERVALS = (
-    IntervalRow("capacity", 1.08, 1.12, 1.18, "faster"),
+    IntervalRow("capacity", 1.08, 1.12, 1.18, "faster", colour="good"),
     IntervalRow("p99", 0.8, 0.97, 1.3, "inconclusive: 12 more rounds would tell 5 %"),
-    IntervalRow("CPU a request", 1.2, 1.3, 1.4, "worse"),
+    IntervalRow("CPU a request", 1.2, 1.3, 1.4, "worse", colour="bad"),
     IntervalRow("memory", None, None, None, "invalid: the generator was late"),
     IntervalRow(NOISE_FLOOR_LABEL, 0.97, 1.004, 1.03, "", noise=True),
+)
+POINT_INTERVALS = (
+    IntervalRow("users served", 0.021, 0.124, 0.2, "more users", colour="good"),
+    IntervalRow("goodput", -0.31, -0.26, -0.2, "worse", colour="bad"),
+    IntervalRow("users served, A / A", -0.04, 0.0, 0.04, "", noise=True),
 )
 REQUIREMENTS = (
     RequirementRow("waitress", 285, 16, 19, 10),
@@ -96,6 +101,9 @@ CHARTS: dict[str, Callable[[bool], Drawing]] = {
     ),
     "history": lambda narrow: history_chart(VERSIONS, "gunicorn:sync", caption="2026-11-29", narrow=narrow),
     "intervals": lambda narrow: interval_plot(INTERVALS, title="A and B", caption="20 rounds", narrow=narrow),
+    "interval-points": lambda narrow: interval_plot(
+        POINT_INTERVALS, measure=POINTS, title="Shares of A and B", axis="B − A, in points", narrow=narrow
+    ),
     "panel-samples": lambda _: time_panel(cells("classroom")[1], shared_axes(cells("classroom")), NOTE),
     "panel-soak": lambda _: _windows("soak"),
     "panel-ramp": lambda _: _windows("ramp"),

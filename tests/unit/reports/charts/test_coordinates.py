@@ -30,7 +30,7 @@ from wsgi_gauntlet.reports.charts.collapse_plot import (
     collapse_table,
 )
 from wsgi_gauntlet.reports.charts.history import VersionPoint, history_chart, history_table
-from wsgi_gauntlet.reports.charts.intervals import IntervalRow, interval_plot, interval_table
+from wsgi_gauntlet.reports.charts.intervals import POINTS, RATIOS, IntervalRow, Measure, interval_plot, interval_table
 from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows, latency_table
 from wsgi_gauntlet.reports.charts.metric_bars import bar_plot, bar_table, goodput_bars, metric_bars, size_ticks
 from wsgi_gauntlet.reports.charts.percentile_plot import percentile_plot, percentile_table
@@ -458,12 +458,35 @@ def test_the_noise_floor_is_always_drawn_last() -> None:
     assert "not measured" in shown(interval_plot(rows[1:]).render())
 
 
-@pytest.mark.parametrize(
-    ("word", "colour"), [("faster", "good"), ("slower", "bad"), ("inconclusive: 3 more", "series-0")]
-)
-def test_the_word_has_its_colour(word: str, colour: str) -> None:
-    svg = interval_plot([IntervalRow("x", 1.1, 1.2, 1.3, word)]).render()
+@pytest.mark.parametrize("colour", ["good", "bad", "series-0"])
+def test_a_row_has_its_colour(colour: str) -> None:
+    svg = interval_plot([IntervalRow("x", 1.1, 1.2, 1.3, "less memory", colour=colour)]).render()
     assert [each for each in dots(svg, colour) if each[1] > 60]
+
+
+@pytest.mark.parametrize(("measure", "low", "high"), [(RATIOS, 1 / 1.5, 1.5), (POINTS, -0.5, 0.5)])
+@pytest.mark.parametrize("band", [0.001, 0.025, 0.5, 1.0])
+def test_the_band_is_that_of_the_test_of_equivalence(measure: Measure, low: float, high: float, band: float) -> None:
+    rows = [IntervalRow("x", low, measure.neutral, high, "inconclusive")]
+    svg = interval_plot(rows, measure=measure, band=band).render()
+    assert any(f"no difference above {100 * band:g} {measure.unit}" in each for each in shown(svg))
+    ((left, _, right, _),) = [each for each in boxes(svg, "band") if each[3] - each[1] > 20]
+    (interval,) = [each for each in lines(svg, "series-0") if len(each) == 2 and each[0][1] == each[1][1]]
+    middle = (left + right) / 2
+    assert middle == pytest.approx((interval[0][0] + interval[1][0]) / 2, abs=0.3)
+    if band == 0.5:
+        assert (left, right) == pytest.approx((interval[0][0], interval[1][0]), abs=0.3)
+
+
+def test_points_have_a_linear_axis_with_zero_in_its_middle() -> None:
+    svg = interval_plot([IntervalRow("served", 0.1, 0.2, 0.4, "more users")], measure=POINTS).render()
+    (interval,) = [each for each in lines(svg, "series-0") if len(each) == 2 and each[0][1] == each[1][1]]
+    assert [each[0] for each in interval] == pytest.approx(
+        [place(svg, "0") + (place(svg, "+20") - place(svg, "0")) * each / 0.2 for each in (0.1, 0.4)], abs=0.3
+    )
+    assert "+20 (+10 to +40)" in shown(svg)
+    rows = interval_table([IntervalRow("served", -0.05, 0.0, 0.05, "")], POINTS).rows
+    assert rows[0] == ["served", "0", "-5.0", "+5.0", ""]
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, 0.0, -1.0])
@@ -473,6 +496,6 @@ def test_a_row_without_a_figure_is_dotted_with_its_reason(value: float | None) -
 
 
 def test_a_ratio_beyond_the_axis_ends_in_an_arrow() -> None:
-    svg = interval_plot([IntervalRow("x", 1.0, 300.0, 9000.0, "slower")]).render()
+    svg = interval_plot([IntervalRow("x", 1.0, 300.0, 9000.0, "slower", colour="bad")]).render()
     assert any(len(each) == 3 for each in lines(svg, "bad"))
     assert any("9,000" in each for each in shown(svg))

@@ -36,10 +36,29 @@ def test_every_figure_and_round_is_shown_and_axe_finds_nothing(
     assert "gunicorn@27.0.1 against gunicorn@23.0.0: faster: capacity" in text
     assert page.locator("#view tbody").nth(0).locator("tr").count() == len(made.judged)
     assert page.locator("#view tbody").nth(1).locator("tr").count() == len(made.rounds)
-    assert page.locator("#view svg:visible").count() == 2
+    assert page.locator("#view svg:visible").count() == 4
+    assert page.locator("nav a[data-view=rounds][aria-current=page]").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert opened.violations() == []
     assert opened.console_messages == []
+
+
+def test_the_address_of_a_pair_shows_its_comparisons(reader: ReportBrowser, tmp_path: Path) -> None:
+    made = results(comparison({}, number=6), comparison({}, number=6, seed=2, servers=("uwsgi", "waitress")))
+    file = tmp_path / "report.html"
+    file.write_text("".join(report_page.render(made)), "utf-8")
+    for fragment, shown in (
+        ("#/compare/uwsgi..waitress", ["uwsgi (0.0)"]),
+        ("#/compare/waitress..uwsgi", ["uwsgi (0.0)"]),
+        ("#/rounds/gunicorn@23.0.0..gunicorn@27.0.1", ["gunicorn@23.0.0 (0.0)"]),
+        ("#/compare/uwsgi..nothing", ["gunicorn@23.0.0 (0.0)", "uwsgi (0.0)"]),
+        ("#/compare", ["gunicorn@23.0.0 (0.0)", "uwsgi (0.0)"]),
+    ):
+        opened = reader.open(file, fragment)
+        opened.wait_for_route(fragment)
+        heads = opened.page.locator("#view h2").all_inner_texts()
+        assert [each.partition(" · ")[0] for each in heads] == [f"A {each}" for each in shown]
+        assert opened.page.locator("#view .note").count() == (1 if "nothing" in fragment else 0)
 
 
 @pytest.mark.parametrize("policy", [True, False])
