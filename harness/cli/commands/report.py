@@ -98,4 +98,4 @@ def report(arguments: ReportArguments) -> None:
         if arguments.split:
             pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
-    show(results, folder, arguments.outputs, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, verbose=arguments.verbose, published=shown)
