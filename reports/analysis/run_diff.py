@@ -169,6 +169,20 @@ class RunDiff:
     base_finished: bool = True
     new_finished: bool = True
 
+    @property
+    def not_compared(self) -> str:
+        """The reason why the runs cannot be compared, '' if they can."""
+        if not self.servers:
+            return "the runs have no server in common"
+        appeared = (ChangeKind.APPEARED, ChangeKind.DISAPPEARED)
+        kinds = [*(each.kind for each in self.requirements), *(each.kind for each in self.loads)]
+        return "" if self.same or set(kinds) - set(appeared) else "the runs have no cell in common"
+
+    @property
+    def regressions(self) -> list[LoadChange]:
+        """The cells of load whose server is worse."""
+        return [each for each in self.loads if each.is_regression]
+
     def of_kind(self, *kinds: ChangeKind) -> list[RequirementChange]:
         """Return the requirements with a change of `kinds`, the most important first."""
         return [each for each in self.requirements if each.kind in kinds]
@@ -199,7 +213,6 @@ class RunDiff:
         """Return why the difference ends with exit code 1, one text for each reason; [] if it does not."""
         must = [each for each in self.broken if _breaks(each, Verdict.FAIL)]
         should = [each for each in self.broken if _breaks(each, Verdict.WARN)]
-        grades = [each for each in self.loads if each.is_regression]
         found = []
         if must and {FailOn.MUST, FailOn.SHOULD} & set(fail_on):
             found.append(f"{labels.pluralize(len(must), 'requirement (must)', 'requirements (must)')} broke")
@@ -207,8 +220,8 @@ class RunDiff:
             found.append(
                 f"{labels.pluralize(len(should), 'recommendation (should)', 'recommendations (should)')} broke"
             )
-        if grades and FailOn.GRADE in fail_on:
-            found.append(f"{labels.pluralize(len(grades), 'grade')} got worse")
+        if self.regressions and FailOn.GRADE in fail_on:
+            found.append(f"{labels.pluralize(len(self.regressions), 'grade')} got worse")
         return found
 
 
