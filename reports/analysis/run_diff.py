@@ -298,15 +298,8 @@ def change_kind(before: Verdict | None, after: Verdict | None) -> ChangeKind | N
     """
     if before is after:
         return None
-    if before is None:
-        return ChangeKind.APPEARED
-    if after is None:
-        return ChangeKind.DISAPPEARED
-    match before.is_judged, after.is_judged:
-        case True, False:
-            return ChangeKind.NO_LONGER_JUDGED
-        case False, True:
-            return ChangeKind.JUDGED_NOW
+    if before is None or after is None or before.is_judged is not after.is_judged:
+        return _one_sided_kind(before, after)
     if Verdict.FLAKY in (before, after):
         return ChangeKind.FLAKY
     if before is Verdict.PASS and after.blames_server:
@@ -320,19 +313,21 @@ def grade_change_kind(before: Grade | None, after: Grade | None) -> ChangeKind |
     """Return the kind of a change of a grade, BROKEN for a worse and FIXED for a better one. None: it is the same."""
     if before is after:
         return None
-    if before is None:
-        return ChangeKind.APPEARED
-    if after is None:
-        return ChangeKind.DISAPPEARED
-    match before.is_judged, after.is_judged:
-        case True, False:
-            return ChangeKind.NO_LONGER_JUDGED
-        case False, True:
-            return ChangeKind.JUDGED_NOW
+    if before is None or after is None or before.is_judged is not after.is_judged:
+        return _one_sided_kind(before, after)
     if before not in GRADES_BEST_FIRST or after not in GRADES_BEST_FIRST:
         return ChangeKind.OTHER
     worse = GRADES_BEST_FIRST.index(after) > GRADES_BEST_FIRST.index(before)
     return ChangeKind.BROKEN if worse else ChangeKind.FIXED
+
+
+def _one_sided_kind(before: Verdict | Grade | None, after: Verdict | Grade | None) -> ChangeKind:
+    """Return the kind of a change if only one of the runs has a result that is judged."""
+    if before is None:
+        return ChangeKind.APPEARED
+    if after is None:
+        return ChangeKind.DISAPPEARED
+    return ChangeKind.JUDGED_NOW if after.is_judged else ChangeKind.NO_LONGER_JUDGED
 
 
 def _breaks(change: RequirementChange, verdict: Verdict) -> bool:
