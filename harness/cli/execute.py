@@ -14,6 +14,7 @@ import click
 from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.workflow_commands import stdout_for_commands
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     sys.exit(code)
 
 
+@garbage_collector_paused()
 def show(
     results: Results,
     folder: Path,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -19,6 +19,7 @@ from wsgi_gauntlet.reports.charts.layout import (
     swatch,
 )
 from wsgi_gauntlet.reports.charts.scales import Scale
+from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.text.escaping import line
 
 NOISE_FLOOR_LABEL = "A against A (noise floor)"
@@ -67,7 +68,7 @@ def interval_plot(
     band: float = NO_DIFFERENCE,
     caption: str = "",
     narrow: bool = False,
-) -> str:
+) -> Drawing:
     """Draw a row for each ratio, the noise floor last. The noise floor has a row even if it was not measured.
 
     `band` is the half width of the band of ratios that count as no difference.
@@ -95,7 +96,7 @@ def interval_plot(
     for place, row in enumerate(shown):
         layout.name(drawn, place, row.label, colour="muted" if row.noise else "ink")
         _draw_row(drawn, layout, place, row, scale)
-    return drawn.render()
+    return drawn
 
 
 def interval_table(rows: Sequence[IntervalRow]) -> Table:

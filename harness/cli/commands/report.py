@@ -50,7 +50,7 @@ class ReportArguments:
             ["--picture", "pictures"],
             multiple=True,
             metavar="[CHART=]FILE",
-            help="Write a chart as SVG [N* of every server]. Repeatable.",
+            help="Write a chart as SVG, PNG or PDF, by the suffix [N* of every server]. Repeatable.",
         ),
     ]
 
@@ -96,7 +96,7 @@ def report(arguments: ReportArguments) -> None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(shown, folder, registry.outputs(), files)
         for path, picture in pictures.items():
-            journal.write_text(path, picture)
+            journal.write_bytes(path, [picture])
         if arguments.split:
             pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))

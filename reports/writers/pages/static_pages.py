@@ -152,7 +152,7 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         comparisons=list(map(_rounds, results.comparisons)),
         board=board,
         strips={
-            each.server: Markup(strip(each.strip, axes))  # noqa: S704 - the chart escapes text
+            each.server: Markup(strip(each.strip, axes).render())  # noqa: S704 - the chart escapes text
             for each in board.rows
             if each.strip is not None and axes is not None
         },
@@ -263,7 +263,7 @@ def _not_judged(cells: Sequence[CaseResult]) -> list[tuple[str, str, str]]:
 
 def _bar(row: Row) -> Markup:
     counted = RequirementRow(row.server, row.passed, row.should_broken, row.must_broken, row.security_broken)
-    return Markup(requirement_bar(counted))  # noqa: S704 - the chart escapes text
+    return Markup(requirement_bar(counted).render())  # noqa: S704 - the chart escapes text
 
 
 def _slug(name: str) -> str:

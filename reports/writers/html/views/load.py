@@ -63,7 +63,7 @@ def scenario_block(info: ScenarioInfo, cells: Sequence[ScenarioResult], note: Ru
         "heads": heads,
         "cells": [_cell(each, row, note) for each, row in zip(cells, figures, strict=True)],
         "charts": [chart_data(each) for each in scenario_charts(info, cells, note)],
-        "panels": [[each.server, time_panel(each, axes, note, max_samples=samples)] for each in over_time],
+        "panels": [[each.server, time_panel(each, axes, note, max_samples=samples).render()] for each in over_time],
         "windows": any(each.windows for each in over_time),
         "metrics": _metrics(cells),
         "grades": {

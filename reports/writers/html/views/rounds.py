@@ -57,7 +57,7 @@ def charts(comparison: ComparisonResult, letter: str, results: Results) -> tuple
             band=comparison.threshold,
             caption=" · ".join(filter(None, (date, versions))),
             narrow=small,
-        )
+        ).render()
         for small in (False, True)
     )
     return wide, narrow
