@@ -17,7 +17,7 @@ DIFF_EXIT_CODES = """
 Exit codes:
   0    nothing that --fail-on names
   1    something that --fail-on names: a requirement broke, a grade got worse
-  2    wrong usage; BASE or NEW is no run; the runs have no server or no cell in common
+  2    wrong usage; BASE or NEW is no run; the runs have nothing in common
   4    error: the disk is full, or the harness failed
 """
 
