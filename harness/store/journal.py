@@ -457,10 +457,13 @@ def _storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            raise StorageFull(
-                f"cannot write to {folder}: {problem.strerror}; the results so far are in {folder / JOURNAL_FILENAME}: "
-                f"free disk space, then `wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
-            ) from None
+            advice = "free disk space, then repeat the command"
+            if (folder / JOURNAL_FILENAME).exists():  # a report in a folder of its own has no journal
+                advice = (
+                    f"the results so far are in {folder / JOURNAL_FILENAME}: free disk space, then "
+                    f"`wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
+                )
+            raise StorageFull(f"cannot write to {folder}: {problem.strerror}; {advice}") from None
         place = problem.filename2 or problem.filename or folder
         raise ConfigurationError(
             f"cannot write {os.fsdecode(place)}: {problem.strerror}; move it, or name another folder with --out"

@@ -82,8 +82,10 @@ def report(arguments: ReportArguments) -> None:
     files = arguments.outputs.files
     requests = [parse_request(each) for each in arguments.pictures]
     check_output_files(files, folder)
-    for each in requests:
+    for place, each in enumerate(requests):
         check_output_files({**files, "picture": each.path}, folder)
+        if each.path.resolve() in (earlier.path.resolve() for earlier in requests[:place]):
+            raise ConfigurationError(f"--picture {each.path}: two charts have the same file; name another file")
     if arguments.split:
         require_page_folder(folder)
     shown = publish(results, private_names(results, [folder, *runs])) if arguments.outputs.public else results
@@ -98,4 +100,4 @@ def report(arguments: ReportArguments) -> None:
         if arguments.split:
             pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
-    show(results, folder, arguments.outputs, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, verbose=arguments.verbose, published=shown)

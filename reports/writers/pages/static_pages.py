@@ -15,9 +15,18 @@ from importlib import resources
 
 from markupsafe import Markup, escape
 
-from wsgi_gauntlet.harness.model import CaseResult, Results, ScenarioInfo, ScenarioResult, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import (
+    CaseResult,
+    ComparisonResult,
+    Results,
+    ScenarioInfo,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
+from wsgi_gauntlet.reports.analysis.changes import what_changed
 from wsgi_gauntlet.reports.analysis.claims import statements, unmeasured_claims
 from wsgi_gauntlet.reports.analysis.headline import headline, run_line
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
@@ -31,11 +40,14 @@ from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
 from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
-from wsgi_gauntlet.reports.text import labels, run_environment
+from wsgi_gauntlet.reports.text import comparison_summary, labels, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
 """The first page, the style sheet, and the folder of pictures."""
+
+MAX_CHANGES = 100
+"""Changes of one kind that the first page lists."""
 
 MAX_NAME_CHARACTERS = 60
 """Characters of a server or scenario in a file name."""
@@ -77,6 +89,17 @@ class LoadCell:
     sign: str
     grade: str
     figure: str
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """A comparison in rounds: its numbers, the servers, what it says, its figures, and what a reader must know."""
+
+    title: str
+    candidates: Sequence[str]
+    conclusions: Sequence[str]
+    table: Table
+    notes: Sequence[str]
 
 
 @dataclass
@@ -124,6 +147,9 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         title=headline(results, board).text,
         run=run_line(results).text,
         cards=cards(results, board),
+        changed=what_changed(results),
+        max_changes=MAX_CHANGES,
+        comparisons=list(map(_rounds, results.comparisons)),
         board=board,
         strips={
             each.server: Markup(strip(each.strip, axes).render())  # noqa: S704 - the chart escapes text
@@ -143,6 +169,17 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         unmeasured_claims=unmeasured_claims(results),
         unavailable=[each for each in aggregation.servers(results) if not each.available],
         environment=run_environment.rows(results.environment),
+    )
+
+
+def _rounds(comparison: ComparisonResult) -> Rounds:
+    words = comparison_summary
+    return Rounds(
+        title=words.describe_rounds(comparison),
+        candidates=[words.describe_candidate(comparison, each.letter) for each in comparison.candidates],
+        conclusions=words.conclusions(comparison),
+        table=Table(words.TABLE_HEADS, tuple(map(words.table_row, comparison.judged))),
+        notes=[each for each in (words.open_questions(comparison), *words.warnings(comparison)) if each],
     )
 
 

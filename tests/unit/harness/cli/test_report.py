@@ -91,6 +91,14 @@ def test_a_wrong_picture_says_what_to_do(run: Path, tmp_path: Path, picture: str
     assert not out.exists()
 
 
+def test_two_pictures_are_two_files(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    files = [str(tmp_path / "n.svg"), f"classroom/strips={tmp_path}/sub/../n.svg"]
+    message = error(report(run, tmp_path / "out", "--picture", files[0], "--picture", files[1]))
+    assert message.endswith("n.svg: two charts have the same file; name another file")
+    assert not (tmp_path / "n.svg").exists()
+
+
 def test_pages_never_replace_files_of_others(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     report(run, out)
