@@ -20,7 +20,7 @@ export async function render({ store }) {
     scrollBox("Servers as they were started", h("table", {},
       h("thead", {}, h("tr", {}, ["Server", "Version", "Python", "Command"].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, servers.map(([name, version, python, command]) => h("tr", {},
-        h("th", { scope: "row" }, name), h("td", {}, version), h("td", {}, python), h("td", {}, h("code", {}, command)))))),
+        h("th", { scope: "row" }, name), h("td", {}, version), h("td", {}, python), h("td", {}, h("code", {}, command))))))),
     configurations.map(configuration),
     h("h2", {}, "Figures of load"),
     h("dl", { class: "pairs" }, FIGURES.map(([name, meaning]) => [h("dt", {}, name), h("dd", {}, meaning)])),
