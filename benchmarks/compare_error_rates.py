@@ -3,7 +3,7 @@
     python benchmarks/compare_error_rates.py [--comparisons 1000] [--seed 1] [--only TABLE...]
 
 tests/helpers/synthetic_comparisons.py describes the synthetic machine. The truth is known, so each word is right or
-wrong. The same seed gives the same tables. They need four minutes of CPU time. docs/compare-method.md shows them.
+wrong. The same seed gives the same tables. They need five minutes of CPU time. docs/compare-method.md shows them.
 
 Ends with 1 if a rate that must be at most 5 % is above it, 0 otherwise.
 """

@@ -17,8 +17,6 @@ from types import ModuleType
 from typing import Protocol
 
 import msgspec
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
@@ -91,7 +89,7 @@ def scenarios() -> tuple[Scenario, ...]:
 @cache
 def outputs() -> Mapping[str, Output]:
     """Return every output by name."""
-    found = (getattr(module, "OUTPUT", None) for module in _modules("reports"))
+    found = (getattr(module, "OUTPUT", None) for module in _modules("reports", "outputs"))
     return {each.name: each for each in found if isinstance(each, Output)}
 
 
@@ -221,6 +219,9 @@ def listing(python: str) -> list[ServerListing]:
 
 def requirements() -> list[str]:
     """Return the pip requirements of every server that pip can install, one for each distribution."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     wanted: set[str] = set()
     for each in adapters().values():
         if not each.unavailable_reason:
@@ -242,10 +243,12 @@ def _run_folders(folder: Path) -> list[str]:
     return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
 
 
-def _modules(package_name: str) -> Iterator[ModuleType]:
-    name = f"{ROOT_PACKAGE}.{package_name}"
+def _modules(package_name: str, folder: str = "") -> Iterator[ModuleType]:
+    """Yield the modules in a package, or in one folder of it, and those of the entry points of the package."""
+    group = f"{ROOT_PACKAGE}.{package_name}"
+    name = f"{group}.{folder}".rstrip(".")
     yield from _import_submodules(importlib.import_module(name).__path__, f"{name}.")
-    for point in metadata.entry_points(group=name):
+    for point in metadata.entry_points(group=group):
         yield point.load()
 
 

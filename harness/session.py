@@ -149,7 +149,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             recorder.judge_again(previous_results)
         cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
-        preload_thread = start_report_preload(bool(session.cells.loads))
+        preload_thread = start_report_preload()
         error: BaseException | None = None
         try:
             session.run_until_interrupted()
@@ -481,15 +481,14 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def start_report_preload(wanted: bool) -> threading.Thread:
-    """Start a thread that imports what reports with charts need, if that is `wanted`."""
+def start_report_preload() -> threading.Thread:
+    """Start a thread that imports what the reports need."""
 
-    # The imports take seconds. While the first servers start, they delay nothing; after Ctrl-C the user would wait.
-    # Only reports of load have charts, which need them.
+    # While the first servers start, the imports delay nothing; after Ctrl-C the user would wait for them.
     def prepare() -> None:
         # If the process is out of descriptors or memory now, the report itself retries or fails with a message.
         with contextlib.suppress(OSError, ImportError, MemoryError):
-            for output in registry.outputs().values() if wanted else ():
+            for output in registry.outputs().values():
                 output.prepare()
 
     thread = threading.Thread(target=prepare, daemon=True)

@@ -15,11 +15,13 @@ from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
+from wsgi_gauntlet.harness.workflow_commands import stdout_for_commands
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.selection import Selection
     from wsgi_gauntlet.harness.model import Results
     from wsgi_gauntlet.harness.session import RunOptions
+    from wsgi_gauntlet.harness.store.output_format import Output
 
 
 def case_selection(
@@ -93,7 +95,13 @@ def show(
     if outputs.public and outputs.printed:
         results = publish(results, private_names(results, [folder]))
     for name in outputs.printed:
-        click.echo(registry.outputs()[name].render(results))
+        print_output(registry.outputs()[name], results)
+
+
+def print_output(output: Output, results: Results) -> None:
+    """Print an output on stdout, with a line break at its end."""
+    text = output.render(results)
+    click.echo(text, stdout_for_commands() if output.has_workflow_commands else None, nl=not text.endswith("\n"))
 
 
 def print_message(event: Event) -> None:

@@ -25,8 +25,9 @@ from wsgi_gauntlet.harness.cli.commands.load import load, target_app
 from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
-from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, Group
+from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
+from wsgi_gauntlet.harness.workflow_commands import commands_escaped
 
 EXIT_BROKEN_PIPE = 141
 """The exit code of a shell for a program that SIGPIPE ended."""
@@ -63,7 +64,7 @@ ASCII_LOOKALIKES = str.maketrans(
 @click.group(
     cls=Group,
     epilog=EXIT_CODES_HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
 )
 @click.version_option(package_name="wsgi-gauntlet", prog_name="wsgi-gauntlet")
 def cli() -> None:
@@ -95,6 +96,11 @@ for each in (
 def main() -> None:
     """Run the command. Each error is one line and an exit code, without a traceback."""
     configure_output_encoding()
+    with commands_escaped():
+        _run_command()
+
+
+def _run_command() -> NoReturn:
     try:
         Path.cwd()
     except OSError as problem:

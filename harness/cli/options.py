@@ -42,6 +42,8 @@ Exit codes:
   130  interrupted; the results so far are saved and reported
 """
 
+HELP_OPTIONS = ("-h", "--help")
+
 SERVER_NAMES_HELP = """
 \b
 SERVER is a name that `wsgi-gauntlet servers` lists, or an adapter file:
@@ -93,6 +95,10 @@ class Command(click.Command):
             return found
         at = len(self.params)
         return [*found[:at], *output_options({option for each in self.params for option in each.opts}), *found[at:]]
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+        """Return the same names in every context: click keeps the option of the first one."""
+        return list(HELP_OPTIONS)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse `args` and check what click does not check."""

@@ -100,7 +100,7 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         if not comparison.rounds:
             _write_start(options, comparison, candidates, runs, run_journal)
         handle(Message(f"seed {comparison.seed}"))
-        preload_thread = session.start_report_preload(wanted=False)
+        preload_thread = session.start_report_preload()
         recorder = _Recorder(run_journal, handle, comparison)
         call = _Call(options, candidates, runs, RunFolders(scratch, run_journal.logs), recorder)
         error = call.run_until_interrupted()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 
 from wsgi_gauntlet.harness.model.conformance import CaseInfo
@@ -19,7 +18,7 @@ MAX_PATHS_LISTED = 4
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ' (did you mean ...?)' if a known name is similar to `name`, else ''."""
-    near = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    near = _similar(name, list(known), 2, 0.6)
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
@@ -57,14 +56,19 @@ def nearest_path(name: str, ids: Iterable[str]) -> str:
         parts = path.split("/")
         for start in range(len(parts) - _is_variant(path)):
             by_ending.setdefault("/".join(parts[start:]), []).append(path)
-    near = [
-        path for each in get_close_matches(name.strip("/"), by_ending, n=3, cutoff=0.65) for path in by_ending[each]
-    ]
+    near = [path for each in _similar(name.strip("/"), list(by_ending), 3, 0.65) for path in by_ending[each]]
     shown: list[str] = []
     for each in dict.fromkeys(near):
         if len(shown) < 3 and not any(each.startswith(f"{other}/") for other in shown):
             shown.append(each)
     return f" (did you mean {' or '.join(shown)}?)" if shown else ""
+
+
+def _similar(name: str, known: list[str], most: int, cutoff: float) -> list[str]:
+    """Return the names in `known` that are similar to `name`, the nearest first, at most `most`."""
+    from difflib import get_close_matches  # only errors need it, and each command imports this module
+
+    return get_close_matches(name, known, n=most, cutoff=cutoff)
 
 
 def _is_variant(path: str) -> bool:

@@ -34,6 +34,7 @@ from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import is_user_app
 from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.harness.workflow_commands import escape_commands
 from wsgi_gauntlet.reports.text import failure_report
 
 VERDICT_PROPERTY = "wsgi_verdict"
@@ -209,7 +210,7 @@ class ConformancePlugin:
         # Making an environment takes seconds before anything is collected.
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and isinstance(event, Message):
-            reporter.write_line(event.text)
+            reporter.write_line(escape_commands(event.text))
 
 
 class ConformanceCollector(pytest.Collector):
@@ -313,8 +314,11 @@ class CaseItem(pytest.Item):
             return super().repr_failure(excinfo, style)
         shown: Any = excinfo.getrepr(style="value")
         shown.reprcrash.path, shown.reprcrash.lineno = self.nodeid, 1
+        for entry in shown.reprtraceback.reprentries:
+            entry.lines[:] = map(escape_commands, entry.lines)
         blamed = self.check if isinstance(excinfo.value, CaseFailed) else None
-        shown.reprcrash.message = failure_report.headline(blamed) if blamed is not None else str(excinfo.value)
+        message = failure_report.headline(blamed) if blamed is not None else str(excinfo.value)
+        shown.reprcrash.message = escape_commands(message)
         return shown
 
     def reportinfo(self) -> tuple[Path, None, str]:

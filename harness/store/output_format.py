@@ -1,4 +1,4 @@
-"""The files that show the results of a run: what one file in reports/ provides, and how a run writes them all."""
+"""The files that show the results of a run: what a file in reports/outputs/ provides, and how a run writes them all."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paus
 class Output:
     """One format of a report.
 
+    Its module is imported for every help text, so it imports the writer in `render`, and in `prepare`.
+
     `filename` is its name in a run folder. `render` is pure. `prepare` does slow work, such as imports, in advance. An
     output that is `on_request_only` is written only if the user asks for it. `parts` yields what `render` returns: give
-    it if the text can be so large that it should not be in memory as a whole.
+    it if the text can be so large that it should not be in memory as a whole. Only an output that
+    `has_workflow_commands` may print lines that GitHub Actions takes for commands.
 
     `option_help` is the help of the option `--name`, which `run`, `check`, `load`, `report` and `history` make from it;
     '' means no option. The option names a file, or is a flag that prints the output on stdout if it is `printed`.
@@ -33,6 +36,7 @@ class Output:
     parts: Callable[[Results], Iterable[str]] | None = None
     option_help: str = ""
     printed: bool = False
+    has_workflow_commands: bool = False
 
     @property
     def option(self) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.model import Outcome, Phase, ScenarioResult, Step
 from wsgi_gauntlet.harness.stats.binomial import exact_interval
 from wsgi_gauntlet.harness.stats.summary import waiting_times
 from wsgi_gauntlet.reports.analysis.quantile_interval import quantile_interval
 from wsgi_gauntlet.reports.text import labels
+
+_exact_interval = lru_cache(maxsize=4096)(exact_interval)
+"""Servers of a scenario often have the same counts."""
 
 Rows = Sequence[Sequence[str]]
 
@@ -134,7 +138,7 @@ def _goodput(load: ScenarioResult, phase: Phase | None) -> Figure:
     if phase is None or not phase.scheduled or load.goodput is None or abs(phase.goodput - load.goodput) > 1e-9:
         return Figure(text)
     served = min(round(phase.goodput * phase.scheduled), phase.scheduled)
-    low, high = exact_interval(served, phase.scheduled)
+    low, high = _exact_interval(served, phase.scheduled)
     return Figure(text, f"95 %: {labels.percent(low)} to {labels.percent(high)}")
 
 

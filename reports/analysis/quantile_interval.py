@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONFIDENCE = 0.95
+
+_FAR = 12
+"""Standard deviations beyond which a tail of the binomial distribution is negligible."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,14 @@ def quantile_interval(
     )
 
 
+@lru_cache(maxsize=4096)
 def _ranks(count: int, q: float, tail: float) -> tuple[int, int]:
     """Return the ranks of both ends, from 0. The upper one is `count` if no value is large enough."""
     below = 0.0
     low, high = 0, count
-    for number in range(count + 1):
+    # Below this number the probability is far less than a float can add to a tail.
+    first = max(0, math.floor(count * q - _FAR * math.sqrt(count * q * (1 - q)) - _FAR))
+    for number in range(first, count + 1):
         below += _probability(number, count, q)
         if below <= tail:
             low = number

@@ -26,7 +26,7 @@ from wsgi_gauntlet.reports.text.escaping import line
 BEFORE_PHASE_NAMES = ("baseline", "before")
 
 _ROW, _NARROW_ROW = 36.0, 22.0
-_LANE = 5.0
+_OFFSET = 5.0
 """The distance of the two lines of a row from its middle, in pixels."""
 
 _LIMIT = 1.0
@@ -117,8 +117,8 @@ def _draw_row(drawn: Drawing, layout: RowLayout, place: int, row: LatencyRow, sc
     middle = layout.middle(place)
     late = row.during is not None and (row.during.censored or (row.during.p99 or 0) > _LIMIT)
     colour = "doubt" if not row.judged else "bad" if late else "series-0"
-    lanes = ((row.before, middle - _LANE, "slow"), (row.during, middle + (_LANE if row.before else 0), colour))
-    for phase, y, shade in lanes:
+    levels = ((row.before, middle - _OFFSET, "slow"), (row.during, middle + (_OFFSET if row.before else 0), colour))
+    for phase, y, shade in levels:
         if phase is not None:
             _draw_phase(drawn, phase, y, shade, scale, dotted=shade == "doubt")
     if row.during is None or row.during.p99 is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wsgi_gauntlet.reports.charts.drawing import SMALL, TITLE, Box, Drawing
 from wsgi_gauntlet.reports.charts.scales import Scale
@@ -145,7 +146,7 @@ class RowLayout:
             drawn.text((self.width - MARGIN, y), text, "doubt", size=SMALL, anchor="end", room=room)
             return
         room = self.width - self.right - 14
-        first, *rest = wrap(line(text), SMALL, room) or [""]
+        first, *rest = wrap(text, SMALL, room) or ("",)
         y = self.middle(place)
         if rest and bottom - top >= 2 * _DETAIL_LINE:
             drawn.text((self.right + 12, y - _DETAIL_LINE / 2), first, "doubt", size=SMALL)
@@ -228,7 +229,8 @@ def draw_caption(drawn: Drawing, caption: str) -> None:
         drawn.text((MARGIN, drawn.height - 9 - _CAPTION_LINE * number), each, "muted", size=_CAPTION_SIZE)
 
 
-def wrap(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
+@lru_cache(maxsize=4096)
+def wrap(text: str, size: float, room: float, *, bold: bool = False) -> tuple[str, ...]:
     """Return `text` in lines of at most `room` pixels. It breaks between words, and a long word anywhere."""
     lines: list[str] = []
     current = ""
@@ -246,7 +248,7 @@ def wrap(text: str, size: float, room: float, *, bold: bool = False) -> list[str
                 kept -= 1
             lines.append(current[:kept])
             current = current[kept:]
-    return [*lines, current] if current else lines
+    return (*lines, current) if current else tuple(lines)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,12 @@ _NEAR = 0.08
 
 def percentile_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
     """Draw a line for each cell with percentiles. Lower bounds are dotted and end in an arrow."""
-    curves = sorted((each for each in map(latency_curve, loads) if each.points), key=lambda each: each.points[-1][1])
+    return draw_curves([*map(latency_curve, loads)], title, note, narrow=narrow)
+
+
+def draw_curves(found: Sequence[LatencyCurve], title: str, note: RunNote, *, narrow: bool = False) -> str:
+    """Draw curves as percentile_plot does."""
+    curves = sorted((each for each in found if each.points), key=lambda each: each.points[-1][1])
     top = min(max((nines(percentile) for each in curves for percentile, _ in each.points), default=2.0), MAX_NINES)
     top = max(top, 2.0)
     times = [max(seconds, 1e-5) for each in curves for _, seconds in each.points] or [0.001, 1.0]
@@ -41,8 +46,13 @@ def percentile_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, 
 
 def percentile_table(loads: Sequence[ScenarioResult]) -> Table:
     """Return the response times at the usual percentiles."""
+    return curve_table([*map(latency_curve, loads)])
+
+
+def curve_table(found: Sequence[LatencyCurve]) -> Table:
+    """Return the table of curves as percentile_table does."""
     rows = []
-    for curve in (each for each in map(latency_curve, loads) if each.points):
+    for curve in (each for each in found if each.points):
         known = dict(curve.points)
         rows.append([
             curve.load.server, curve.phase,

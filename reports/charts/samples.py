@@ -49,8 +49,9 @@ def shared_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
     samples = [each for load in loads for each in load.samples]
     windows = [each for load in loads for each in load.windows]
     ends = [
-        end - start_time(load)
+        end - start
         for load in loads
+        for start in (start_time(load),)
         for end in (
             *(each.ended for each in load.phases),
             *(each.intended for each in load.samples),

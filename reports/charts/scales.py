@@ -24,11 +24,15 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """Return the position of `value`."""
-        low, high = self.low, self.high
+        if value <= self.low or self.high <= self.low:
+            return self.start
+        if value >= self.high:
+            return self.end
         if self.log:
-            low, high, value = math.log(low), math.log(high), math.log(max(value, self.low))
-        share = (value - low) / (high - low) if high > low else 0.0
-        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
 
 
 def decades(low: float, high: float) -> list[float]:

@@ -9,7 +9,7 @@ from wsgi_gauntlet.harness.model import Grade, ScenarioInfo, ScenarioResult
 from wsgi_gauntlet.reports.charts.chart import Chart
 from wsgi_gauntlet.reports.charts.collapse_plot import searches_collapse
 from wsgi_gauntlet.reports.charts.drawing import Table
-from wsgi_gauntlet.reports.charts.latency_curve import curve_names, latency_curve
+from wsgi_gauntlet.reports.charts.latency_curve import LatencyCurve, curve_names, latency_curve
 from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows, latency_table
 from wsgi_gauntlet.reports.charts.metric_bars import (
     Bar,
@@ -20,7 +20,7 @@ from wsgi_gauntlet.reports.charts.metric_bars import (
     metric_bars,
     size_ticks,
 )
-from wsgi_gauntlet.reports.charts.percentile_plot import percentile_plot, percentile_table
+from wsgi_gauntlet.reports.charts.percentile_plot import curve_table, draw_curves
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.step_curves import goodput_plot, p99_plot, rate_plot, step_table
 from wsgi_gauntlet.reports.charts.strip import strip_table
@@ -46,11 +46,6 @@ def scenario_charts(info: ScenarioInfo, cells: Sequence[ScenarioResult], note: R
         *_metrics(info.id, title, cells, note),
         *_costs(info.id, cells, note),
     ]
-
-
-def percentile_title(cells: Sequence[ScenarioResult]) -> str:
-    """Return the title of the chart of percentiles, which names the phase of its curves."""
-    return f"Response times by percentile{_phase_suffix(cells)}"
 
 
 def _over_time(name: str, title: str, cells: Sequence[ScenarioResult], note: RunNote) -> list[Chart]:
@@ -99,14 +94,14 @@ def _latencies(name: str, title: str, cells: Sequence[ScenarioResult], note: Run
                 partial(latency_table, rows),
             )
         )  # fmt: skip
-    tails = [each for each in cells if latency_curve(each).points]
-    if tails:
-        tail_title = percentile_title(tails)
+    curves = [each for each in map(latency_curve, cells) if each.points]
+    if curves:
+        tail_title = f"Response times by percentile{_phase_suffix(curves)}"
         charts.append(
             Chart(
                 f"{name}/percentiles", tail_title,
-                lambda narrow: percentile_plot(tails, tail_title, note, narrow=narrow),
-                partial(percentile_table, tails),
+                lambda narrow: draw_curves(curves, tail_title, note, narrow=narrow),
+                partial(curve_table, curves),
             )
         )  # fmt: skip
     return charts
@@ -149,10 +144,12 @@ def _bars(
     return Chart(name, title, lambda narrow: draw(narrow=narrow), table, small)
 
 
-def _phase_suffix(cells: Sequence[ScenarioResult]) -> str:
+def _phase_suffix(curves: Sequence[LatencyCurve]) -> str:
+    """Return the end of a title that names the phase of the curves."""
+    cells = [each.load for each in curves]
     if any(step.rate for each in cells for step in each.steps):
         return ", at the best rate"
-    named = {latency_curve(each).phase for each in cells}
+    named = {each.phase for each in curves}
     if named <= set(labels.ADVERSE_PHASE_NAMES):
         return ", with slow clients" if any(each.slow_clients for each in cells) else ""
     if len(named) == 1:

@@ -24,7 +24,9 @@ from wsgi_gauntlet.reports.charts.strip import describe, draw_strip
 from wsgi_gauntlet.reports.text import labels
 
 _ROW, _NARROW_ROW = 52.0, 44.0
-_SAMPLES = 220
+_SAMPLES, _FEWER_SAMPLES, _MANY_ROWS = 220, 90, 16
+"""Responses in a row, and in a row of a chart with many rows: a report has hundreds of these."""
+
 _AXIS = "seconds; in each row the response time on a log scale"
 
 
@@ -49,10 +51,11 @@ def strip_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, na
     layout.stripes(drawn)
     time = Scale(0, axes.last, layout.left + 4, layout.right - 4)
     layout.x_axis(drawn, time, [(each, f"{each:g}") for each in steps(axes.last)], _AXIS)
+    samples = _SAMPLES if len(shown) <= _MANY_ROWS else _FEWER_SAMPLES
     for place, load in enumerate(shown):
         top, bottom = layout.band(place)
         layout.name(drawn, place, load.server, note.version(load.server))
-        draw_strip(drawn, load, axes, (layout.left, top + 2, layout.right, bottom - 2), _SAMPLES, 3.2)
+        draw_strip(drawn, load, axes, (layout.left, top + 2, layout.right, bottom - 2), samples, 3.2)
         if not load.grade.is_judged:
             layout.reason(drawn, place, why_not_judged(load))
             continue

@@ -7,6 +7,7 @@ the text is never wider than the estimate.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -28,11 +29,13 @@ for _characters, _em in (
     _EM |= dict.fromkeys(_characters, _em)
 
 
+@lru_cache(maxsize=8192)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return an upper estimate of the width of `text` in a font of `size` pixels."""
     return sum(map(_EM.__getitem__, text)) * size * (_BOLD_FACTOR if bold else 1.0)
 
 
+@lru_cache(maxsize=8192)
 def fit(text: str, size: float, room: float, *, bold: bool = False, smallest: float = 9.0) -> tuple[str, float]:
     """Return `text` and a font size for which it fits into `room` pixels.
 

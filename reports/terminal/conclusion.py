@@ -199,7 +199,7 @@ def _broken_lines(broken: Sequence[BrokenRequirement], results: Results, out: Co
 
 
 def _broken_item(broken: BrokenRequirement, out: Console) -> list[Text]:
-    """Return one line, and one more if the baseline has an entry: it says what to do."""
+    """Return one line, and one or two more if the baseline has an entry: they say what to do."""
     servers = [
         f"{server} {count}/{broken.variants[server]}" if broken.variants[server] > 1 else server
         for server, count in broken.servers.items()
@@ -208,7 +208,8 @@ def _broken_item(broken: BrokenRequirement, out: Console) -> list[Text]:
     lines = [requirement_line(Text(sign, STYLES.get(broken.verdict, "")), broken.requirement, servers, out.width)]
     first = next((each for each in broken.cells if each.baseline is not None and each.baseline.verdict), None)
     if first is not None:
-        lines.append(Text(f"  {clip(describe_status(first), out.width - 2)}"))
+        status = fold(out, Text(line(describe_status(first))), room=2, limit=SENTENCE_LINES)
+        lines += [Text("  ").append_text(each) for each in status]
     return lines
 
 

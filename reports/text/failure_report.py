@@ -1,4 +1,7 @@
-"""One cell as plain text for a terminal or a CI log: the reason and the evidence."""
+"""One cell as plain text for a terminal or a CI log: the reason and the evidence.
+
+pytest prints it. So no line is a command for the CI service.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Evidence, Verdict
 from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.harness.store.rerun_command import replay
+from wsgi_gauntlet.harness.workflow_commands import escape_commands
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.text.timeline import TimelineRow, timeline
@@ -26,12 +30,13 @@ FAILURE_VERBS = {Verdict.FAIL: "fails", Verdict.WARN: "does not follow", Verdict
 
 def one_line(text: str) -> str:
     """Return `text` from a server on one line."""
-    return line(text, 500)
+    return escape_commands(line(text, 500))
 
 
 def headline(check: CaseResult) -> str:
     """Return the reason on one line, for a list of failures."""
-    return line(describe_status(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}", 200)
+    reason = describe_status(check) if _has_baseline_entry(check) else f"{check.verdict}: {check.actual}"
+    return escape_commands(line(reason, 200))
 
 
 def failure(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> str:
@@ -39,7 +44,7 @@ def failure(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = (
 
     `server_options` are the options that started the server.
     """
-    return "\n".join(_failure_lines(check, case, server_options))
+    return escape_commands("\n".join(_failure_lines(check, case, server_options)))
 
 
 def sections(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -52,7 +57,7 @@ def sections(check: CaseResult, case: CaseInfo, server_options: Sequence[str] = 
     if check.verdict is not Verdict.PASS:
         found.append(("wsgi transcript", transcript(check.evidence)))
         found.append(("server log", truncate_text(escape_text(check.evidence.log), MAX_LOG_CHARACTERS).strip("\n")))
-    return [(title, text) for title, text in found if text]
+    return [(title, escape_commands(text)) for title, text in found if text]
 
 
 def transcript(evidence: Evidence) -> str:

@@ -25,9 +25,9 @@ def code(text: str, limit: int = 300) -> str:
     flat = line(text, limit)
     if not flat:
         return ""
-    fence = "`" * (max(map(len, _BACKTICKS.findall(flat)), default=0) + 1)
+    backticks = "`" * (max(map(len, _BACKTICKS.findall(flat)), default=0) + 1)
     padding = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{padding}{flat}{padding}{fence}"
+    return f"{backticks}{padding}{flat}{padding}{backticks}"
 
 
 def table_code(text: str, limit: int = 300) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis.changes import what_changed
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.analysis.words import Word
@@ -38,11 +37,6 @@ def render(results: Results) -> str:
         "color": colour,
     }
     return f"{json.dumps(document, indent=2)}\n"
-
-
-OUTPUT = Output(
-    "badge", "badge.json", render, on_request_only=True, option_help="Write a badge for a README (shields endpoint)."
-)
 
 
 def _message(results: Results) -> tuple[str, str]:

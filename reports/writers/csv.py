@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseResult, Results, ScenarioResult
 from wsgi_gauntlet.harness.model.naming import requirement_id
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
@@ -62,11 +61,6 @@ def render(results: Results) -> str:
     for row in _rows(results, versions):
         rows.writerow({name: _field(value) for name, value in row.items()})
     return text.getvalue()
-
-
-OUTPUT = Output(
-    "csv", "cells.csv", render, on_request_only=True, option_help="Write all cells as CSV, one row for each cell."
-)
 
 
 def safe_text(text: str) -> str:

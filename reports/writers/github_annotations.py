@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.changes import Change, what_changed
 from wsgi_gauntlet.reports.analysis.headline import headline
@@ -49,16 +48,6 @@ def render(results: Results) -> str:
     total += f"; {left_out} more are in the report" if left_out else ""
     shown.append(command("notice", "wsgi-gauntlet", f"{line(total)}."))
     return "\n".join(shown)
-
-
-OUTPUT = Output(
-    "annotations",
-    "annotations.txt",
-    render,
-    on_request_only=True,
-    option_help="Print annotations for GitHub Actions on stdout.",
-    printed=True,
-)
 
 
 def command(kind: str, title: str, message: str) -> str:

@@ -19,7 +19,6 @@ from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Evidence, Percentile
 from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.harness.store.stored_evidence import loaded
 
 EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=200, detail=1_024, log=8_192)
@@ -50,9 +49,6 @@ def parts(results: Results) -> Iterator[str]:
             yield ("," if number else "") + _ascii_json(_small(cell))
         yield "]"
     yield "}\n"
-
-
-OUTPUT = Output("json", FILENAME, render, parts=parts, option_help="Print results.json on stdout.", printed=True)
 
 
 def load(path: Path) -> Results:

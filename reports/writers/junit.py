@@ -12,7 +12,6 @@ from xml.etree import ElementTree as ET
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
@@ -47,9 +46,6 @@ def render(results: Results) -> str:
         root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
-
-
-OUTPUT = Output("junit", "junit.xml", render, on_request_only=True, option_help="Write a JUnit file for CI.")
 
 
 def _check(cell: CaseResult) -> ET.Element:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Claim, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import Change, what_changed
@@ -79,9 +78,6 @@ def render(results: Results) -> str:
         note = f"Left out, because a summary on GitHub may have 1 MiB: {labels.join_names(left_out)}."
         parts.append(f"{prose(note, 3_000)} report.html has everything.\n")
     return "".join(parts)
-
-
-OUTPUT = Output("markdown", "summary.md", render, option_help="Write the summary in Markdown.")
 
 
 def _bytes(text: str) -> int:

@@ -37,7 +37,7 @@ def test_the_wheel_contains_every_file_of_the_packages(wheel: Path) -> None:
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    public = {"__init__.py", "adapters.py", "target.py"}
+    public = {"__init__.py", "__main__.py", "adapters.py", "target.py"}
     assert {f"wsgi_gauntlet/{name}" for name in (*tracked, *public)} <= packed
     assert not {name for name in packed if name.startswith(("harness/", "tests/", ".src/"))}
 
@@ -88,14 +88,39 @@ def test_another_distribution_can_add_a_module_to_the_package(tmp_path: Path) ->
     assert done.stdout == "7\n", done.stderr
 
 
-def test_help_is_quick_and_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "arguments", [[], ["report"], ["run"], ["check"], ["load"], ["history"], ["diff"], ["compare"]], ids=" ".join
+)
+def test_help_is_quick_and_imports_nothing_heavy(arguments: list[str]) -> None:
     program = (
         "import sys; from wsgi_gauntlet.harness.cli import main as cli\n"
-        "try: cli.cli.main(['--help'], standalone_mode=True)\n"
+        f"try: cli.cli.main([*{arguments}, '--help'], standalone_mode=True)\n"
         "except SystemExit: pass\n"
-        "heavy = {'trio', 'httpx', 'matplotlib', 'numpy', 'rich', 'jinja2', 'psutil'} & set(sys.modules)\n"
+        "libraries = 'trio httpx numpy rich jinja2 markupsafe psutil trustme cryptography difflib'.split()\n"
+        "heavy = set(libraries) & set(sys.modules)\n"
+        "light = ('wsgi_gauntlet.harness', 'wsgi_gauntlet.reports.outputs', 'wsgi_gauntlet.reports.writers.json')\n"
+        "heavy |= {each for each in sys.modules if each.startswith('wsgi_gauntlet.') and not each.startswith(light)}\n"
+        "heavy -= {'wsgi_gauntlet.reports', 'wsgi_gauntlet.reports.writers'}\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout
+
+
+def test_python_m_works_like_the_command() -> None:
+    module, command = (
+        subprocess.run([*start, "explain", "no-such-case"], capture_output=True, text=True, check=False)
+        for start in (
+            [sys.executable, "-m", "wsgi_gauntlet"],
+            [sys.executable, "-c", "from wsgi_gauntlet.harness.cli.main import main; main()"],
+        )
+    )
+    assert (module.returncode, module.stderr) == (command.returncode, command.stderr)
+    assert module.stderr.startswith("wsgi-gauntlet: no case or scenario has the id")
+
+
+def test_the_usage_line_of_python_m_says_how_it_was_started() -> None:
+    program = [sys.executable, "-m", "wsgi_gauntlet", "run", "--help"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: python -m wsgi_gauntlet run ")

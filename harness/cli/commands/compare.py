@@ -37,7 +37,7 @@ that all servers can serve, the users served beside eight slow clients and
 their p99, CPU time per request, and peak memory.
 """
 
-DEFAULT_BUDGET = "5m"
+DEFAULT_BUDGET = "10m"
 DEFAULT_THRESHOLD = 5.0
 MAX_ROUNDS = 1000
 METRIC_IDS = ("capacity", "p50", "p99", "served", "served_p99", "cpu", "memory")
@@ -178,6 +178,7 @@ def compare(arguments: CompareArguments) -> None:
     twice, so that you see how much a server differs from itself. In options, SERVER is A, B, C or a name.
     """
     from wsgi_gauntlet.harness import config, registry
+    from wsgi_gauntlet.harness.cli.execute import print_output
     from wsgi_gauntlet.harness.comparison import run
     from wsgi_gauntlet.reports.terminal.comparison import print_comparison
     from wsgi_gauntlet.reports.terminal.comparison_progress import ComparisonDisplay
@@ -188,7 +189,7 @@ def compare(arguments: CompareArguments) -> None:
         outcome = run.compare(options, settings, display.handle)
     print_comparison(outcome.comparison, outcome.folder)
     for name in arguments.outputs.printed:
-        click.echo(registry.outputs()[name].render(outcome.results), nl=False)
+        print_output(registry.outputs()[name], outcome.results)
     if outcome.error is not None:
         raise outcome.error
     sys.exit(run.exit_code(outcome.comparison, run.FailOn(arguments.fail_on) if arguments.fail_on else None))

@@ -19,7 +19,6 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.store.output_format import Output
 from wsgi_gauntlet.reports.analysis import aggregation, key_findings
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
@@ -39,8 +38,17 @@ from wsgi_gauntlet.reports.writers.html.view import View, views
 MAX_STATIC_ELEMENTS = 3000
 """Elements of the page without scripts."""
 
-MAX_CHANGES_SHOWN = 20
-"""New failures on the first screen. The comparison has the rest."""
+MAX_CHANGES_SHOWN = 5
+"""New failures that have expected, got and buttons on the first screen. The others are in a list."""
+
+MAX_CHANGES_LISTED = 100
+"""Cells in each list of changes."""
+
+
+def prepare() -> None:
+    """Import the views and compile the template, before there are results."""
+    views()
+    _template()
 
 
 def render(results: Results) -> str:
@@ -63,9 +71,6 @@ def render(results: Results) -> str:
         js=Markup(script),  # noqa: S704 - files of this package
         css=Markup(css),  # noqa: S704 - files and constants of this package
     )
-
-
-OUTPUT = Output("html", "report.html", render)
 
 
 def _blocks(
@@ -92,6 +97,7 @@ def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
         "cards": cards(results, board),
         "changed": what_changed(results),
         "max_changes": MAX_CHANGES_SHOWN,
+        "max_listed": MAX_CHANGES_LISTED,
         "board": board,
         "judged": any(each.judged for each in board.rows),
         "rows": first_screen.score_rows(board),
@@ -160,8 +166,8 @@ def _template() -> Callable[..., str]:
 
 
 def _prose(text: str) -> Markup:
-    """Return a text with the parts between backticks as code."""
-    html_text = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(line(text))))
+    """Return a text with options and the parts between backticks as code."""
+    html_text = re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", r"<code>\1\2</code>", str(escape(line(text))))
     return Markup(html_text)  # noqa: S704 - escaped before
 
 

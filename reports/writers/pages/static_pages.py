@@ -43,9 +43,10 @@ MAX_NAME_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart on a page: the file with its picture, its title and its data."""
+    """A chart on a page: the files with its pictures for wide and narrow pages, its title and its data."""
 
     file: str
+    narrow: str
     title: str
     table: Table
 
@@ -89,8 +90,12 @@ class _Files:
     def picture(self, chart: Chart) -> Picture:
         """Add the picture of `chart`."""
         name = _unique(chart.file_stem.lower(), ".svg", {each.partition("/")[2] for each in self.pictures})
-        self.pictures[f"{CHARTS}/{name}"] = standalone(chart.wide)
-        return Picture(f"{CHARTS}/{name}", chart.title, chart.table())
+        file = narrow = f"{CHARTS}/{name}"
+        self.pictures[file] = standalone(chart.wide)
+        if not chart.small:
+            narrow = f"{CHARTS}/{name.removesuffix('.svg')}-narrow.svg"
+            self.pictures[narrow] = standalone(chart.narrow)
+        return Picture(file, narrow, chart.title, chart.table())
 
 
 def static_pages(results: Results) -> dict[str, str]:

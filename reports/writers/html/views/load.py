@@ -19,13 +19,16 @@ from wsgi_gauntlet.reports.analysis.load_figures import (
 from wsgi_gauntlet.reports.charts.run_note import RunNote, run_note
 from wsgi_gauntlet.reports.charts.samples import shared_axes
 from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
-from wsgi_gauntlet.reports.charts.time_panel import time_panel
+from wsgi_gauntlet.reports.charts.time_panel import MAX_SAMPLES, time_panel
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
 from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.view import View
 
 MAX_LOG_CHARACTERS = 6000
+
+MANY_PANELS, FEWER_SAMPLES = 16, 100
+"""Panels of a scenario above which each has fewer responses, so that a report of many servers stays small."""
 
 
 def block(results: Results) -> dict[str, object] | None:
@@ -51,6 +54,7 @@ def scenario_block(info: ScenarioInfo, cells: Sequence[ScenarioResult], note: Ru
     question = first_sentence(info.summary)
     over_time = [each for each in cells if each.samples or each.windows]
     axes = shared_axes(over_time)
+    samples = MAX_SAMPLES if len(over_time) <= MANY_PANELS else FEWER_SAMPLES
     return {
         "id": info.id,
         "title": line(info.title, 200),
@@ -59,7 +63,7 @@ def scenario_block(info: ScenarioInfo, cells: Sequence[ScenarioResult], note: Ru
         "heads": heads,
         "cells": [_cell(each, row, note) for each, row in zip(cells, figures, strict=True)],
         "charts": [chart_data(each) for each in scenario_charts(info, cells, note)],
-        "panels": [[each.server, time_panel(each, axes, note)] for each in over_time],
+        "panels": [[each.server, time_panel(each, axes, note, max_samples=samples)] for each in over_time],
         "windows": any(each.windows for each in over_time),
         "metrics": _metrics(cells),
         "grades": {

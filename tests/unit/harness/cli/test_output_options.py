@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -116,3 +118,18 @@ def test_an_output_of_another_package_does_not_hide_an_option(monkeypatch: pytes
     monkeypatch.setattr(registry, "outputs", lambda: {"out": Output("out", "x", lambda _: "", option_help="x")})
     with pytest.raises(ConfigurationError, match="the output out has the name of an option"):
         output_options(["--out"])
+
+
+@pytest.mark.parametrize("name", ["html", "markdown"])
+def test_an_output_of_every_run_can_import_its_writer_before_the_end(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(registry.outputs()["json"].render(build()))
+    program = (
+        "import sys; from wsgi_gauntlet.harness import registry\n"
+        "results, output = registry.load_results(registry.Path(sys.argv[1])), registry.outputs()[sys.argv[2]]\n"
+        "output.prepare(); before = set(sys.modules); output.render(results)\n"
+        "late = {each for each in set(sys.modules) - before if each.startswith(('wsgi_', 'numpy.', 'jinja2'))}\n"
+        "sys.exit(f'imported only while it wrote: {late}' if late else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path, name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

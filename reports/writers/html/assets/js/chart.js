@@ -6,9 +6,12 @@ import { exportTable, pictureOf, toPng } from "./export.js";
 
 const phone = matchMedia("(max-width: 760px)");
 
+// A figure with its bound and its unit, as "≥ 5 s", "87 %" or "1,020/s"; or none.
+const FIGURE = /^(–|[≥≤>]?\s?[+−-]?[\d.,]+\s?[a-zA-Zµ%×/]*( \d\d\ss)?)$/;
+
 /** Return a table of texts. Columns that hold only figures are aligned to the right. */
 export function dataTable(heads, rows, label) {
-  const figures = heads.map((_, place) => place > 0 && rows.every((row) => /^[\s≥≤>−+\-–]*[\d.,]+(\s|$|[^A-Za-z]|[a-zA-Zµ%/×]{1,9}$)/.test(row[place] ?? "") || (row[place] ?? "") === "–"));
+  const figures = heads.map((_, place) => place > 0 && rows.every((row) => FIGURE.test(row[place] ?? "")));
   return h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label } },
     h("table", { class: "data" },
       h("thead", {}, h("tr", {}, heads.map((each, place) => h("th", { scope: "col", class: figures[place] ? "n" : "" }, each)))),

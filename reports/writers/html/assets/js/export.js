@@ -23,9 +23,9 @@ export function markdownCell(value) {
   if (value === null || value === undefined || value === "") return "";
   if (typeof value === "number") return String(value);
   const text = String(value).replace(/[\r\n]+/g, " ").replaceAll("|", "\\|");
-  const fence = "`".repeat(Math.max(0, ...(text.match(/`+/g) || []).map((each) => each.length)) + 1);
+  const ticks = "`".repeat(Math.max(0, ...(text.match(/`+/g) || []).map((each) => each.length)) + 1);
   const pad = /^`|`$/.test(text) ? " " : "";
-  return `${fence}${pad}${text}${pad}${fence}`;
+  return `${ticks}${pad}${text}${pad}${ticks}`;
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from wsgi_gauntlet.harness.model import HistoryPoint
+from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, HistoryPoint, Level, Results, Verdict
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.report_browser import PHONE, WIDE, OpenPage, ReportBrowser
@@ -389,6 +389,37 @@ def test_the_sentences_of_the_pep_come_in_its_order(tab: OpenPage) -> None:
     tab.page.select_option("#pep-is", "unchecked")
     tab.page.wait_for_function("() => document.querySelectorAll('.pep h2').length < 26")
     assert "is=unchecked" in fragment(tab.page)
+
+
+def test_a_sentence_has_the_verdict_of_each_server(reader: ReportBrowser, tmp_path: Path) -> None:
+    """The worst of its cases. Up and down lead to other sentences, and the whole list is one tab stop."""
+    cases = {"environ/positional-call": "✓✗", "environ/called-once": "✓✓", "environ/callable-class": "✗✓"}
+    cells = tuple(
+        CaseResult(f"server-{place}", f"pep3333/{name}", Level.MUST, (), Verdict.PASS if sign == "✓" else Verdict.FAIL)
+        for name, signs in cases.items()
+        for place, sign in enumerate(signs)
+    )
+    file = tmp_path / "report.html"
+    file.write_text(report_page.render(Results(SCHEMA, {}, {}, cells)), "utf-8")
+    page = reader.open(file, "#/pep3333?is=broken").page
+    page.locator(".pep .marks a").first.wait_for()
+    first, second, third, *_ = (each.locator("a").all_inner_texts() for each in page.locator(".marks").all())
+    assert first == ["✓ server-0", "✗ server-1"]
+    assert second == third == ["✗ server-0", "✓ server-1"]
+    assert page.locator(".marks .said").first.inner_text() == "1 fail, 1 pass (2 cases)"
+    assert tab_stops(page, ".pep") == 1 + page.locator(".pep h2").count()
+    place = "[...document.querySelectorAll('.pep li')].indexOf(document.activeElement.closest('li'))"
+    page.locator(".pep .marks a").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(place) == 1
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(place) == 0
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "server-1: fail, 1 of 2 cases"
+    page.keyboard.press("Enter")
+    page.locator("dialog .cell-title").wait_for()
+    assert fragment(page) == "#/cell/server-1/pep3333/environ/positional-call"
 
 
 def test_the_history_has_a_chart_and_its_table(tab: OpenPage) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from wsgi_gauntlet.reports.writers.html import report_page
 from wsgi_gauntlet.reports.writers.html.view import views
 
+from .....helpers.hostile_sample import hostile_results
 from .....helpers.report_browser import PHONE, WIDE, OpenPage, ReportBrowser, Scheme
+from .conftest import write_page
 
 pytestmark = pytest.mark.browser
 
@@ -292,6 +296,39 @@ def test_the_scoreboard_is_copied_and_saved(reader: ReportBrowser, sample_page: 
     assert data.startswith(b"\x89PNG")
     width = int.from_bytes(data[16:20], "big")
     assert width == 2 * page.evaluate("Math.ceil(document.getElementById('scoreboard').getBoundingClientRect().width)")
+    assert tab.console_messages == []
+
+
+def test_a_new_failure_can_be_replayed_reported_and_linked(reader: ReportBrowser, tmp_path: Path) -> None:
+    """With a baseline the first screen begins with it. All that a server sent is code in the issue."""
+    tab = reader.open(write_page(hostile_results(), tmp_path))
+    page = tab.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    change = page.locator(".change").first
+    assert change.is_visible()
+    case, server = change.get_attribute("data-case"), change.get_attribute("data-server")
+
+    def copied(button: str) -> str:
+        change.get_by_role("button", name=button).click()
+        tab.wait_until("document.getElementById('toast').textContent.startsWith('Copied')")
+        found: str = page.evaluate("navigator.clipboard.readText()")
+        page.evaluate("document.getElementById('toast').textContent = ''")
+        return found
+
+    assert copied("Copy replay") == change.locator(".replay").inner_text()
+    assert "replay" in change.locator(".replay").inner_text()
+    link = copied("Copy link")
+    assert link.startswith(page.url.partition("#")[0] + "#/cell/")
+    issue = copied("Copy as issue")
+    assert f"| `case` | `{case}` |" in issue
+    assert f"| `server` | `{server}` |" in issue
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(issue)
+    assert not {"<img", "<script", "<svg", "<a "} & set(re.findall(r"<\w+ ?", shown))
+    change.locator("h3 a").click()
+    page.locator("dialog.sheet").wait_for(state="visible")
+    assert page.locator("dialog.sheet h1, dialog.sheet h2").first.inner_text() == case
+    page.keyboard.press("Escape")
+    tab.wait_until("location.hash === '#/' || location.hash === ''")
     assert tab.console_messages == []
 
 

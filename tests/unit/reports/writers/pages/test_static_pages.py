@@ -25,7 +25,7 @@ from .....helpers.sample_scenarios import build_scenarios
 POLICY = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
 """The policy that Jenkins sends with files of a build (its documentation: Configuring Content Security Policy)."""
 
-VOID = {"meta", "link", "img", "br", "rect", "path", "circle"}
+VOID = {"meta", "source", "link", "img", "br", "rect", "path", "circle"}
 
 
 class Page(HTMLParser):
@@ -43,7 +43,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [name for name, _ in attrs]
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "srcset")]
         if tag not in VOID:
             self.open.append(tag)
 

@@ -49,7 +49,7 @@ function figures(context, data, details) {
       h("th", { scope: "row" },
         h("button", { type: "button", class: "link", on: { click: () => details[place].show() } }, cell.server),
         cell.version ? h("small", { class: "muted" }, ` ${cell.version}`) : null),
-      h("td", {}, gradeMark(data.grades, cell.grade, cell.label), remark(cell)),
+      h("td", {}, gradeMark(data.grades, cell.grade, cell.label), note(cell)),
       cell.figures.map(([text, more]) => h("td", { class: "n" }, text, more ? h("small", { class: "muted" }, h("br", {}), more) : null))))));
   return [
     h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label: "Figures of every server" } }, table),
@@ -61,7 +61,7 @@ function figures(context, data, details) {
 const isJudged = (cell) => !["inconclusive", "invalid", "unsupported", "error"].includes(cell.grade);
 
 // Why a cell is not judged, or the number of its caveats.
-function remark(cell) {
+function note(cell) {
   if (!isJudged(cell)) return h("small", {}, h("br", {}), cell.caveats[0] ?? "");
   const number = cell.caveats.length;
   return number ? h("small", { class: "muted" }, h("br", {}), `${number} ${number === 1 ? "caveat" : "caveats"}, see below`) : null;
