@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import BASELINE_LETTER, ComparisonResult, FigureComparison, RatioInterval, Results
 from wsgi_gauntlet.reports.charts.chart import Chart
+from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.intervals import POINTS, RATIOS, IntervalRow, interval_plot, interval_table
 from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.text import comparison_summary, labels
@@ -45,7 +46,7 @@ def _chart(results: Results, comparison: ComparisonResult, name: str, letter: st
         title += ": points of a share"
     versions = [comparison_summary.describe_candidate(comparison, each) for each in (BASELINE_LETTER, letter)]
 
-    def draw(narrow: bool) -> str:
+    def draw(narrow: bool) -> Drawing:
         return interval_plot(
             rows,
             measure=measure,

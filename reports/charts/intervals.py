@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -20,6 +20,7 @@ from wsgi_gauntlet.reports.charts.layout import (
     swatch,
 )
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
+from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -150,7 +151,7 @@ def interval_plot(
     band: float = NO_DIFFERENCE,
     caption: str = "",
     narrow: bool = False,
-) -> str:
+) -> Drawing:
     """Draw a row for each ratio, the noise floor last. The noise floor has a row even if it was not measured.
 
     A difference below `band` does not matter: 0.05 is 5 %, or 5 points of a share.
@@ -183,7 +184,7 @@ def interval_plot(
     for place, row in enumerate(shown):
         layout.name(drawn, place, row.label, colour="muted" if row.noise else "ink")
         _draw_row(drawn, layout, place, row, scale, measure)
-    return drawn.render()
+    return drawn
 
 
 def interval_table(rows: Sequence[IntervalRow], measure: Measure = RATIOS) -> Table:

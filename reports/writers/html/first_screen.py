@@ -96,7 +96,7 @@ def score_rows(board: Scoreboard) -> list[ScoreRow]:
     axes = strip_axes(loads) if loads else None
     found = []
     for place, each in enumerate(board.rows):
-        drawn = strip(each.strip, axes) if each.strip is not None and axes is not None else ""
+        drawn = strip(each.strip, axes).render() if each.strip is not None and axes is not None else ""
         found.append(_row(place, each, board, Markup(drawn) if drawn else None))  # noqa: S704 - the chart escapes text
     return found
 

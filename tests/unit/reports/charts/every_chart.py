@@ -64,24 +64,24 @@ VERSIONS = (
 )
 
 
-def _windows(scenario: str) -> str:
+def _windows(scenario: str) -> Drawing:
     loads = [each for each in WINDOWED.load if each.scenario == scenario]
     return time_panel(loads[0], shared_axes(loads), RunNote("2026-11-29", "2026-11-29", {loads[0].server: "1.0"}))
 
 
-def _collapse(narrow: bool) -> str:
+def _collapse(narrow: bool) -> Drawing:
     data = collapse_data(WINDOWED)
     assert data is not None
     return collapse_plot(data, narrow=narrow)
 
 
-def _many_lines(narrow: bool) -> str:
+def _many_lines(narrow: bool) -> Drawing:
     axes = Axes((0, 3), (0, 30), [(0, "0"), (3, "3")], [(0, "0"), (30, "30")], "x", "y")
     lines = [Line(f"server {number}", [(0, number), (3, number + 2)], f"{number}") for number in range(14)]
     return line_plot(lines, axes, "Many lines", "", narrow=narrow)
 
 
-CHARTS: dict[str, Callable[[bool], str]] = {
+CHARTS: dict[str, Callable[[bool], Drawing]] = {
     "strip": lambda _: strip(cells("classroom")[1], strip_axes(cells("classroom"))),
     "strip-invalid": lambda _: strip(cells("classroom")[3], strip_axes(cells("classroom"))),
     "strips": lambda narrow: strip_plot(cells("classroom"), "Classroom: response times", NOTE, narrow=narrow),
@@ -111,12 +111,12 @@ CHARTS: dict[str, Callable[[bool], str]] = {
 }
 
 
-def hostile_charts() -> dict[str, str]:
+def hostile_charts() -> dict[str, Drawing]:
     """Return charts whose every text from outside is hostile, and whose names have 60 characters and more."""
     name = f"{LONG}{HOSTILE}"
     note = RunNote(HOSTILE * 4, HOSTILE, {name: HOSTILE})
     loads = [_renamed(each, name) for each in (*cells("classroom"), *cells("throughput"), *cells("slow-headers/byte"))]
-    found: dict[str, str] = {}
+    found: dict[str, Drawing] = {}
     for narrow in (False, True):
         drawn = {
             "strips": strip_plot(loads, name, note, narrow=narrow),
@@ -130,7 +130,7 @@ def hostile_charts() -> dict[str, str]:
             "history": history_chart([VersionPoint(name, reason=HOSTILE)], name, caption=HOSTILE, narrow=narrow),
             "intervals": interval_plot([IntervalRow(name, 0.9, 1, 1.1, HOSTILE)], title=name, narrow=narrow),
         }
-        found |= {f"{chart}{'-narrow' if narrow else ''}": text for chart, text in drawn.items()}
+        found |= {f"{chart}{'-narrow' if narrow else ''}": each for chart, each in drawn.items()}
     axes = shared_axes(loads)
     return found | {"strip": strip(loads[0], axes), "panel": time_panel(loads[3], axes, note), "empty": _empty(name)}
 
@@ -141,7 +141,7 @@ def _renamed(load: ScenarioResult, name: str) -> ScenarioResult:
     return msgspec.structs.replace(load, server=name, note=HOSTILE)
 
 
-def _empty(name: str) -> str:
+def _empty(name: str) -> Drawing:
     bare = ScenarioResult(name, "s", Grade.ERROR, note=HOSTILE)
     return strip(bare, shared_axes([bare]))
 
