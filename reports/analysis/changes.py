@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, BaseRun, CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.run_diff import ChangeKind, run_diff
 from wsgi_gauntlet.reports.text.fragments import cell_fragment
-from wsgi_gauntlet.reports.text.labels import pluralize
+from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,41 @@ class Change:
     why: str
     replay: str
     fragment: str
+
+
+@dataclass(frozen=True)
+class ChangedRequirement:
+    """The cells of one requirement that changed for the same reason, on one or more servers. There is at least one."""
+
+    requirement: str
+    changes: tuple[Change, ...]
+
+    @property
+    def first(self) -> Change:
+        """The cell that stands for the others."""
+        return self.changes[0]
+
+    @property
+    def name(self) -> str:
+        """The case if only one changed, else the requirement."""
+        return self.first.case if len({each.case for each in self.changes}) == 1 else self.requirement
+
+    @property
+    def servers(self) -> str:
+        """The servers with the number of their variants, as `waitress and gunicorn:sync (3 variants)`."""
+        counts = Counter(each.server for each in self.changes)
+        named = [
+            f"{server} ({pluralize(count, 'variant')})" if count > 1 else server for server, count in counts.items()
+        ]
+        return join_names(shorten_list(named))
+
+
+def by_requirement(changes: Iterable[Change]) -> list[ChangedRequirement]:
+    """Return `changes` by requirement and reason, in the order of the first change of each."""
+    found: dict[tuple[str, str], list[Change]] = {}
+    for each in changes:
+        found.setdefault((requirement_id(each.case), each.why), []).append(each)
+    return [ChangedRequirement(requirement, tuple(cells)) for (requirement, _), cells in found.items()]
 
 
 @dataclass(frozen=True)

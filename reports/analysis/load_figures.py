@@ -170,8 +170,9 @@ def _p99(load: ScenarioResult, phase: Phase | None) -> Figure:
     if text == labels.MISSING:
         return Figure(text)
     detail = f"n = {phase.scheduled:,}"
-    inside = waiting_times(each for each in load.samples if phase.started <= each.intended < phase.ended)
-    interval = quantile_interval(inside, 0.99)
+    inside = [each for each in load.samples if phase.started <= each.intended < phase.ended]
+    # A phase leaves out requests that were too young at its end. Then the samples of its time are not those of p99.
+    interval = quantile_interval(waiting_times(inside), 0.99) if len(inside) == phase.scheduled else None
     if interval is not None:
         low = labels.duration(interval.low, at_least=interval.low_censored)
         high = labels.duration(interval.high, at_least=interval.high_censored or interval.open_end)

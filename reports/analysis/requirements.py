@@ -183,7 +183,7 @@ def _not_judged_sentence(rows: list[RequirementCounts]) -> str:
         details = "; ".join(f"{each.not_judged.total()} of {each.server} ({each.why})" for each in rows)
         return f"Not judged: {details}."
     every = _merge_not_judged(rows)
-    return f"Not judged: {pluralize(every.asked, 'cell')} of {len(rows)} servers ({every.why})."
+    return f"Not judged: {pluralize(every.asked, 'requirement')} (must), added over {len(rows)} servers ({every.why})."
 
 
 def _merge_not_judged(rows: list[RequirementCounts]) -> RequirementCounts:

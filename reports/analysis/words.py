@@ -34,6 +34,7 @@ class Word(enum.StrEnum):
     NOT_ALONE = "not alone"
     DEVELOPMENT_ONLY = "development only"
     NOT_MEASURED = "not measured"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ OTHER_SLOW_CLIENTS = Rule(
     CLASSROOM_CLIENTS,
 )
 MISSING_LOAD = Rule(
-    "no-slow-clients", Word.NOT_MEASURED, "No valid cell says how users are served while clients are slow."
+    "no-slow-clients",
+    Word.NOT_MEASURED,
+    "The run has no valid measurement of users among slow clients.",
 )
-MISSING_SECURITY = Rule("no-security", Word.NOT_MEASURED, "No security requirement (must) was judged.")
+MISSING_SECURITY = Rule("no-security", Word.NOT_CHECKED, "No security requirement (must) was judged.")
 SERVED = Rule(
     "served",
     Word.HOLDS_UP,
@@ -96,13 +99,16 @@ RULES: tuple[Rule, ...] = (
     DEVELOPMENT,
     GOODPUT,
     LATE,
-    SECURITY,
     OTHER_SLOW_CLIENTS,
     MISSING_LOAD,
+    SECURITY,
     MISSING_SECURITY,
     SERVED,
 )
-"""The rules in their order: the first that applies decides."""
+"""The rules in their order: the first that applies decides.
+
+A server that broke much is only `with care` if a valid cell shows that it serves its users.
+"""
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ def why_invalid(cell: ScenarioResult) -> str:
     """Return why the figures of `cell` do not count, '' if they do."""
     if is_valid(cell):
         return ""
-    why = (cell.generator.why if cell.generator is not None else "") or cell.note
+    why = labels.measurement_problem(cell)
     label = "no figure" if cell.grade.is_judged else cell.grade.label
     return f"{label}: {why}" if why else label
 
@@ -170,6 +176,10 @@ def _reasons(facts: Facts) -> list[Reason]:
     measured = cell is not None and is_valid(cell)
     if cell is not None and measured:
         found += _service_reasons(facts.server, cell)
+    else:
+        scenario = cell.scenario if cell is not None else ""
+        why = f"{scenario}: {why_invalid(cell)}." if cell is not None else "It ran in no scenario with slow clients."
+        found.append(Reason(MISSING_LOAD, why, facts.server, scenario))
     if facts.security_judged and facts.security_broken > MAX_SECURITY_SHARE * facts.security_judged:
         found.append(_security_reason(SECURITY, facts))
     found += [
@@ -177,10 +187,6 @@ def _reasons(facts: Facts) -> list[Reason]:
         for each in facts.other_cells
         if _is_early_collapse(each)
     ]
-    if cell is None or not measured:
-        scenario = cell.scenario if cell is not None else ""
-        why = f"{scenario}: {why_invalid(cell)}." if cell is not None else "It ran in no scenario with slow clients."
-        found.append(Reason(MISSING_LOAD, why, facts.server, scenario))
     if not facts.security_judged:
         found.append(Reason(MISSING_SECURITY, MISSING_SECURITY.text, facts.server))
     if cell is not None and measured and facts.security_judged:

@@ -109,7 +109,7 @@ def latency_table(rows: Sequence[LatencyRow]) -> Table:
                 found.append([
                     row.load.server, when, f"{phase.scheduled:,}", labels.percent(phase.goodput),
                     _time(phase, phase.p50, 0.5), labels.duration(phase.p99, at_least=phase.censored),
-                    _time(phase, phase.maximum, 1), labels.grade(row.load),
+                    _time(phase, phase.maximum, 1), why_not_judged(row.load) or labels.grade(row.load),
                 ])  # fmt: skip
     return Table(["server", "phase", "n", "goodput", "p50", "p99", "longest", "grade"], found)
 
@@ -121,7 +121,7 @@ def _draw_row(drawn: Drawing, layout: RowLayout, place: int, row: LatencyRow, sc
     levels = ((row.before, middle - _OFFSET, "slow"), (row.during, middle + (_OFFSET if row.before else 0), colour))
     for phase, y, shade in levels:
         if phase is not None:
-            _draw_phase(drawn, phase, y, shade, scale, dotted=shade == "doubt")
+            _draw_phase(drawn, phase, y, shade, scale, why=why_not_judged(row.load) if shade == "doubt" else "")
     if row.during is None or row.during.p99 is None:
         layout.reason(drawn, place, why_not_judged(row.load) or labels.grade(row.load))
         return
@@ -129,22 +129,24 @@ def _draw_row(drawn: Drawing, layout: RowLayout, place: int, row: LatencyRow, sc
     after = labels.duration(row.during.p99, at_least=row.during.censored)
     layout.value(drawn, place, f"p99 {before}{after}", colour, bold=row.judged)
     n = f"n = {row.before.scheduled:,} → " if row.before else "n = "
-    state = "" if row.judged else f"{why_not_judged(row.load)} · "
-    layout.detail(drawn, place, f"{state}{n}{row.during.scheduled:,}")
+    state = "" if row.judged else f" · {row.load.grade.label}"
+    layout.detail(drawn, place, f"{n}{row.during.scheduled:,}{state}")
 
 
-def _draw_phase(drawn: Drawing, phase: Phase, y: float, colour: str, scale: Scale, *, dotted: bool) -> None:
+def _draw_phase(drawn: Drawing, phase: Phase, y: float, colour: str, scale: Scale, *, why: str) -> None:
+    """Draw the line of a phase. It is dotted if it is not judged; `why` says so in the hints of its marks."""
     if phase.p99 is None:
         return
+    reason = f" ({why})" if why else ""
     p50, p99 = (scale(value or _SHORTEST) for value in (phase.p50, phase.p99))
     longest = scale(phase.maximum) if phase.maximum else p99
-    drawn.path([[(p50, y), (p99, y)]], colour, width=3, dash=DOTTED if dotted else "")
+    drawn.path([[(p50, y), (p99, y)]], colour, width=3, dash=DOTTED if why else "")
     drawn.path([[(p99, y), (longest, y)], [(longest, y - 3), (longest, y + 3)]], colour, width=1)
     if labels.is_lower_bound(phase, 1):
         drawn.path([[(longest, y), (scale.end + 6, y)]], colour, width=1.5, dash=DOTTED)
-    drawn.marks("o", [(p50, y)], colour, 6, hint=f"{phase.name}: p50 {_time(phase, phase.p50, 0.5)}")
+    drawn.marks("o", [(p50, y)], colour, 6, hint=f"{phase.name}: p50 {_time(phase, phase.p50, 0.5)}{reason}")
     p99_text = labels.duration(phase.p99, at_least=phase.censored)
-    drawn.marks("D", [(p99, y)], colour, 7, hint=f"{phase.name}: p99 {p99_text}")
+    drawn.marks("D", [(p99, y)], colour, 7, hint=f"{phase.name}: p99 {p99_text}{reason}")
 
 
 def _time(phase: Phase, value: float | None, share: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsgi_gauntlet.harness.model import ScenarioResult
+from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
 
@@ -10,5 +11,5 @@ def why_not_judged(load: ScenarioResult, limit: int = 160) -> str:
     """Return the grade and its reason, as `invalid: the generator was late`, or '' for a judged cell."""
     if load.grade.is_judged:
         return ""
-    why = load.note or (load.generator.why if load.generator else "")
+    why = labels.measurement_problem(load)
     return f"{load.grade.label}: {line(why, limit)}" if why else load.grade.label

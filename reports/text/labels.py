@@ -229,6 +229,11 @@ def format_best_rate(load: ScenarioResult) -> str:
     return rate(best) if best is not None else metric(capacity(load))
 
 
+def measurement_problem(load: ScenarioResult) -> str:
+    """Return why a cell that is not judged has no figures, without a full stop: what disturbed it, else its note."""
+    return ((load.generator.why if load.generator is not None else "") or load.note).rstrip(".")
+
+
 def join_names(names: Iterable[str]) -> str:
     """Return names for a sentence: `a`, `a and b`, `a, b and c`."""
     each = list(names)

@@ -23,6 +23,7 @@ COLOURS = {
     Word.NOT_ALONE: "red",
     Word.DEVELOPMENT_ONLY: "lightgrey",
     Word.NOT_MEASURED: "lightgrey",
+    Word.NOT_CHECKED: "lightgrey",
 }
 """The names of shields' colours."""
 
@@ -57,7 +58,7 @@ def _message(results: Results) -> tuple[str, str]:
 
 def _one_server(row: Row) -> tuple[str, str]:
     requirements = f"{row.must_broken} of {row.judged} requirements (must) broken" if row.judged else ""
-    if row.word is not Word.NOT_MEASURED:
+    if row.word not in (Word.NOT_MEASURED, Word.NOT_CHECKED):
         return " · ".join(filter(None, (str(row.word), requirements))), COLOURS[row.word]
     if not row.judged:
         return str(row.word), COLOURS[row.word]

@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.changes import ChangedRequirement, WhatChanged
+from wsgi_gauntlet.reports.analysis.changes import by_requirement as changes_by_requirement
 from wsgi_gauntlet.reports.analysis.requirements import by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard
 from wsgi_gauntlet.reports.analysis.words import MAX_SECURITY_SHARE, SERVED_GOODPUT, Word
@@ -29,6 +31,7 @@ SIGNS: dict[Word, tuple[str, str]] = {
     Word.NOT_ALONE: ("✗", "bad"),
     Word.DEVELOPMENT_ONLY: ("", "plain"),
     Word.NOT_MEASURED: ("", "plain"),
+    Word.NOT_CHECKED: ("", "plain"),
 }
 """The sign of a word, clear without colour, and its CSS class."""
 
@@ -67,6 +70,18 @@ class ScoreRow:
     bar_text: str
     rate: str
     rate_title: str
+
+
+@dataclass(frozen=True)
+class ChangedScreen:
+    """What changed, by requirement. `headline` counts the new failures, `rest` all other cells; it can be ''."""
+
+    base: str
+    headline: str
+    rest: str
+    failures: Sequence[ChangedRequirement]
+    mended: Sequence[ChangedRequirement]
+    differing: Sequence[ChangedRequirement]
 
 
 @dataclass(frozen=True)
@@ -150,7 +165,7 @@ def _row(place: int, row: Row, board: Scoreboard, drawn: Markup | None) -> Score
         p99=p99,
         served_title=served_title,
         security=str(row.security_broken) if row.security_judged else labels.MISSING,
-        security_kind="bad" if row.word is not Word.HOLDS_UP and _breaks_much(row) else "",
+        security_kind="bad" if _breaks_much(row) else "",
         security_title=f"{row.security_broken} of {row.security_judged}" if row.security_judged else "none judged",
         bar=_bar(row) if row.judged else None,
         bar_text=f"{row.must_broken} must · {row.should_broken} should · of {row.judged}" if row.judged else "",
@@ -160,13 +175,14 @@ def _row(place: int, row: Row, board: Scoreboard, drawn: Markup | None) -> Score
 
 
 def _service(row: Row) -> tuple[str, str, str, str]:
-    """Return the share of served users, its CSS class, p99, and the title."""
+    """Return the share of served users, its CSS class, p99 or that it does not count, and the title."""
     if row.served is None:
         return labels.MISSING, "doubt", "", line(row.invalid_reason) or "not measured"
     n = f"{labels.pluralize(row.n, 'request')} of healthy users while slow clients were there"
     p99 = f"p99 {labels.duration(row.p99, at_least=row.p99_at_least)}" if row.p99 is not None else ""
     if not row.valid:
-        return labels.percent(row.served), "doubt", p99, line(f"does not count: {row.invalid_reason}; {n}")
+        why = "; ".join(filter(None, (row.invalid_reason, p99, n)))
+        return labels.percent(row.served), "doubt", "does not count", line(f"does not count: {why}")
     kind = "good" if row.serves_users else "bad" if row.served < COLLAPSED_GOODPUT else "odd"
     if row.served >= SERVED_GOODPUT and not row.serves_users:
         kind = "bad"  # all got a response, and too late
@@ -191,6 +207,22 @@ def _bar(row: Row) -> Markup:
     shapes = "".join(drawn)
     return Markup(  # noqa: S704 - numbers and constants
         f'<svg class="bar" {size} preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>'
+    )
+
+
+def changed_screen(changed: WhatChanged) -> ChangedScreen:
+    """Return `changed` for the page. A requirement is listed once, however many of its variants and servers changed."""
+    failures = changes_by_requirement(changed.new_failures)
+    text = changed.title
+    if len(failures) < len(changed.new_failures):
+        text += f" of {labels.pluralize(len(failures), 'requirement')}"
+    return ChangedScreen(
+        base=changed.base,
+        headline=text,
+        rest=f"{changed.not_compared.capitalize()}." if changed.not_compared else ", ".join(changed.details),
+        failures=failures,
+        mended=changes_by_requirement(changed.fixed),
+        differing=changes_by_requirement(changed.others),
     )
 
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineExpectation, CaseInfo, CaseResult, Results, ServerInfo, Verdict
 from wsgi_gauntlet.harness.model.naming import group_variants
+from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.analysis.requirements import DECISIVE_VERDICTS
 from wsgi_gauntlet.reports.analysis.scoreboard import describe_as_run
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
@@ -29,8 +31,10 @@ MAX_FINDING_CHARACTERS = 400
 def index(results: Results) -> dict[str, object]:
     """Return the block. Places of servers, requirements, cases and findings count from 0.
 
-    `verdicts` has a letter for each case. `actual` has the behaviour in cells that are not a pass, `attempts` those of
-    them that had several. `baseline` has {status, text, link}. `findings` are places in `finding_lines`.
+    `decisive` has the letters of verdicts in the order in which one variant decides for its requirement. `of_app` says
+    that a requirement checks the user's app. `verdicts` has a letter for each case. `actual` has the behaviour in cells
+    that are not a pass, `attempts` those of them that had several. `baseline` has {status, text, link}. `findings` are
+    places in `finding_lines`.
     """
     groups = _groups(results)
     variants = [each for group in groups.values() for each in group]
@@ -41,6 +45,7 @@ def index(results: Results) -> dict[str, object]:
         cells.add(cell)
     return {
         "servers": [_server(results, each) for each in servers],
+        "decisive": "".join(LETTERS[each] for each in DECISIVE_VERDICTS),
         "areas": list(dict.fromkeys(aggregation.area(each.id) for each in variants)),
         "requirements": [_requirement(name, group, places) for name, group in groups.items()],
         "cases": [
@@ -179,6 +184,7 @@ def _requirement(name: str, variants: Sequence[CaseInfo], places: Mapping[str, i
         "basis": escape_text(labels.basis(first.basis)) if first.basis is not None else "",
         "breach": labels.BREACHES[first.breach] if first.breach is not None else "",
         "area": aggregation.area(name),
+        "of_app": name.startswith(USER_APP_CASE_PREFIX),
         "cases": [places[each.id] for each in variants],
     }
 

@@ -39,10 +39,13 @@ MAX_STATIC_ELEMENTS = 3000
 """Elements of the page without scripts."""
 
 MAX_CHANGES_SHOWN = 5
-"""New failures that have expected, got and buttons on the first screen. The others are in a list."""
+"""Requirements with new failures that have expected, got and buttons on the first screen. The others are in a list."""
 
 MAX_CHANGES_LISTED = 100
-"""Cells in each list of changes."""
+"""Requirements in each list of changes."""
+
+MAX_CELLS_OF_CHANGE = 60
+"""Cells in the list of a requirement with new failures."""
 
 
 def prepare() -> None:
@@ -85,7 +88,7 @@ def _blocks(
 
 
 def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
-    board = scoreboard(results)
+    board, changed = scoreboard(results), what_changed(results)
     routes = {route for each in shown for route in (each.address, *each.routes)}
     return {
         "policy": "",
@@ -95,9 +98,10 @@ def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
         "headline": headline(results, board).text,
         "run": run_line(results),
         "cards": cards(results, board),
-        "changed": what_changed(results),
+        "changed": None if changed is None else first_screen.changed_screen(changed),
         "max_changes": MAX_CHANGES_SHOWN,
         "max_listed": MAX_CHANGES_LISTED,
+        "max_cells": MAX_CELLS_OF_CHANGE,
         "board": board,
         "judged": any(each.judged for each in board.rows),
         "rows": first_screen.score_rows(board),
@@ -161,14 +165,25 @@ def _template() -> Callable[..., str]:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    engine.filters |= {"prose": _prose, "clean": escape_text, "line": line, "counted": labels.pluralize}
+    engine.filters |= {
+        "prose": _prose,
+        "breakable": _breakable,
+        "clean": escape_text,
+        "line": line,
+        "counted": labels.pluralize,
+    }
     return partial(engine.get_template("shell.html.j2").render)
 
 
-def _prose(text: str) -> Markup:
+def _prose(text: str, limit: int = 0) -> Markup:
     """Return a text with options and the parts between backticks as code."""
-    html_text = re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", r"<code>\1\2</code>", str(escape(line(text))))
+    html_text = re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", r"<code>\1\2</code>", str(escape(line(text, limit))))
     return Markup(html_text)  # noqa: S704 - escaped before
+
+
+def _breakable(name: str) -> Markup:
+    """Return the name of a server that breaks into lines at its punctuation, as `breakable` of dom.js does."""
+    return Markup(re.sub(r"([:+/@\[,])", r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped before
 
 
 def _text(*path: str) -> str:

@@ -137,7 +137,7 @@ def test_the_page_begins_with_the_new_failures(baseline_results: Results) -> Non
     changed = page[page.index('id="changed"') :].partition("</section>")[0]
     assert changed.startswith('id="changed">2 new failures against known.toml<')
     assert changed.count("<article") == 2
-    assert "<summary>1 fixed</summary>" in changed
+    assert "<summary>1 requirement fixed</summary>" in changed
     assert "gunicorn: passes, but the baseline expects fail" in changed
     assert 'href="javascript' not in page
 

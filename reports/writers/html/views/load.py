@@ -84,6 +84,7 @@ def _cell(load: ScenarioResult, figures: Sequence[Figure], note: RunNote) -> dic
         "label": labels.grade(load),
         "figures": [[each.text, each.detail] for each in figures],
         "note": line(load.note, 800) if load.grade.is_judged else "",
+        "problem": "" if load.grade.is_judged else line(labels.measurement_problem(load), 800),
         "caveats": [line(each, 800) for each in caveats(load)],
         "conditions": _pairs(load.conditions),
         "parameters": _pairs(load.parameters),

@@ -34,4 +34,4 @@ def _configuration(info: ServerInfo) -> dict[str, object]:
     }
 
 
-VIEW = View(name="method", title="How it was measured", order=90, block=block)
+VIEW = View(name="method", title="Method", order=90, block=block)

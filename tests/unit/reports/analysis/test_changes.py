@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.model import (
     Level,
     Verdict,
 )
-from wsgi_gauntlet.reports.analysis.changes import what_changed
+from wsgi_gauntlet.reports.analysis.changes import Change, by_requirement, what_changed
 from wsgi_gauntlet.reports.text.fragments import cell_fragment
 
 from ....helpers.scoreboard_results import run
@@ -34,6 +34,13 @@ def cell(name: str, verdict: Verdict, status: BaselineStatus | None = None) -> C
 
 def test_a_run_without_a_base_has_no_changes() -> None:
     assert what_changed(run(conformance=[cell("x", Verdict.FAIL)])) is None
+
+
+def test_a_run_without_conformance_has_no_changes() -> None:
+    """It would say that nothing new failed."""
+    empty = run(conformance=[])
+    assert what_changed(msgspec.structs.replace(empty, baseline="known.toml")) is None
+    assert what_changed(msgspec.structs.replace(empty, base=BaseRun("old", {}, {}, verdicts={}))) is None
 
 
 def test_changes_against_the_baseline() -> None:
@@ -74,6 +81,36 @@ def test_changes_against_a_base_run() -> None:
     assert [each.case for each in found.fixed] == ["http/framing/fixed"]
     assert [each.case for each in found.others] == ["http/framing/flaky"]
     assert found.same == 1
+
+
+def change(server: str, case: str, why: str = "fail, and pass in old") -> Change:
+    return Change(server, case, Verdict.FAIL, "pass", "400", f"200 from {server}", why, "replay", f"#/{server}/{case}")
+
+
+def test_changes_are_folded_by_requirement() -> None:
+    """A requirement that broke for two reasons is listed twice."""
+    variants = [f"http/host/invalid/{each}" for each in ("space", "slash", "at")]
+    found = by_requirement(
+        [
+            *(change("a", each) for each in variants),
+            change("b", variants[0]),
+            change("c", variants[1], "flaky, and pass in old"),
+            change("a", "http/host/missing"),
+            change("b", "http/host/missing"),
+        ]
+    )
+    assert [(each.requirement, each.name, each.servers, len(each.changes)) for each in found] == [
+        ("http/host/invalid", "http/host/invalid", "a (3 variants) and b", 4),
+        ("http/host/invalid", "http/host/invalid/slash", "c", 1),
+        ("http/host/missing", "http/host/missing", "a and b", 2),
+    ]
+    assert (found[0].first.server, found[0].first.case) == ("a", variants[0])
+    assert by_requirement([]) == []
+
+
+def test_many_servers_are_counted() -> None:
+    (found,) = by_requirement([change(f"s{place}", "http/host/missing") for place in range(20)])
+    assert "12 others" in found.servers
 
 
 def test_the_address_of_a_cell_survives_every_name() -> None:

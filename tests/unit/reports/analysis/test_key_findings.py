@@ -49,7 +49,9 @@ def test_conformance_names_the_fewest_first(results: Results) -> None:
     """Of those that were judged in each."""
     text = _text(results, "Conformance")
     assert text.startswith("nginx+gunicorn:sync breaks 1 of 61 requirements (must) judged, waitress 1 of 64, ")
-    assert text.endswith("Not judged: 22 cells of 8 servers (6 unsupported, 2 skipped, 10 flaky, 4 error).")
+    assert text.endswith(
+        "Not judged: 22 requirements (must), added over 8 servers (6 unsupported, 2 skipped, 10 flaky, 4 error)."
+    )
     assert " wsgiref 2 of " in _text(results, "Security")
 
 

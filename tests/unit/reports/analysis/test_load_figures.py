@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.model import (
@@ -56,6 +57,14 @@ def test_p99_of_waiting_requests_is_a_bound_with_bounds() -> None:
 def test_p99_without_samples_has_its_n() -> None:
     phase = Phase("load", 0, 10, 30_000, {"ok": 30_000}, 1.0, 0.002, 0.01, 0.03, 0.1)
     assert plain(figures(ScenarioResult("a", "s", Grade.MEASURED, phases=(phase,)))["p99"]) == "30 ms (n = 30,000)"
+
+
+def test_p99_of_other_requests_than_the_samples_has_no_interval() -> None:
+    """A phase leaves out requests that were too young at its end, and the samples have them."""
+    load = measured()
+    young = msgspec.structs.replace(load.samples[-1], latency=0.5)
+    other = msgspec.structs.replace(load, samples=(*load.samples, young))
+    assert plain(figures(other)["p99"]) == "99 ms (n = 100)"
 
 
 def test_goodput_has_an_exact_interval() -> None:

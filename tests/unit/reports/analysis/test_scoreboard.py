@@ -85,13 +85,23 @@ def test_the_documentation_of_a_development_server_decides_first() -> None:
 
 def test_what_is_missing_is_not_measured() -> None:
     assert word(run(conformance=checks("a", **CLEAN))) == (Word.NOT_MEASURED, ["no-slow-clients"])
-    assert word(run(classroom("a"))) == (Word.NOT_MEASURED, ["no-security"])
+    assert word(run(classroom("a"))) == (Word.NOT_CHECKED, ["no-security"])
     unfit = run(
         classroom("a", 1.0, grade=Grade.INVALID, why="the generator was late"),
         conformance=checks("a", **CLEAN),
     )
     assert word(unfit) == (Word.NOT_MEASURED, ["no-slow-clients"])
     assert row(unfit).word_reasons[0].text == "classroom: invalid: the generator was late."
+
+
+def test_a_server_without_a_valid_cell_is_not_measured_however_much_it_breaks() -> None:
+    """`with care` would say that its users are served."""
+    broken = checks("a", security=20, broken=10)
+    assert word(run(conformance=broken)) == (Word.NOT_MEASURED, ["no-slow-clients"])
+    unfit = classroom("a", 0.0, 5.0, Grade.INVALID, why="the generator was late")
+    assert word(run(unfit, conformance=broken)) == (Word.NOT_MEASURED, ["no-slow-clients"])
+    found = row(run(unfit, collapse("a", 1), conformance=checks("a", **CLEAN)))
+    assert [each.rule.id for each in found.word_reasons] == ["other-slow-clients"], "what is known to be bad is said"
 
 
 def test_invalid_figures_are_shown_and_count_for_nothing() -> None:

@@ -293,7 +293,9 @@ def test_latency_rows_are_sorted_and_say_why_one_is_grey() -> None:
     grey = load("c", Grade.INVALID, phases=(phase("during", 0.01, 0.05, 0.05),), note="late")
     rows = latency_rows([grey, slow, fast, load("d")])
     assert [each.load.server for each in rows] == ["a", "b", "c"]
-    assert any("invalid: late" in each for each in shown(latency_plot(rows, "T", NOTE).render()))
+    drawn = latency_plot(rows, "T", NOTE).render()
+    assert any(each.endswith(" · invalid") for each in shown(drawn))
+    assert "during: p99 50\u00a0ms (invalid: late)" in drawn
     assert [row[1] for row in latency_table(rows).rows] == ["during"] * 3
 
 

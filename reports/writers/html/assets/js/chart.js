@@ -45,7 +45,7 @@ export function chartFigure(context, data) {
   const tool = (label, title, action) => h("button", { type: "button", aria: { label: `${title}: ${data.title}` }, on: { click: () =>
     Promise.resolve().then(action).catch((problem) => context.toast(`That did not work: ${problem.message}`)) } }, label);
   const shown = () => pictureOf(picture.querySelector("svg"));
-  return h("figure", { class: "chart-box", data: { chart: data.name } },
+  return h("figure", { class: data.narrow ? "chart-box large" : "chart-box", data: { chart: data.name } },
     picture,
     h("figcaption", { class: "tools" },
       toggle,

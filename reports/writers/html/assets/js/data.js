@@ -10,8 +10,6 @@ export const VERDICTS = {
 /** The signs of verdicts by letter: clear without colour. */
 export const SIGNS = { p: "✓", f: "✗", w: "!", i: "i", u: "–", s: "»", k: "~", e: "E" };
 
-const WORST_FIRST = "fkewisup";
-
 /** Unpacked blocks of evidence that stay in memory: the last ones that were asked for. */
 const MAX_EVIDENCE_BLOCKS = 8;
 
@@ -48,7 +46,7 @@ export async function openStore() {
   return makeStore(await block("index"), block, (name) => elements.has(name));
 }
 
-function fold(letters, places) {
+function fold(letters, places, order) {
   const counts = {};
   let m = 0;
   for (const place of places) {
@@ -57,7 +55,7 @@ function fold(letters, places) {
     counts[letter] = (counts[letter] || 0) + 1;
     m += 1;
   }
-  for (const letter of WORST_FIRST) if (counts[letter]) return { verdict: letter, counts, n: counts[letter], m };
+  for (const letter of order) if (counts[letter]) return { verdict: letter, counts, n: counts[letter], m };
   return { verdict: "-", counts, n: 0, m: 0 };
 }
 
@@ -80,8 +78,8 @@ export function makeStore(index, block, has) {
     attempts: (server, place) => byServer(index.attempts, server)[place],
     baseline: (server, place) => byServer(index.baseline, server)[place],
     findings: (server, place) => (byServer(index.findings, server)[place] || []).map((each) => index.finding_lines[each]),
-    /** Return the worst verdict of the variants, their counts, `n` with that verdict of `m` that were asked. */
-    requirementVerdict: (server, r) => (folded[server][r] ??= fold(verdicts[server], index.requirements[r].cases)),
+    /** Return the verdict that decides for the variants, their counts, `n` with that verdict of `m` that were asked. */
+    requirementVerdict: (server, r) => (folded[server][r] ??= fold(verdicts[server], index.requirements[r].cases, index.decisive)),
     /** Return the evidence of a cell, or null if it was left out. */
     evidence: (server, place) => readEvidence(store, server, place),
   };

@@ -51,6 +51,11 @@ export function prose(text) {
   return text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 }
 
+/** Return the name of a server, or another name with punctuation, that breaks into lines at its punctuation. */
+export function breakable(name) {
+  return name.split(/(?<=[:+/@\[,])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
+}
+
 /** Return a box in which a wide table scrolls. A stop of the Tab key, so that arrow keys can scroll it. */
 export function scrollBox(label, ...children) {
   return h("div", { class: "box", role: "region", "aria-label": label, tabindex: 0 }, children);

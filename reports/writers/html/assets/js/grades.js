@@ -11,5 +11,5 @@ export function gradeMark(grades, grade, text) {
 /** Return the meanings of grades. */
 export function gradeLegend(grades) {
   return h("p", { class: "legend" }, Object.entries(grades).map(([grade, [, label, meaning]], place) =>
-    [place ? " · " : "", gradeMark(grades, grade, label), ` ${meaning}`]));
+    [place ? " · " : "", h("span", {}, gradeMark(grades, grade, label), ` ${meaning}`)]));
 }

@@ -153,8 +153,11 @@ export async function start(views) {
 
   function markNavigation(name) {
     for (const each of document.querySelectorAll("nav a[data-view]")) {
-      if (each.dataset.view === name) each.setAttribute("aria-current", "page");
-      else each.removeAttribute("aria-current");
+      if (each.dataset.view === name) {
+        each.setAttribute("aria-current", "page");
+        const strip = each.closest("nav");
+        strip.scrollLeft = each.offsetLeft - strip.offsetLeft - (strip.clientWidth - each.offsetWidth) / 2;
+      } else each.removeAttribute("aria-current");
     }
   }
 

@@ -7,9 +7,6 @@ import { clean } from "./text.js";
 /** The letters of verdicts that blame the server or are flaky, the worst first. */
 export const BROKEN = "fkw";
 
-/** The letters of verdicts in the order of a legend. */
-export const ORDER = "fwkpiuse";
-
 /** Return the CSS class of a cell: its verdict, and how it compares to the baseline. */
 export function markClass(letter, status = "") {
   return `v ${VERDICTS[letter] ?? "none"}${status ? ` ${status}` : ""}`;
@@ -52,10 +49,11 @@ export function checkedServers(store) {
   return store.index.servers.flatMap((each, place) => (/[^-]/.test(store.index.verdicts[each.name] || "") ? [place] : []));
 }
 
-/** Return the counts of requirements of a server: {must, should, pass, judged, asked, other}. Each counts once. */
+/** Return the counts of requirements of a server, each once. Those that check the user's app do not count. */
 export function requirementCounts(store, server, requirements) {
   const counts = { must: 0, should: 0, pass: 0, judged: 0, asked: 0, flaky: 0, security: 0 };
   for (const r of requirements) {
+    if (store.requirement(r).of_app) continue;
     const { verdict } = store.requirementVerdict(server, r);
     if (verdict === "-") continue;
     counts.asked += 1;

@@ -113,6 +113,40 @@ def test_variants_are_folded_into_one_cell(tab: OpenPage) -> None:
     assert page.get_by_role("rowheader", name="v3", exact=True).count() == 0
 
 
+def test_the_first_screen_and_the_view_count_the_same(reader: ReportBrowser, tmp_path: Path) -> None:
+    """One judged variant decides for a requirement, whatever the others are. The user's app is no server."""
+    verdicts = {
+        "http/a/some/one": Verdict.PASS, "http/a/some/two": Verdict.UNSUPPORTED, "http/a/some/three": Verdict.SKIPPED,
+        "http/a/flaky/one": Verdict.FLAKY, "http/a/flaky/two": Verdict.PASS, "http/a/error/one": Verdict.ERROR,
+        "http/a/error/two": Verdict.PASS, "http/a/info/one": Verdict.INFO, "http/a/info/two": Verdict.PASS,
+        "http/a/broken": Verdict.FAIL, "own-app/http/app": Verdict.FAIL,
+    }  # fmt: skip
+    cells = tuple(CaseResult("a", case, Level.MUST, (), verdict) for case, verdict in verdicts.items())
+    file = tmp_path / "report.html"
+    file.write_text(report_page.render(Results(SCHEMA, {}, {}, cells)), "utf-8")
+    tab = reader.open(file)
+    text = tab.page.locator("#scoreboard .c-bar small").inner_text()
+    assert text == "1 must · 0 should · of 3"
+    tab.go("#/conformance")
+    assert tab.page.locator(".bar-table .bar-text").inner_text() == text
+    cell = tab.page.get_by_role("gridcell", name="http/a/some, a: pass, 1 of 3 variants")
+    assert cell.inner_text() == "✓ 1/3", "a pass of some variants only has numbers"
+
+
+def test_the_results_of_a_sentence_are_below_it(reader: ReportBrowser, sample_page: Path) -> None:
+    """Also those of a sentence that a server breaks."""
+    tab = reader.open(sample_page, "#/pep3333")
+    tab.wait_until("document.querySelector('.pep li.broken .marks a')")
+    places = tab.page.evaluate(
+        """[...document.querySelectorAll(".pep li.broken")].flatMap((each) => {
+            const bottom = each.querySelector(".quote").getBoundingClientRect().bottom;
+            return [...each.querySelectorAll(".marks a")].map((one) => one.getBoundingClientRect().top >= bottom);
+        })"""
+    )
+    assert places
+    assert all(places)
+
+
 def test_the_address_has_the_filter_and_back_undoes_it(tab: OpenPage) -> None:
     page = tab.page
     every = status(page)

@@ -30,7 +30,7 @@ from wsgi_gauntlet.reports.writers.html.blocks import unpack
 
 from .....helpers.sample_results import HOSTILE, SERVERS, build
 
-VOID = {"meta", "link", "input", "br", "hr", "img"}
+VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
 
 
 class Page(HTMLParser):

@@ -23,6 +23,7 @@ ASSETS = resources.files("wsgi_gauntlet.reports.writers.html").joinpath("assets"
 TESTED = ("data", "dom", "router", "search", "grid", "sheet", "export", "copy", "toast")
 
 INDEX = {
+    "decisive": "fwkepisu",
     "servers": [
         {"name": "gunicorn:sync", "title": "gunicorn", "version": "27.0.1", "as_run": "27.0.1 · 1 worker"},
         {"name": "nginx[a=/x]+uwsgi", "title": "nginx and uWSGI", "version": "2.0", "as_run": "2.0"},

@@ -57,12 +57,13 @@ function picker(context, data, names) {
 
 function start(context, data) {
   if (!data.pairs.length) return h("p", {}, "The run has no pair of servers that differ in one thing. Choose any two.");
-  const table = h("table", { class: "data pairs-table" },
-    h("thead", {}, h("tr", {}, ["pair", "cases", "scenarios"].map((each) => h("th", { scope: "col" }, each)))),
+  const load = data.pairs.some((each) => each.better || each.worse);
+  const table = h("table", { class: "data pairs-table stack" },
+    h("thead", {}, h("tr", {}, ["pair", "cases", ...(load ? ["scenarios"] : [])].map((each) => h("th", { scope: "col" }, each)))),
     h("tbody", {}, data.pairs.map((each) => h("tr", {},
       h("th", { scope: "row" }, h("a", { href: context.link("compare", `${each.plain}..${each.other}`) }, each.title), h("small", {}, each.note)),
       h("td", {}, each.summary),
-      h("td", {}, each.better || each.worse ? `${each.better} better, ${each.worse} worse` : "")))));
+      load && h("td", {}, each.better || each.worse ? `${counted(each.better, "scenario")} better, ${each.worse.toLocaleString("en")} worse` : "")))));
   roving(table);
   return [
     h("p", {}, "These servers differ in one thing: a proxy in front, a version, or the settings of the documentation."),

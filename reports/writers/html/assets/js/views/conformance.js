@@ -1,7 +1,7 @@
 // Conformance: requirements and servers, with the variants of a requirement folded into one cell.
 
 import { SIGNS, VERDICTS } from "../data.js";
-import { h } from "../dom.js";
+import { breakable, h } from "../dom.js";
 import { virtualGrid } from "../grid.js";
 import { checkedServers, legend, markClass, requirementBar, requirementCounts, statusClass } from "../marks.js";
 import { COLUMN_SORTS, IS, SORTS, chosenServers, queryOf, requirementFinder, stateOf } from "../requirement_filter.js";
@@ -199,7 +199,7 @@ function requirementGrid(context, chosen, grouped, opened) {
     label: "Requirements and servers", className: "conformance-grid", rowHeight: ROW_HEIGHT, rowCount: 0,
     height: chosen.length > MANY_COLUMNS ? "50vh" : "75vh",
     heads: ["requirement", ...chosen.map((server) => serverHead(store, server))],
-    widths: ["minmax(var(--first), 2fr)", ...chosen.map(() => "minmax(4.6rem, 1fr)")],
+    widths: ["minmax(var(--first), 4fr)", ...chosen.map(() => "minmax(4.6rem, 1fr)")],
     cells: (row) => (rows[row].area === undefined ? requirementCells(store, rows[row], chosen, opened, grouped)
       : areaRow(store, rows[row].area, byArea.get(rows[row].area), chosen)),
     open: (row, column) => {
@@ -266,7 +266,8 @@ function requirementCells(store, row, chosen, opened, grouped) {
 function verdictCell(store, server, letter, count, id, places) {
   const said = `${store.index.servers[server].name}: ${VERDICTS[letter] ?? "no result"}${count ? `, ${count.replace("/", " of ")} variants` : ""}`;
   // A pass in all variants needs no numbers.
-  const number = letter === "p" ? "" : count && ` ${count}`;
+  const [n, m] = count.split("/");
+  const number = count && !(letter === "p" && n === m) ? ` ${count}` : "";
   const status = statusClass(store, server, places);
   const text = status ? `${said}, ${status} by the baseline` : said;
   return { content: `${SIGNS[letter] ?? ""}${number}`, class: markClass(letter, status), title: text, label: `${id}, ${text}` };
@@ -283,7 +284,7 @@ function areaCell(store, server, area, places) {
 
 function serverHead(store, server) {
   const { name, as_run: asRun, version } = store.index.servers[server];
-  return h("span", { class: "server-head", title: `${name} ${asRun || version}` }, h("span", {}, name), h("small", {}, version));
+  return h("span", { class: "server-head", title: `${name} ${asRun || version}` }, h("span", {}, breakable(name)), h("small", {}, version));
 }
 
 /** Open the cell of a row: that of the variant, or the worst one of the requirement. */

@@ -1,7 +1,7 @@
 // Each server with the app of each framework.
 
 import { VERDICTS } from "../data.js";
-import { h } from "../dom.js";
+import { breakable, h } from "../dom.js";
 import { mark } from "../marks.js";
 import { roving } from "../roving.js";
 import { clean } from "../text.js";
@@ -12,18 +12,18 @@ export async function render(context) {
     h("h1", {}, "Frameworks"),
     h("p", {}, matrix.summary),
     matrix.rows.length > 0 && table(context, matrix),
-    matrix.unavailable.length > 0 && h("dl", { class: "facts" }, matrix.unavailable.map(([name, why]) =>
-      h("div", {}, h("dt", {}, `${name} was not available`), h("dd", {}, clean(why))))));
+    matrix.unavailable.length > 0 && [h("h2", {}, "Not available"), h("dl", { class: "pairs" }, matrix.unavailable.map(([name, why]) => [h("dt", {}, name), h("dd", {}, clean(why))]))]);
 }
 
 function table(context, matrix) {
+  const failed = matrix.rows.some((row) => row.failed_cases);
   const made = h("table", { class: "data frameworks" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "server"),
-      matrix.frameworks.map(([, title]) => h("th", { scope: "col" }, title)), h("th", { scope: "col" }, "cases that did not pass"))),
+      matrix.frameworks.map(([, title]) => h("th", { scope: "col" }, title)), failed && h("th", { scope: "col" }, "cases that did not pass"))),
     h("tbody", {}, matrix.rows.map((row) => h("tr", {},
-      h("th", { scope: "row" }, row.server),
+      h("th", { scope: "row" }, breakable(row.server)),
       row.cells.map((cell, number) => h("td", {}, cell && pairing(context, row.server, matrix.frameworks[number], cell))),
-      h("td", { class: "muted" }, row.failed_cases)))));
+      failed && h("td", { class: "muted" }, row.failed_cases)))));
   roving(made);
   return h("div", { class: "box", role: "region", aria: { label: "Servers and frameworks" } }, made);
 }

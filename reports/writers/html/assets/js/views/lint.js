@@ -1,6 +1,6 @@
 // Lint findings by kind and server. They never change a verdict.
 
-import { h } from "../dom.js";
+import { breakable, h } from "../dom.js";
 import { cellLink, checkedServers, withEscapes } from "../marks.js";
 import { roving } from "../roving.js";
 import { clean, counted, oneLine } from "../text.js";
@@ -72,7 +72,7 @@ function byServer(context, kinds, servers, rules) {
 
 function serverHead(context, server) {
   const info = context.store.index.servers[server];
-  return h("th", { scope: "col", class: "n" }, info.name, h("small", {}, info.version));
+  return h("th", { scope: "col", class: "n" }, breakable(info.name), h("small", {}, info.version));
 }
 
 function box(table, label) {

@@ -45,12 +45,13 @@ function figures(context, data, details) {
   const rows = data.cells.map((cell) => [cell.server, cell.label, ...cell.figures.map(([text, more]) => (more ? `${text} (${more})` : text))]);
   const table = h("table", { class: "figures" },
     h("thead", {}, h("tr", {}, heads.map((each, place) => h("th", { scope: "col", class: place > 1 ? "n" : "" }, each)))),
-    h("tbody", {}, data.cells.map((cell, place) => h("tr", { class: isJudged(cell) ? "" : "not-judged" },
+    h("tbody", {}, data.cells.map((cell, place) => [h("tr", { class: isJudged(cell) ? "" : "not-judged" },
       h("th", { scope: "row" },
         h("button", { type: "button", class: "link", on: { click: () => details[place].show() } }, cell.server),
         cell.version ? h("small", { class: "muted" }, ` ${cell.version}`) : null),
       h("td", {}, gradeMark(data.grades, cell.grade, cell.label), note(cell)),
-      cell.figures.map(([text, more]) => h("td", { class: "n" }, text, more ? h("small", { class: "muted" }, h("br", {}), more) : null))))));
+      cell.figures.map(([text, more]) => h("td", { class: "n" }, text, more ? h("small", { class: "muted" }, h("br", {}), more) : null))),
+    isJudged(cell) ? null : h("tr", { class: "why" }, h("td", { colspan: heads.length }, h("small", {}, prose(cell.problem))))])));
   return [
     h("div", { class: "box fit", tabindex: "0", role: "region", aria: { label: "Figures of every server" } }, table),
     h("p", { class: "muted" }, "n is the number of requests. An interval says where the true value is, with 95 % confidence: exact for goodput, from ranks for p99. ≥ marks a lower bound: requests got no answer by then."),
@@ -60,11 +61,10 @@ function figures(context, data, details) {
 
 const isJudged = (cell) => !["inconclusive", "invalid", "unsupported", "error"].includes(cell.grade);
 
-// Why a cell is not judged, or the number of its caveats.
+// The number of caveats of a judged cell. Why another one is not judged has its own row.
 function note(cell) {
-  if (!isJudged(cell)) return h("small", {}, h("br", {}), cell.caveats[0] ?? "");
   const number = cell.caveats.length;
-  return number ? h("small", { class: "muted" }, h("br", {}), `${number} ${number === 1 ? "caveat" : "caveats"}, see below`) : null;
+  return number && isJudged(cell) ? h("small", { class: "muted" }, h("br", {}), `${number} ${number === 1 ? "caveat" : "caveats"}, see below`) : null;
 }
 
 function panels(data) {
@@ -123,8 +123,8 @@ function detail(data, cell, open) {
 
 function content(cell) {
   return [
-    cell.note ? h("p", {}, cell.note) : null,
-    cell.caveats.length ? h("ul", { class: "caveats" }, cell.caveats.map((each) => h("li", {}, each))) : null,
+    cell.note ? h("p", {}, prose(cell.note)) : null,
+    cell.caveats.length ? h("ul", { class: "caveats" }, cell.caveats.map((each) => h("li", {}, prose(each)))) : null,
     cell.disconnect ? h("p", {}, "Slow clients were disconnected: ", cell.disconnect) : null,
     cell.generator ? h("p", {}, cell.generator) : null,
     cell.cost ? h("p", {}, cell.cost) : null,

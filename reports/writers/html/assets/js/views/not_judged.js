@@ -1,7 +1,7 @@
-// Cells without a verdict, or with a flaky one, by reason.
+// Cells of load and of conformance without a verdict, or with a flaky one, by reason.
 
 import { VERDICTS } from "../data.js";
-import { h } from "../dom.js";
+import { h, prose } from "../dom.js";
 import { cellLink, checkedServers, mark, withEscapes } from "../marks.js";
 import { roving } from "../roving.js";
 import { clean, counted } from "../text.js";
@@ -13,12 +13,13 @@ const MAX_LISTED = 300;
 const MAX_REASONS = 60;
 
 export async function render(context, params) {
-  const { verdicts } = await context.store.block("view/not_judged");
+  const { verdicts, load } = await context.store.block("view/not_judged");
   const groups = reasonGroups(context.store);
   const asked = params.query.get("is");
   return h("section", { class: "not-judged" },
     h("h1", {}, "Not judged"),
-    h("p", {}, "These cells say nothing about the server, or not the same in each attempt. They are in no count of broken requirements."),
+    h("p", {}, "These cells say nothing about the server, or not the same in each attempt. They are in no count of broken requirements, and their figures are grey."),
+    load.map((each) => loadGroup(context, each)),
     verdicts.filter(([letter]) => groups.has(letter)).map(([letter, meaning]) => {
       const reasons = [...groups.get(letter)].sort((a, b) => b[1].length - a[1].length);
       const count = reasons.reduce((sum, [, cells]) => sum + cells.length, 0);
@@ -26,6 +27,24 @@ export async function render(context, params) {
         h("h2", {}, mark(letter), ` ${counted(count, "cell")} ${VERDICTS[letter]}`),
         h("p", { class: "muted" }, `${meaning}.`),
         reasonList(context, letter, reasons, asked === VERDICTS[letter]));
+    }));
+}
+
+function loadGroup(context, { sign, label, meaning, scenarios }) {
+  const count = scenarios.reduce((sum, [, , cells]) => sum + cells.length, 0);
+  return h("section", { class: "verdict-group" },
+    h("h2", {}, h("b", { class: "v none", aria: { hidden: "true" } }, sign), ` ${counted(count, "cell")} of load ${label}`),
+    h("p", { class: "muted" }, `${meaning}.`),
+    scenarios.map(([id, title, cells]) => {
+      const item = h("details", { class: "reason" }, h("summary", {}, h("b", { class: "count" }, cells.length.toLocaleString("en")), ` ${title}`));
+      item.addEventListener("toggle", () => {
+        if (item.childElementCount > 1) return;
+        const list = h("ul", { class: "reason-cells" }, cells.map(([server, why]) => h("li", {},
+          h("a", { href: context.link("load", id, { server }) }, server), why ? [": ", prose(why)] : null)));
+        item.append(list);
+        roving(list);
+      });
+      return item;
     }));
 }
 

@@ -9,8 +9,6 @@ import { counted } from "../text.js";
 /** Servers up to which each has its own sign at each sentence. Of more, those that break it have. */
 const MAX_MARKS = 15;
 
-const WORST_FIRST = "fkewisup";
-
 const BINDS = {
   app: "binds the app", middleware: "binds middleware", deployer: "binds whoever deploys", permission: "leaves the server free",
   untestable: "cannot be tested",
@@ -57,7 +55,7 @@ function withResults(store, sentence, servers) {
   const places = sentence.cases.map((each) => store.caseIndex(each)).filter((each) => each >= 0);
   const results = servers.map((server) => {
     const letters = places.map((place) => store.verdict(server, place));
-    const letter = [...WORST_FIRST].find((each) => letters.includes(each)) ?? "-";
+    const letter = [...store.index.decisive].find((each) => letters.includes(each)) ?? "-";
     return { server, letter, place: places[letters.indexOf(letter)], n: letters.filter((each) => each === letter).length, m: letters.filter((each) => each !== "-").length };
   }).filter((each) => each.letter !== "-");
   return { ...sentence, places, results };
@@ -117,7 +115,7 @@ function markList(context, sentence, servers) {
   const shown = servers.length > MAX_MARKS ? sentence.results.filter((each) => BROKEN.includes(each.letter)) : sentence.results;
   const counts = {};
   for (const { letter } of sentence.results) counts[letter] = (counts[letter] ?? 0) + 1;
-  const said = [...WORST_FIRST].filter((letter) => counts[letter]).map((letter) => `${counts[letter]} ${VERDICTS[letter]}`).join(", ");
+  const said = [...store.index.decisive].filter((letter) => counts[letter]).map((letter) => `${counts[letter]} ${VERDICTS[letter]}`).join(", ");
   return [
     h("span", { class: "muted said" }, said, sentence.places.length > 1 ? ` (${sentence.places.length} cases)` : "", " "),
     ...shown.map(({ server, letter, place, n, m }) => {

@@ -35,7 +35,7 @@ function table(context, r, requirement) {
   const many = requirement.cases.length > 1;
   const servers = checkedServers(store);
   const rows = servers.map((server) => ({ server, ...store.requirementVerdict(server, r) }));
-  const order = "fkewisup-";
+  const order = `${store.index.decisive}-`;
   rows.sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || b.n / b.m - a.n / a.m || a.server - b.server);
   const made = h("table", { class: "data requirement-table" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "server"), h("th", { scope: "col" }, "verdict"),

@@ -1,9 +1,12 @@
 // Slow clients: N* of every server, response times, the grades of every server, and figures by number of workers.
 
 import { chartFigure, dataTable, tableTools } from "../chart.js";
-import { h } from "../dom.js";
+import { breakable, h, prose } from "../dom.js";
 import { gradeLegend, gradeMark } from "../grades.js";
 import { gridOfTable } from "../grid.js";
+
+/** Scenarios above which the columns of a table are narrow. */
+const MANY_COLUMNS = 5;
 
 export async function render(context) {
   const data = await context.store.block("view/slow_clients");
@@ -11,31 +14,31 @@ export async function render(context) {
     h("h1", {}, "Slow clients"),
     h("p", {}, "A slow client sends, reads or waits slowly on purpose. The other users are healthy: their requests arrive on a schedule that does not depend on the server."),
     h("div", { class: "charts" }, data.charts.map((each) => chartFigure(context, each))),
-    part(context, data, data.slow, "Grades with slow clients"),
-    part(context, data, data.others, data.slow.length ? "Grades of the other scenarios" : "Grades"),
+    h("div", { class: "side-by-side" },
+      part(context, data, data.slow, "Grades with slow clients"),
+      part(context, data, data.others, data.slow.length ? "Grades of the other scenarios" : "Grades")),
     gradeLegend(data.grades),
     scaling(data.scaling),
     h("h2", {}, "Scenarios"),
     h("ul", { class: "scenarios" }, [...data.slow, ...data.others].map((each) => h("li", {},
-      h("a", { href: context.link("load", each.id) }, each.title), each.question ? ` – ${each.question}` : ""))));
+      h("a", { href: context.link("load", each.id) }, each.title), each.question ? [": ", prose(each.question)] : null))));
 }
 
 function part(context, data, scenarios, title) {
   if (!scenarios.length) return null;
-  const table = h("table", { class: "grades" },
+  const table = h("table", { class: scenarios.length > MANY_COLUMNS ? "grades" : "grades few" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Server"), scenarios.map((each) =>
       h("th", { scope: "col" }, h("a", { href: context.link("load", each.id), tabindex: "-1" }, each.title))))),
     h("tbody", {}, data.servers.map(([server, version]) => h("tr", {},
-      h("th", { scope: "row" }, server, version ? h("small", { class: "muted" }, ` ${version}`) : null),
+      h("th", { scope: "row" }, breakable(server), version ? h("small", { class: "muted" }, ` ${version}`) : null),
       scenarios.map((each) => cell(context, data, each, server))))));
   gridOfTable(table);
   table.setAttribute("aria-label", title);
   const rows = data.servers.map(([server]) => [server, ...scenarios.map((each) => exported(data, each.cells[server]))]);
-  return [
+  return h("section", {},
     h("h2", {}, title),
     h("div", { class: "box fit" }, table),
-    tableTools(title, ["server", ...scenarios.map((each) => each.id)], rows),
-  ];
+    tableTools(title, ["server", ...scenarios.map((each) => each.id)], rows));
 }
 
 function scaling(tables) {

@@ -7,8 +7,19 @@ from typing import Any
 
 import msgspec
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, HistoryPoint, Level, Results, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    CaseResult,
+    Grade,
+    HistoryPoint,
+    Level,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.reports.analysis.headline import run_line
 from wsgi_gauntlet.reports.writers.html.verdict_letters import LETTERS, meanings
 from wsgi_gauntlet.reports.writers.html.view import views
 from wsgi_gauntlet.reports.writers.html.views import (
@@ -92,6 +103,20 @@ def test_not_judged_lists_the_verdicts_that_occur() -> None:
     found = not_judged.block(run(*cells))
     assert found is not None
     assert [letter for letter, _ in found["verdicts"]] == ["k", "u"]  # type: ignore[attr-defined]
+
+
+def test_not_judged_lists_the_cells_of_load_that_the_first_screen_counts() -> None:
+    """Also in a run without conformance."""
+    grades = (Grade.INVALID, Grade.COLLAPSED, Grade.ERROR)
+    load = [ScenarioResult(f"s{at}", "x", each, note=f"<b>{each}.") for at, each in enumerate(grades)]
+    results = msgspec.structs.replace(run(), load=tuple(load))
+    found: Any = not_judged.block(results)
+    assert found["verdicts"] == []
+    assert [(each["label"], each["scenarios"]) for each in found["load"]] == [
+        ("invalid", [["x", "x", [["s0", "<b>invalid"]]]]),
+        ("error", [["x", "x", [["s2", "<b>error"]]]]),
+    ]
+    assert run_line(results).not_judged == 2
 
 
 def test_the_sentences_of_pep_3333_have_the_cases_of_the_run() -> None:
