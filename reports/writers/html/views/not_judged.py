@@ -33,9 +33,10 @@ def _load(results: Results, grade: Grade) -> dict[str, object] | None:
         for name, (info, cells) in aggregation.scenarios(results).items()
         if (found := [each for each in cells if each.grade is grade])
     ]
+    if not scenarios:
+        return None
     entry = labels.GRADES[grade]
-    found = {"sign": entry.sign, "label": grade.label, "meaning": entry.meaning, "scenarios": scenarios}
-    return found if scenarios else None
+    return {"sign": entry.sign, "label": grade.label, "meaning": entry.meaning, "scenarios": scenarios}
 
 
 VIEW = View(name="not_judged", title="Not judged", order=80, block=block)
