@@ -6,7 +6,9 @@ report of each, and opens it in chromium. Each figure is printed beside its limi
     python benchmarks/report_page.py RUN [FOLDER]
 
 RUN is the folder of a run of `check` or `run`. The repeated runs go into FOLDER, by default a temporary one. CPU is
-that of the main thread of the page. Times to open a cell are wall-clock times: measure them on an idle machine.
+that of the main thread of the page. Times to open a cell are wall-clock times: measure on a machine that does nothing
+else. The first line of each page is the time of a fixed loop in the browser: it makes two machines comparable.
+The memory of the renderer is its proportional set (PSS): chromium's own code counts once for all of its processes.
 """
 
 # ruff: noqa: T201 - this script prints its result
@@ -18,7 +20,7 @@ import re
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,7 +54,7 @@ LIMITS: dict[str, dict[int, float]] = {
     "renderer at load, MB": {10: 200, 56: 350},
     "renderer after 25 cells, MB": {10: 200, 56: 350},
 }
-"""The largest figure by number of servers. The memory of the renderer is its resident set."""
+"""The largest figure by number of servers."""
 
 OPENED_CELLS = 25
 
@@ -64,6 +66,13 @@ SEED = 1
 READY = "document.documentElement.dataset.ready === 'yes'"
 
 ELEMENTS = "document.querySelectorAll('*').length"
+
+LOOP = """() => {
+    const started = performance.now();
+    let sum = 0;
+    for (let place = 0; place < 2e7; place++) sum += Math.sqrt(place);
+    return performance.now() - started;
+}"""
 
 SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestIdleCallback(done))))"
 
@@ -90,7 +99,6 @@ class Figures:
 
     servers: int
     missed: bool = False
-    printed: list[str] = field(default_factory=list)
 
     def add(self, name: str, value: float, note: str = "") -> None:
         """Print a figure beside its limit."""
@@ -201,13 +209,18 @@ def measure_page(browser: Any, file: Path, figures: Figures) -> None:
 
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     tab = Tab(browser, context.new_page())
+    resident, proportional = tab.memory()
+    print(
+        f"{figures.servers:3} fixed loop {tab.page.evaluate(LOOP):.0f} ms, "
+        f"empty page {resident:.0f} MB resident, {proportional:.0f} MB proportional"
+    )
     loads = []
     for _ in range(3):
         tab.open(url)
         loads.append(tab.cpu())
     figures.add("CPU to load, s", statistics.median(loads), f"of three: {', '.join(f'{each:.2f}' for each in loads)}")
     resident, proportional = tab.memory()
-    figures.add("renderer at load, MB", resident, f"PSS {proportional:.0f}")
+    figures.add("renderer at load, MB", proportional, f"resident {resident:.0f}")
     figures.add("elements at load", tab.page.evaluate(ELEMENTS))
     figures.add("tab stops, overview", tab.tab_stops())
     figures.add("pages of print, overview", len(re.findall(rb"/Type\s*/Page\b", tab.page.pdf())))
@@ -234,7 +247,7 @@ def measure_page(browser: Any, file: Path, figures: Figures) -> None:
     _add_each(figures, "open a cell, ms", times)
     _add_each(figures, "open a cell, CPU ms", spent)
     resident, proportional = tab.memory()
-    figures.add("renderer after 25 cells, MB", resident, f"PSS {proportional:.0f}")
+    figures.add("renderer after 25 cells, MB", proportional, f"resident {resident:.0f}")
     context.close()
 
 

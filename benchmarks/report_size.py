@@ -39,28 +39,32 @@ def repeat(run: Path, target: Path, count: int) -> tuple[int, int]:
 
     The cells of a repeated server are those of a real one, in turn. A server without all cells is left out.
     """
-    lines = (run / "run.jsonl").read_bytes().splitlines(keepends=True)
-    by_server: dict[str, list[bytes]] = {}
+    # Only places of lines: the memory of this process would count as that of `report`, which it starts.
+    by_server: dict[str, list[tuple[int, int]]] = {}
     infos: dict[str, bytes] = {}
     first = b""
-    for data in lines:
-        found = msgspec.json.decode(data, type=_Line)
-        if found.line == "run":
-            first = data
-        elif found.line == "server":
-            infos[str(found.server["name"])] = data
-        elif found.line in ("check", "load"):
-            by_server.setdefault(str((found.check or found.load)["server"]), []).append(data)
-    most = max(map(len, by_server.values()))
-    whole = [name for name, cells in by_server.items() if len(cells) >= 0.98 * most]
-    cells = 0
-    with (target / "run.jsonl").open("wb") as stream:
+    offset = cells = 0
+    with (run / "run.jsonl").open("rb") as source, (target / "run.jsonl").open("wb") as stream:
+        for data in source:
+            found = msgspec.json.decode(data, type=_Line)
+            if found.line == "run":
+                first = data
+            elif found.line == "server":
+                infos[str(found.server["name"])] = data
+            elif found.line in ("check", "load"):
+                name = str((found.check or found.load)["server"])
+                by_server.setdefault(name, []).append((offset, len(data)))
+            offset += len(data)
+        most = max(map(len, by_server.values()))
+        whole = [name for name, places in by_server.items() if len(places) >= 0.98 * most]
         stream.write(first)
         for number in range(count):
             name = whole[number % len(whole)]
             new = name if number < len(whole) else f"{name}-{number}"
-            for data in (infos[name], *by_server[name]):
-                stream.write(_renamed(data, name, new))
+            stream.write(_renamed(infos[name], name, new))
+            for place, length in by_server[name]:
+                source.seek(place)
+                stream.write(_renamed(source.read(length), name, new))
             cells += len(by_server[name])
         stream.write(b'{"line":"end"}\n')
     return count, cells
@@ -77,7 +81,9 @@ def measure(run: Path) -> tuple[float, int]:
     """Write the report of `run`; return the seconds of CPU and the megabytes of memory at most."""
     command = [sys.executable, "-c", "from wsgi_gauntlet.harness.cli.main import main; main()", "report", str(run)]
     before = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Users have compiled modules: without them a run would compile all of them again.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

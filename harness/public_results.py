@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import getpass
 import re
+import shlex
 import socket
 import sys
 import tempfile
@@ -59,13 +61,19 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     """
     paths: dict[str, str] = {str(each.absolute()): RUN_FOLDER for each in folders}
     paths |= {str(each.resolve()): RUN_FOLDER for each in folders}
-    words = [*given(results.environment), *(each.python for each in results.servers.values()), sys.executable]
+    environments = _environments(results)
+    infos = [*results.servers.values(), *(results.base.servers.values() if results.base is not None else ())]
+    options = [*(word for each in environments for word in given(each)), *_comparison_words(results)]
+    words = [*options, *(each.python for each in infos), sys.executable]
     pythons = {each for each in words if each.startswith("/") and Path(each).parent.name == "bin"}
     for each in sorted(pythons):
         paths.setdefault(str(Path(each).parent.parent), PYTHON_FOLDER)
-    files = [file for each in results.servers.values() for file in each.configuration]
-    for each in (*files, *given(results.environment)):
+    files = [file for each in infos for file in each.configuration]
+    for each in (*files, *options):
         if Path(each).is_absolute() and Path(each).is_file() and each not in pythons:
+            paths.setdefault(str(Path(each).parent), FILES_FOLDER)
+    for each in (results.base.name if results.base is not None else "", *results.baseline.split(", ")):
+        if Path(each).is_absolute():
             paths.setdefault(str(Path(each).parent), FILES_FOLDER)
     for python in (sys.prefix, sys.base_prefix):
         paths.setdefault(python, PYTHON_FOLDER)
@@ -73,8 +81,9 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     paths.setdefault(str(Path(__file__).resolve().parents[2]), PROGRAM_FOLDER)
     paths.setdefault(str(Path.cwd()), CURRENT_FOLDER)
     paths.setdefault(str(Path.home()), HOME)
-    if target := _target_host(str(results.environment.get("target", ""))):
-        paths.setdefault(target, HOST)
+    for environment in environments:
+        if target := _target_host(str(environment.get("target", ""))):
+            paths.setdefault(target, HOST)
     host = socket.gethostname()
     names = {getpass.getuser(): USER, host: HOST, host.partition(".")[0]: HOST}
     return PrivateNames(
@@ -103,6 +112,23 @@ def publish(results: Results, private: PrivateNames) -> Results:
     return msgspec.structs.replace(published, environment={**published.environment, "public": True})
 
 
+def _environments(results: Results) -> list[Mapping[str, object]]:
+    """Return the environments of all runs that `results` come from, and that of the base run."""
+    merged = results.environment.get("merged")
+    runs = [each for each in merged if isinstance(each, Mapping)] if isinstance(merged, list | tuple) else []
+    return [results.environment, *runs, *([results.base.environment] if results.base is not None else [])]
+
+
+def _comparison_words(results: Results) -> list[str]:
+    """Return the words of the commands that compared servers."""
+    found = []
+    for each in results.comparisons:
+        found += [text for candidate in each.candidates for text in (candidate.python, candidate.app)]
+        with contextlib.suppress(ValueError):  # quotes without an end
+            found += shlex.split(each.command)
+    return found
+
+
 def _target_host(text: str) -> str:
     """Return the host of a remote server, '' for this machine, for a Unix socket and without a target."""
     try:
@@ -113,7 +139,10 @@ def _target_host(text: str) -> str:
 
 
 class _Rules:
-    """The replacements, as patterns for text and for bytes. In doubt they replace: `-I/home/me` is no whole word."""
+    """The replacements, as patterns for text and for bytes. In doubt they replace: `-I/home/me` is no whole word.
+
+    A path of one part, such as /root, is only replaced where a path can begin: `http/request-line/root` is an id.
+    """
 
     def __init__(self, private: PrivateNames) -> None:
         # Longer paths first: the run folder may be in the home folder.
@@ -122,7 +151,7 @@ class _Rules:
         longest = sorted(private.paths, key=len, reverse=True)
         scratch = re.escape(f"{tempfile.gettempdir()}/{SCRATCH_PREFIX}")
         paths = [rf"(?P<scratch>{scratch}[\w-]*)"]
-        paths += [rf"(?P<path>(?:{'|'.join(map(re.escape, longest))}))(?![\w-])"] if longest else []
+        paths += [rf"(?P<path>{'|'.join(map(_path_pattern, longest))})(?![\w-])"] if longest else []
         paths.append(r"(?P<home>/(?:home|Users)/[\w.-]+)")
         words = sorted(private.names, key=len, reverse=True)
         names = [rf"(?<![\w.-])(?P<name>{'|'.join(map(re.escape, words))})(?![\w-])"] if words else []
@@ -150,6 +179,10 @@ class _Rules:
 
     def _replacement(self, group: str, text: str) -> str:
         return {"scratch": SCRATCH_FOLDER, "home": HOME}.get(group) or self._replacements[text]
+
+
+def _path_pattern(path: str) -> str:
+    return rf"(?<![\w.~-]){re.escape(path)}" if path.count("/") == 1 else re.escape(path)
 
 
 class _PublicJournal(JournalFile):

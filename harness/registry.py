@@ -7,6 +7,7 @@ name, and only when a command needs them. Nothing is registered by hand.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def load_results(path: Path) -> Results:
     A run of an older version does not say which servers are for development; the adapters add it. Raises
     ConfigurationError if `path` is none of these.
     """
-    if not path.exists():
+    if not os.path.lexists(path):  # false also of a name that no file can have
         near = did_you_mean(path.name, _run_folders(path.parent))
         raise ConfigurationError(f"there is no {path}{near}; name a run folder or a results.json")
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
@@ -236,11 +237,12 @@ def requirements() -> list[str]:
 
 
 def _run_folders(folder: Path) -> list[str]:
-    """Return the names of the run folders in `folder`."""
-    if not folder.is_dir():
-        return []
+    """Return the names of the run folders in `folder`, none if it cannot be read."""
     marks = (journal.JOURNAL_FILENAME, "results.json")
-    return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
+    try:
+        return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
+    except OSError:
+        return []
 
 
 def _modules(package_name: str, folder: str = "") -> Iterator[ModuleType]:

@@ -14,6 +14,7 @@ import click
 from wsgi_gauntlet.harness.cli.options import OutputRequests, RunArguments
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.workflow_commands import stdout_for_commands
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
     sys.exit(code)
 
 
+@garbage_collector_paused()
 def show(
     results: Results,
     folder: Path,
@@ -79,8 +81,12 @@ def show(
     *,
     every_change: bool = False,
     verbose: bool = False,
+    published: Results | None = None,
 ) -> None:
-    """Print the summary on stderr, with this machine's paths for its commands, and `outputs.printed` on stdout."""
+    """Print the summary on stderr, with this machine's paths for its commands, and `outputs.printed` on stdout.
+
+    `published` are the results without private names, if the caller has them and the user wants them.
+    """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.reports.terminal.comparison import print_comparison
@@ -90,10 +96,10 @@ def show(
         summary(results, folder, every_change=every_change, verbose=verbose)
     for each in results.comparisons:
         print_comparison(each, folder)
-    if outputs.public and outputs.printed:
-        results = publish(results, private_names(results, [folder]))
+    if outputs.public and outputs.printed and published is None:
+        published = publish(results, private_names(results, [folder]))
     for name in outputs.printed:
-        print_output(registry.outputs()[name], results)
+        print_output(registry.outputs()[name], published or results)
 
 
 def print_output(output: Output, results: Results) -> None:

@@ -43,6 +43,7 @@ Exit codes:
 """
 
 HELP_OPTIONS = ("-h", "--help")
+PUBLIC_OPTION = "--public"
 
 SERVER_NAMES_HELP = """
 \b
@@ -176,10 +177,12 @@ def output_options(taken: Collection[str] = ()) -> list[click.Parameter]:
             made = Option(
                 [each.option, _parameter(each.name)], type=path_argument, metavar="FILE", help=each.option_help
             )
-        if each.option in taken:
+        if each.option in (*taken, *HELP_OPTIONS, PUBLIC_OPTION):
             raise ConfigurationError(f"the output {each.name} has the name of an option; rename it in its package")
         found.append(made)
-    found.append(Option(["--public"], is_flag=True, help="Leave paths and names of this machine out of every output."))
+    found.append(
+        Option([PUBLIC_OPTION], is_flag=True, help="Leave paths and names of this machine out of every output.")
+    )
     return found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.stats.measurement_order import ROUNDS_PER_BLOCK
 
-BUDGET_TOLERANCE = 0.05
-"""The share of the budget by which the last rounds may exceed it. On average the rounds then fill the budget."""
+BUDGET_TOLERANCE = 0.1
+"""The share of the budget by which the last rounds may exceed it."""
 
 MAX_INVALID_IN_A_ROW = 4
 """Invalid rounds in a row after which the comparison ends: the machine does not become quiet."""
@@ -28,25 +29,26 @@ class RoundLimits:
     rounds: int | None = None
     budget: float = 0.0
 
-    def allows(self, valid: int, elapsed: float, wanted: int, round_seconds: float) -> bool:
-        """Say whether `wanted` further rounds may begin after `valid` rounds and `elapsed` seconds.
-
-        `round_seconds` is the expected length of a round, 0 if it is unknown: then they may.
-        """
-        if valid + wanted > MAX_ROUNDS:
-            return False
-        if self.rounds is not None:
-            return valid < self.rounds
-        return not round_seconds or elapsed + wanted * round_seconds <= self.budget * (1 + BUDGET_TOLERANCE)
-
     def rounds_left(self, valid: int, elapsed: float, round_seconds: float) -> int:
-        """Return how many rounds follow after `valid` rounds, if each takes `round_seconds`. They end a block."""
+        """Return how many rounds follow after `valid` rounds and `elapsed` seconds.
+
+        `round_seconds` is the expected length of a round, 0 if it is unknown: then one follows. With a budget the
+        rounds end a block, because a single round of a block does not count. Their end is as near to the budget as
+        possible: before it, or at most a tenth after it. A block that has begun ends if that is nearer than its middle.
+        """
+        most = MAX_ROUNDS - valid
         if self.rounds is not None:
-            return max(0, self.rounds - valid)
-        left = self.budget * (1 + BUDGET_TOLERANCE) - elapsed
-        in_all = min(MAX_ROUNDS, valid + max(0, int(left / round_seconds))) if round_seconds > 0 else valid
+            return max(0, min(most, self.rounds - valid))
+        if round_seconds <= 0:
+            return min(1, most)
         missing = valid % ROUNDS_PER_BLOCK
-        return max(missing, in_all - in_all % ROUNDS_PER_BLOCK - valid)
+        block_seconds = ROUNDS_PER_BLOCK * round_seconds
+        left = self.budget - elapsed - missing * round_seconds
+        excess = self.budget * BUDGET_TOLERANCE
+        if -left > max(excess, self.budget - elapsed):
+            return 0
+        blocks = min(math.floor(left / block_seconds + 0.5), math.floor((left + excess) / block_seconds))
+        return min(most, missing + ROUNDS_PER_BLOCK * max(0, blocks))
 
 
 def too_many_invalid(validity: Sequence[bool], rounds: int | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import random
+import shlex
 import signal
 import time
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
             handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
-        comparison = _previous(options, candidates, runs, run_journal) or _new(options, candidates, runs)
+        comparison = previous_comparison(options, candidates, runs, run_journal) or _new(options, candidates, runs)
         if not comparison.rounds:
             _write_start(options, comparison, candidates, runs, run_journal)
         handle(Message(f"seed {comparison.seed}"))
@@ -107,10 +108,12 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         recorder.finish(INTERRUPTED if call.interrupted else str(error).partition("\n")[0] if error else "")
         preload_thread.join()
         results = journal.read(run_journal.folder)
+        # The terminal shows the paths of this machine: its commands are for this user.
+        measured = results.comparisons[-1]
         if options.common.public:
             results = publish(results, private_names(results, [run_journal.folder]))
         write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
-    return Outcome(results, results.comparisons[-1], run_journal.folder, error)
+    return Outcome(results, measured, run_journal.folder, error)
 
 
 def exit_code(comparison: ComparisonResult, fail_on: FailOn | None) -> int:
@@ -140,7 +143,7 @@ def _new(
     )
 
 
-def _previous(
+def previous_comparison(
     options: CompareOptions,
     candidates: Sequence[PlannedCandidate],
     runs: Sequence[ScenarioRun],
@@ -164,6 +167,7 @@ def _previous(
         ("threshold", wanted.threshold, last.threshold),
         ("--until-decided", wanted.until_decided, last.until_decided),
         ("seed", options.seed or last.seed, last.seed),
+        ("its options", _command_words(options.command), _command_words(last.command)),
     ):
         if mine != other:
             raise ConfigurationError(
@@ -171,6 +175,15 @@ def _previous(
                 f"`{last.command} --resume`, or name another folder with --out"
             )
     return msgspec.structs.replace(last, finished=False, stopped="", extended=last.extended + last.finished)
+
+
+def _command_words(command: str) -> list[str]:
+    """Return the words of the command of a comparison without its folder, which does not change the servers."""
+    words = shlex.split(command)
+    if "--out" in words:
+        place = words.index("--out")
+        del words[place : place + 2]
+    return words
 
 
 def _identity(comparison: ComparisonResult) -> tuple[tuple[str, ...], ...]:
@@ -277,10 +290,12 @@ class _Call:
         if not self._runs and self._slot_parameters.open_loop is not None and not self._recorder.comparison.rate:
             await self._find_rate(events)
         comparison = self._recorder.comparison
+        done = len(comparison.valid_rounds)
         if comparison.until_decided and limits.rounds is not None:
-            comparison = msgspec.structs.replace(
-                comparison, planned_rounds=max(limits.rounds, len(comparison.valid_rounds))
-            )
+            comparison = msgspec.structs.replace(comparison, planned_rounds=max(limits.rounds, done))
+        elif comparison.planned_rounds is not None and done >= comparison.planned_rounds:
+            # A resumed comparison with a new budget: its further rounds are planned after the next one.
+            comparison = msgspec.structs.replace(comparison, planned_rounds=None)
         await events.put(StageStarted("compare", limits.rounds or 0))
 
         async def measure(letter: str, number: int) -> SlotResult:

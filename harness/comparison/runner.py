@@ -99,9 +99,7 @@ def _why_ended(state: ComparisonResult, limits: RoundLimits, time_: _Clock, leng
         return _End() if valid == state.planned_rounds else _End("every figure is decided")
     if state.until_decided and state.planned_rounds is not None and valid >= state.planned_rounds:
         return _End()
-    # Two rounds make a block, and a single round of a block does not count.
-    missing = ROUNDS_PER_BLOCK - valid % ROUNDS_PER_BLOCK
-    return None if limits.allows(valid, time_.call, missing, expected_round_seconds(lengths)) else _End()
+    return None if limits.rounds_left(valid, time_.call, expected_round_seconds(lengths)) else _End()
 
 
 def _rounds_left(state: ComparisonResult, limits: RoundLimits, time_: _Clock, round_seconds: float) -> int:
@@ -126,7 +124,7 @@ def _too_few_rounds(limits: RoundLimits, time_: _Clock, round_seconds: float) ->
         return f"{limits.rounds} rounds decide nothing: use --rounds {FEWEST_ROUNDS} or more"
     needed = time_.call + (FEWEST_ROUNDS - 1) * round_seconds
     return (
-        f"only {fit} rounds fit into the budget, and a word needs {FEWEST_ROUNDS}: use --budget "
+        f"the budget has room for {fit} of the {FEWEST_ROUNDS} rounds that a word needs: use --budget "
         f"{int(needed) + 1}s or more"
     )
 

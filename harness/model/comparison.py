@@ -189,8 +189,9 @@ class ComparisonResult(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes a comparison the same one: candidates, scenarios and seed."""
-        return tuple((each.server, each.python, each.app) for each in self.candidates), self.scenarios, self.seed
+        """What makes a comparison the same one: candidates with their versions, scenarios, metrics and seed."""
+        servers = tuple((each.server, each.version, each.python, each.app) for each in self.candidates)
+        return servers, self.scenarios, self.metrics, self.seed
 
     @property
     def valid_rounds(self) -> tuple[RoundResult, ...]:

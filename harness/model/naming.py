@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.model.conformance import CaseInfo
 
@@ -83,6 +84,7 @@ def _paths(ids: Iterable[str]) -> dict[str, None]:
     return found
 
 
+@lru_cache(16_384)
 def requirement_id(case: str) -> str:
     """Return the id that the variants of a case share: suite/file/function of `suite/file/function/variant`."""
     return case.rpartition("/")[0] if _is_variant(case) else case

@@ -37,9 +37,6 @@ The bounds are those of a normal sum. A t test over few blocks that is looked at
 with all of alpha, 5.3 % of 5,000 comparisons in steady noise were false.
 """
 
-SPENT_BY_FIRST_END, SPENT_BY_EXTENSIONS = 0.8, 0.1
-"""The parts of alpha that the first end of an extended comparison spends, and all others together."""
-
 LEAST_SPENT = 1e-12
 """A look that may spend less than this decides nothing."""
 
@@ -48,29 +45,16 @@ LEAST_SPENT = 1e-12
 class Look:
     """The look number `index` (from 0) at a comparison that is looked at after each of `rounds` rounds.
 
-    The last of `rounds` is the planned end. `Look.only(rounds)` is a comparison without early stop. `shares` are the
-    parts of alpha that may be spent until each look; empty for those of O'Brien and Fleming.
+    The last of `rounds` is the planned end. `Look.only(rounds)` is a comparison without early stop.
     """
 
     rounds: tuple[int, ...]
     index: int
-    shares: tuple[float, ...] = ()
 
     @classmethod
     def only(cls, rounds: int) -> Look:
         """Return the only look, at the end of a comparison that never stops early."""
         return cls((rounds,), 0)
-
-    @classmethod
-    def extended(cls, ends: tuple[int, ...]) -> Look:
-        """Return the look at the last of `ends`, for a comparison that was judged and then extended at the others.
-
-        "N more rounds would tell" invites to measure N more rounds. Without this rule each extension is a new chance
-        for an error. The first end spends 4 % of 5 %, all others together 0.5 %. Ends that are named twice count once.
-        """
-        ends = tuple(sorted(set(ends)))
-        shares = tuple(SPENT_BY_FIRST_END + SPENT_BY_EXTENSIONS * (1 - 0.5**each) for each in range(len(ends)))
-        return cls(ends, len(ends) - 1, shares)
 
     @property
     def is_last(self) -> bool:
@@ -79,8 +63,7 @@ class Look:
 
     def level(self, alpha: float) -> float:
         """Return the level of a one-sided p value at this look, so that all looks together err with `alpha`."""
-        several = len(self.rounds) > 1 and not self.shares
-        return levels(self.rounds, alpha * SPENT_BY_LOOKS if several else alpha, self.shares)[self.index]
+        return levels(self.rounds, alpha * SPENT_BY_LOOKS if len(self.rounds) > 1 else alpha)[self.index]
 
 
 def planned_looks(rounds: int) -> tuple[Look, ...]:
@@ -94,9 +77,9 @@ def planned_looks(rounds: int) -> tuple[Look, ...]:
 
 
 @functools.lru_cache(maxsize=1024)
-def levels(rounds: tuple[int, ...], alpha: float, shares: tuple[float, ...] = ()) -> tuple[float, ...]:
+def levels(rounds: tuple[int, ...], alpha: float) -> tuple[float, ...]:
     """Return the level of a one-sided p value at each look after `rounds` rounds; `alpha` is one-sided too."""
-    limits = [alpha * each for each in shares] or [_spent(alpha, each / rounds[-1]) for each in rounds]
+    limits = [_spent(alpha, each / rounds[-1]) for each in rounds]
     spent = 0.0
     density: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
     found: list[float] = []

@@ -9,8 +9,6 @@ How the parts fit together:
     for look in planned_looks(rounds):                      early_stop: `--until-decided`
         measure until look.rounds[look.index] rounds are done
         if decided(ratios, look).stop: break
-    judge(..., look=Look.extended(ends))                    early_stop: a comparison that `--resume` extends, whose
-                                                            first end is judged with Look.extended((rounds,))
 
 The keys of `judge` are free: use (candidate, metric) for several candidates, so that Holm's correction counts them all.
 A word is given if its p value, corrected for the number of metrics and for the looks, is small enough:

@@ -23,25 +23,34 @@ PASSED_CELL_BYTES = 16 << 10
 STATUS_LINE_BYTES = 64
 """Bytes that an event with the beginning of a response keeps, if nothing else of it fits."""
 
-_GAP_NOTE_END = "left out"
+LEFT_OUT = "left out"
+"""The end of the note of missing events, and the key of an app event's detail with the names of missing values."""
+
+MAX_LEFT_OUT_NAMES = 40
+MAX_LEFT_OUT_CHARACTERS = 80
+"""Names of missing values, and characters of each."""
+
+MAX_PROCESS_CHARACTERS = 500
+"""Characters of one line about the processes of the server."""
 
 
 @dataclass(frozen=True)
 class EvidenceLimits:
     """The size of one cell's evidence: bytes of one connection event and of all, events of each kind, bytes of the
-    detail of one app event, characters of the log."""
+    detail of one app event, characters of the log, and lines about the processes."""
 
     event: int
     wire: int
     events: int
     detail: int
     log: int
+    process: int = 50
 
 
 _PASSED_CELL_LIMITS = (
-    EvidenceLimits(event=1024, wire=4096, events=40, detail=2048, log=1024),
-    EvidenceLimits(event=512, wire=2048, events=20, detail=400, log=512),
-    EvidenceLimits(event=384, wire=1024, events=10, detail=128, log=128),
+    EvidenceLimits(event=1024, wire=4096, events=40, detail=2048, log=1024, process=8),
+    EvidenceLimits(event=512, wire=2048, events=20, detail=400, log=512, process=4),
+    EvidenceLimits(event=384, wire=1024, events=10, detail=128, log=128, process=2),
 )
 """Limits for the evidence of a pass. The first ones that fit into PASSED_CELL_BYTES count, or the last ones."""
 
@@ -58,22 +67,29 @@ def stored_evidence(evidence: Evidence, verdict: Verdict) -> Evidence:
 
 
 def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
-    """Return `evidence` within `limits`. Cut parts keep their beginning and their end, with a note between them."""
+    """Return `evidence` within `limits`. Cut parts keep their beginning and their end, with a note between them.
+
+    Evidence that was cut to the same limits before stays the same: its notes say how much is missing.
+    """
     return Evidence(
         tuple(_truncate_wire_events(evidence.wire, limits)),
         tuple(_truncate_app_events(evidence.app, limits)),
         truncate_text(evidence.log, limits.log),
-        tuple(truncate_text(each, 500) for each in evidence.process[:50]),
+        tuple(_truncate_process(evidence.process, limits.process)),
     )
 
 
 def truncate_text(text: str, limit: int) -> str:
-    """Return `text` with about `limit` characters, cut in the middle."""
+    """Return `text` with at most `limit` characters, cut in the middle. A limit below that of the note is too small."""
     if len(text) <= limit:
         return text
-    head, tail = limit * 3 // 4, limit // 4
-    left_out = len(text) - head - tail
-    return f"{text[:head]}\n… {left_out:,} characters left out …\n{text[len(text) - tail :]}"
+    room = max(limit - len(_text_note(len(text))), 0)
+    head, tail = room - room // 4, room // 4
+    return f"{text[:head]}{_text_note(len(text) - head - tail)}{text[len(text) - tail :]}"
+
+
+def _text_note(characters: int) -> str:
+    return f"\n… {characters:,} characters left out …\n"
 
 
 def split_event(event: ConnectionEvent, available_bytes: int) -> list[ConnectionEvent]:
@@ -93,13 +109,13 @@ def split_event(event: ConnectionEvent, available_bytes: int) -> list[Connection
 
 def gap(before: ConnectionEvent, count: int, size: int) -> ConnectionEvent:
     """Return the note that `count` events with `size` bytes are missing between `before` and the next event."""
-    note = f"{count:,} events {_GAP_NOTE_END}" if count > 1 else f"one event {_GAP_NOTE_END}"
+    note = f"{count:,} events {LEFT_OUT}" if count > 1 else f"one event {LEFT_OUT}"
     return ConnectionEvent(before.at, before.connection, ConnectionEventKind.NOTE, note=note, omitted=size)
 
 
 def is_gap(event: ConnectionEvent) -> bool:
     """Say whether `event` is a note of `gap`."""
-    return event.kind is ConnectionEventKind.NOTE and event.note.endswith(_GAP_NOTE_END)
+    return event.kind is ConnectionEventKind.NOTE and event.note.endswith(LEFT_OUT)
 
 
 def _truncate_wire_events(events: Sequence[ConnectionEvent], limits: EvidenceLimits) -> list[ConnectionEvent]:
@@ -139,27 +155,37 @@ def _truncate_app_events(events: Sequence[AppEvent], limits: EvidenceLimits) -> 
     found = [_truncate_detail(each, limits.detail) for each in first]
     if last:
         skipped = {"events": len(events) - len(first) - len(last)}
-        found.append(AppEvent(last[0].at, "left out", last[0].pid, last[0].thread, detail=skipped))
+        found.append(AppEvent(last[0].at, LEFT_OUT, last[0].pid, last[0].thread, detail=skipped))
     return found + [_truncate_detail(each, limits.detail) for each in last]
 
 
 def _truncate_detail(event: AppEvent, limit: int) -> AppEvent:
     if len(to_json(event.detail)) <= limit:
         return event
+    earlier = event.detail.get(LEFT_OUT)
+    values = {name: value for name, value in event.detail.items() if name != LEFT_OUT}
     shortened: dict[str, object] = {}
     left = limit
-    for name, value in event.detail.items():
-        size = len(to_json(value)) + len(name)
-        if size > left:
-            shortened["left out"] = [str(each)[:80] for each in event.detail if each not in shortened][:40]
+    for name, value in values.items():
+        left -= len(to_json(value)) + len(name)
+        if left < 0:
             break
         shortened[name] = value
-        left -= size
+    missing = [*(each for each in values if each not in shortened), *(earlier if isinstance(earlier, list) else ())]
+    if missing:
+        shortened[LEFT_OUT] = [str(each)[:MAX_LEFT_OUT_CHARACTERS] for each in missing[:MAX_LEFT_OUT_NAMES]]
     return msgspec.structs.replace(event, detail=shortened)
 
 
+def _truncate_process(lines: Sequence[str], limit: int) -> list[str]:
+    kept = lines if len(lines) <= limit else lines[: limit - 1]
+    note = [f"… {len(lines) - len(kept):,} lines {LEFT_OUT}"] if len(kept) < len(lines) else []
+    return [*(truncate_text(each, MAX_PROCESS_CHARACTERS) for each in kept), *note]
+
+
 def _head_and_tail(events: Sequence[T], limit: int) -> tuple[Sequence[T], Sequence[T]]:
+    """Return the first and the last events. If some are missing, there is room for a note about them."""
     if len(events) <= limit:
         return events, ()
     tail = limit // 4
-    return events[: limit - tail], events[len(events) - tail :]
+    return events[: limit - tail - 1], events[len(events) - tail :]

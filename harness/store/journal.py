@@ -326,6 +326,11 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
     Raises StorageFull if the disk is full; an older file stays then.
     """
     parts = (text,) if isinstance(text, str) else text
+    write_bytes(path, (each.encode("utf-8", "backslashreplace") for each in parts))
+
+
+def write_bytes(path: Path, parts: Iterable[bytes]) -> None:
+    """Write `parts` as write_text() does."""
     if path.exists() and not path.is_file():
         with _storage_errors(path.parent):
             _write_parts(path, parts)
@@ -340,8 +345,8 @@ def write_text(path: Path, text: str | Iterable[str]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write_parts(path: Path, parts: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+def _write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    with path.open("wb") as stream:
         stream.writelines(parts)
 
 
@@ -403,13 +408,17 @@ def _lines(path: Path) -> Iterator[Line | CaseResult]:
 
 
 _SHARED_FIELDS = ("server", "case", "tags", "summary", "expected", "actual", "findings", "segmentations")
+_SHARED_PLACES = [_CellWithoutEvidence.__struct_fields__.index(each) for each in _SHARED_FIELDS]
+_EVIDENCE_PLACE = CaseResult.__struct_fields__.index("evidence")
 
 
 def _cell(found: msgspec.Struct, evidence: Evidence, shared: dict[object, object]) -> CaseResult:
     """Return the cell of `found` with `evidence`. Equal texts become one object: most cells repeat them."""
-    values = {name: getattr(found, name) for name in found.__struct_fields__}
-    values.update((name, shared.setdefault(values[name], values[name])) for name in _SHARED_FIELDS)
-    return CaseResult(**values, evidence=evidence)
+    values = list(msgspec.structs.astuple(found))
+    for place in _SHARED_PLACES:
+        values[place] = shared.setdefault(values[place], values[place])
+    values.insert(_EVIDENCE_PLACE, evidence)
+    return CaseResult(*values)
 
 
 @dataclass(frozen=True)
@@ -448,10 +457,13 @@ def _storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            raise StorageFull(
-                f"cannot write to {folder}: {problem.strerror}; the results so far are in {folder / JOURNAL_FILENAME}: "
-                f"free disk space, then `wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
-            ) from None
+            advice = "free disk space, then repeat the command"
+            if (folder / JOURNAL_FILENAME).exists():  # a report in a folder of its own has no journal
+                advice = (
+                    f"the results so far are in {folder / JOURNAL_FILENAME}: free disk space, then "
+                    f"`wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
+                )
+            raise StorageFull(f"cannot write to {folder}: {problem.strerror}; {advice}") from None
         place = problem.filename2 or problem.filename or folder
         raise ConfigurationError(
             f"cannot write {os.fsdecode(place)}: {problem.strerror}; move it, or name another folder with --out"

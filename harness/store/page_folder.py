@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from wsgi_gauntlet.harness.errors import StorageFull
-from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
 
 PAGES_FOLDER = "pages"
@@ -33,7 +32,7 @@ def write_pages(folder: Path, files: Mapping[str, str]) -> Path:
         for name, text in files.items():
             path = new.joinpath(*_parts(name))
             path.parent.mkdir(parents=True, exist_ok=True)
-            journal.write_text(path, text)
+            path.write_text(text, "utf-8", "backslashreplace")  # the folder is renamed as a whole
         mark_folder(new, PAGES_FOLDER)
         if pages.exists():
             shutil.rmtree(pages)

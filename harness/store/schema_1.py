@@ -6,9 +6,12 @@ resumed journal has lines of both.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from wsgi_gauntlet.harness.model.load import metric_id
 
@@ -120,16 +123,27 @@ _THRESHOLD_VIOLATION = {"told": "message"}
 _BASELINE_LINE = {"held": "applied"}
 
 
+@contextlib.contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Turn an error about a value of a wrong type into the error that msgspec raises for it."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as problem:
+        raise msgspec.ValidationError(f"not in the form of schema 1: {problem}") from None
+
+
+@_damage_reported()
 def upgrade_results(document: Document) -> Document:
-    """Return a results.json of schema 1 as one of schema 2."""
+    """Return a results.json of schema 1 as one of schema 2. Raises msgspec.ValidationError."""
     new = _with_catalog(_renamed(document, _RESULTS)) | {"schema": 2}
     _change_each(new, "conformance", _case_result)
     _change_each(new, "load", _scenario_result)
     return new
 
 
+@_damage_reported()
 def upgrade_line(line: Document) -> Document:
-    """Return one line of a journal of schema 1 as a line of schema 2."""
+    """Return one line of a journal of schema 1 as a line of schema 2. Raises msgspec.ValidationError."""
     match line.get("line"):
         case "run":
             return _with_catalog(line) | {"schema": 2}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from wsgi_gauntlet.harness.model import (
     Verdict,
 )
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
+
+_SERVER = operator.attrgetter("server")
 
 NEUTRAL_VERDICTS = (Verdict.INFO, Verdict.UNSUPPORTED, Verdict.SKIPPED, Verdict.ERROR)
 """Verdicts that neither pass nor blame the server."""
@@ -91,14 +95,12 @@ def servers(results: Results) -> list[ServerInfo]:
 
 def tried(results: Results) -> list[str]:
     """Return the names of all servers with a cell."""
-    return list(
-        dict.fromkeys([*(each.server for each in results.conformance), *(each.server for each in results.load)])
-    )
+    return list(dict.fromkeys(map(_SERVER, itertools.chain(results.conformance, results.load))))
 
 
 def checked(results: Results) -> list[str]:
     """Return the names of all servers with a cell of conformance."""
-    found = {each.server for each in results.conformance}
+    found = set(map(_SERVER, results.conformance))
     return [each.name for each in servers(results) if each.name in found]
 
 

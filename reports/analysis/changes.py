@@ -74,7 +74,9 @@ class WhatChanged:
     """The changes against `base`, a baseline file or a run.
 
     `new_failures` blame the server now: a fail that the baseline does not expect, or a cell that passed in the base
-    run. `fixed` pass now. `others` differ in another way. `same` counts the cells that have the verdict of the base.
+    run. `fixed` pass now. `others` differ in another way. `same` counts the cells that have the verdict of the base,
+    `worse_grades` the cells of load whose grade got worse. `not_compared` says why nothing can be compared, '' if it
+    can.
     """
 
     base: str
@@ -82,24 +84,41 @@ class WhatChanged:
     fixed: tuple[Change, ...]
     others: tuple[Change, ...]
     same: int
+    worse_grades: int = 0
+    not_compared: str = ""
+
+    @property
+    def title(self) -> str:
+        """The result in a few words, without the base."""
+        if self.not_compared:
+            return "Nothing was compared"
+        return pluralize(len(self.new_failures), "new failure") if self.new_failures else "No new failure"
 
     @property
     def summary(self) -> str:
-        """The numbers in words, as `2 new failures, 1 fixed, 130 as before`."""
-        parts = [f"{len(self.new_failures)} new failure{'' if len(self.new_failures) == 1 else 's'}"]
+        """The numbers in words, as `2 new failures, 1 fixed, 130 as before`, or the reason why there are none."""
+        if self.not_compared:
+            return self.not_compared
+        return ", ".join([pluralize(len(self.new_failures), "new failure"), *self.details])
+
+    @property
+    def details(self) -> list[str]:
+        """The parts of the summary after the new failures."""
+        parts = [f"{pluralize(self.worse_grades, 'grade')} worse"] if self.worse_grades else []
         parts += [f"{len(self.fixed)} fixed"] if self.fixed else []
         parts += [f"{len(self.others)} changed in another way"] if self.others else []
         parts += [f"{self.same} as before"] if self.same else []
-        return ", ".join(parts)
+        return parts
 
 
 def what_changed(results: Results) -> WhatChanged | None:
-    """Return the changes of `results` against its base run, or its baseline; None without these or without cells."""
-    if not results.conformance:
-        return None
+    """Return the changes of `results` against its base run, or against its baseline; None if it has neither.
+
+    A baseline says nothing about a run of load alone.
+    """
     if results.base is not None:
         return _against_run(results, results.base)
-    return _against_baseline(results) if results.baseline else None
+    return _against_baseline(results) if results.baseline and results.conformance else None
 
 
 def _against_baseline(results: Results) -> WhatChanged:
@@ -112,6 +131,7 @@ def _against_baseline(results: Results) -> WhatChanged:
         fixed=find(BaselineStatus.UNEXPECTED_PASS),
         others=find(BaselineStatus.OTHER, BaselineStatus.EXPIRED),
         same=len(aggregation.with_status(results, BaselineStatus.EXPECTED)),
+        not_compared="" if any(each.verdict.is_judged for each in results.conformance) else "nothing was judged",
     )
 
 
@@ -139,6 +159,8 @@ def _against_run(results: Results, base: BaseRun) -> WhatChanged:
         fixed=changes(ChangeKind.FIXED),
         others=changes(ChangeKind.FLAKY) + changes(ChangeKind.OTHER),
         same=found.same,
+        worse_grades=len(found.regressions),
+        not_compared=found.not_compared,
     )
 
 

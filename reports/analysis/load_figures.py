@@ -114,6 +114,27 @@ def caveats(load: ScenarioResult) -> list[str]:
     return [each for each in (*broken, "" if load.grade.is_judged else load.note, why, *load.caveats) if each]
 
 
+def describe_generator(load: ScenarioResult) -> str:
+    """Return in a sentence whether the generator kept up, or '' if the cell does not say."""
+    health = load.generator
+    if health is None:
+        return ""
+    parts = [f"{labels.percent(health.cpu_share)} of a core", f"late by {labels.duration(health.lateness_p99)} (p99)"]
+    if health.offered:
+        parts.append(f"{labels.number(health.achieved)} of {labels.number(health.offered)} requests per second")
+    return f"The generator {'kept up' if health.valid else 'did not keep up'}: {', '.join(parts)}."
+
+
+def describe_cost(load: ScenarioResult) -> str:
+    """Return in a sentence what the slow clients cost the server, or '' if it was not measured."""
+    cost = load.cost
+    if cost is None or not cost.clients:
+        return ""
+    counts = [labels.pluralize(cost.descriptors, "descriptor"), labels.pluralize(cost.threads, "thread")]
+    figures = [f"{labels.size(cost.rss)} of memory", *counts, f"{labels.duration(cost.cpu)} of CPU"]
+    return f"{labels.pluralize(cost.clients, 'slow client')} cost the server {', '.join(figures)}."
+
+
 def _figures(load: ScenarioResult) -> dict[str, Figure]:
     phase = labels.during(load)
     cost = load.cost if load.cost and load.cost.clients else None

@@ -76,7 +76,10 @@ class RequirementResult:
     @cached_property
     def verdict(self) -> Verdict:
         """The verdict that decides for the requirement, by DECISIVE_VERDICTS."""
-        return min((each.verdict for each in self.cells), key=DECISIVE_VERDICTS.index)
+        if len(self.cells) == 1:
+            return self.cells[0].verdict
+        found = {each.verdict for each in self.cells}
+        return next(each for each in DECISIVE_VERDICTS if each in found)
 
     @property
     def level(self) -> Level:

@@ -169,6 +169,20 @@ class RunDiff:
     base_finished: bool = True
     new_finished: bool = True
 
+    @property
+    def not_compared(self) -> str:
+        """The reason why the runs cannot be compared, '' if they can."""
+        if not self.servers:
+            return "the runs have no server in common"
+        appeared = (ChangeKind.APPEARED, ChangeKind.DISAPPEARED)
+        kinds = [*(each.kind for each in self.requirements), *(each.kind for each in self.loads)]
+        return "" if self.same or set(kinds) - set(appeared) else "the runs have no cell in common"
+
+    @property
+    def regressions(self) -> list[LoadChange]:
+        """The cells of load whose server is worse."""
+        return [each for each in self.loads if each.is_regression]
+
     def of_kind(self, *kinds: ChangeKind) -> list[RequirementChange]:
         """Return the requirements with a change of `kinds`, the most important first."""
         return [each for each in self.requirements if each.kind in kinds]
@@ -199,7 +213,6 @@ class RunDiff:
         """Return why the difference ends with exit code 1, one text for each reason; [] if it does not."""
         must = [each for each in self.broken if _breaks(each, Verdict.FAIL)]
         should = [each for each in self.broken if _breaks(each, Verdict.WARN)]
-        grades = [each for each in self.loads if each.is_regression]
         found = []
         if must and {FailOn.MUST, FailOn.SHOULD} & set(fail_on):
             found.append(f"{labels.pluralize(len(must), 'requirement (must)', 'requirements (must)')} broke")
@@ -207,8 +220,8 @@ class RunDiff:
             found.append(
                 f"{labels.pluralize(len(should), 'recommendation (should)', 'recommendations (should)')} broke"
             )
-        if grades and FailOn.GRADE in fail_on:
-            found.append(f"{labels.pluralize(len(grades), 'grade')} got worse")
+        if self.regressions and FailOn.GRADE in fail_on:
+            found.append(f"{labels.pluralize(len(self.regressions), 'grade')} got worse")
         return found
 
 
@@ -285,15 +298,8 @@ def change_kind(before: Verdict | None, after: Verdict | None) -> ChangeKind | N
     """
     if before is after:
         return None
-    if before is None:
-        return ChangeKind.APPEARED
-    if after is None:
-        return ChangeKind.DISAPPEARED
-    match before.is_judged, after.is_judged:
-        case True, False:
-            return ChangeKind.NO_LONGER_JUDGED
-        case False, True:
-            return ChangeKind.JUDGED_NOW
+    if before is None or after is None or before.is_judged is not after.is_judged:
+        return _one_sided_kind(before, after)
     if Verdict.FLAKY in (before, after):
         return ChangeKind.FLAKY
     if before is Verdict.PASS and after.blames_server:
@@ -307,19 +313,21 @@ def grade_change_kind(before: Grade | None, after: Grade | None) -> ChangeKind |
     """Return the kind of a change of a grade, BROKEN for a worse and FIXED for a better one. None: it is the same."""
     if before is after:
         return None
-    if before is None:
-        return ChangeKind.APPEARED
-    if after is None:
-        return ChangeKind.DISAPPEARED
-    match before.is_judged, after.is_judged:
-        case True, False:
-            return ChangeKind.NO_LONGER_JUDGED
-        case False, True:
-            return ChangeKind.JUDGED_NOW
+    if before is None or after is None or before.is_judged is not after.is_judged:
+        return _one_sided_kind(before, after)
     if before not in GRADES_BEST_FIRST or after not in GRADES_BEST_FIRST:
         return ChangeKind.OTHER
     worse = GRADES_BEST_FIRST.index(after) > GRADES_BEST_FIRST.index(before)
     return ChangeKind.BROKEN if worse else ChangeKind.FIXED
+
+
+def _one_sided_kind(before: Verdict | Grade | None, after: Verdict | Grade | None) -> ChangeKind:
+    """Return the kind of a change if only one of the runs has a result that is judged."""
+    if before is None:
+        return ChangeKind.APPEARED
+    if after is None:
+        return ChangeKind.DISAPPEARED
+    return ChangeKind.JUDGED_NOW if after.is_judged else ChangeKind.NO_LONGER_JUDGED
 
 
 def _breaks(change: RequirementChange, verdict: Verdict) -> bool:

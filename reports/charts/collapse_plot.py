@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Results, ScenarioInfo, ScenarioResult
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -25,6 +25,7 @@ from wsgi_gauntlet.reports.charts.palette import SERIES_COUNT
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote, run_note
 from wsgi_gauntlet.reports.charts.scales import Scale, powers_of_two
+from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.charts.text_width import text_width
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
@@ -125,7 +126,7 @@ def _robustness(cells: Sequence[KindResult]) -> tuple[bool, int, float, float]:
     return not known, len(collapses), -min(collapses, default=0), -sum(math.log(each) for each in collapses)
 
 
-def collapse_plot(data: CollapseData, *, narrow: bool = False) -> str:
+def collapse_plot(data: CollapseData, *, narrow: bool = False) -> Drawing:
     """Draw a row for each server. Kinds with the same N* stand above and beside each other.
 
     An open mark at the right edge is a kind that the server withstood: its N* is more than tried. A grey mark in a
@@ -163,7 +164,7 @@ def collapse_plot(data: CollapseData, *, narrow: bool = False) -> str:
         for column in columns:
             nearest = min((each.x - column.x for each in columns if each.x > column.x), default=math.inf)
             _draw_group(drawn, layout.middle(place), column, styles, nearest)
-    return drawn.render()
+    return drawn
 
 
 def collapse_table(data: CollapseData) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.reports.charts.drawing import Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import NARROW, WIDE, LegendItem, RowLayout, draw_legend, legend_height, swatch
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
 from wsgi_gauntlet.reports.text.escaping import line
@@ -39,7 +39,7 @@ class VersionPoint:
         return f"cases: {self.fixed} fixed, {self.broke} new" if self.fixed or self.broke else "no change"
 
 
-def history_chart(points: Sequence[VersionPoint], title: str, *, caption: str = "", narrow: bool = False) -> str:
+def history_chart(points: Sequence[VersionPoint], title: str, *, caption: str = "", narrow: bool = False) -> Drawing:
     """Draw the broken requirements of each point, the oldest at the top, with its changes."""
     legend = [
         LegendItem(swatch("bad"), "broken, must"),
@@ -71,7 +71,7 @@ def history_chart(points: Sequence[VersionPoint], title: str, *, caption: str = 
             past += number
         layout.value(drawn, place, f"{each.must} must · {each.should} should")
         layout.detail(drawn, place, each.changes)
-    return drawn.render()
+    return drawn
 
 
 def history_table(points: Sequence[VersionPoint]) -> Table:

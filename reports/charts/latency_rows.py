@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Phase, ScenarioResult
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -20,6 +20,7 @@ from wsgi_gauntlet.reports.charts.layout import (
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks
+from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -62,7 +63,7 @@ def latency_rows(loads: Sequence[ScenarioResult]) -> list[LatencyRow]:
     return sorted(rows, key=lambda row: (not row.judged, row.during is None or row.during.p99 is None, _p99(row)))
 
 
-def latency_plot(rows: Sequence[LatencyRow], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def latency_plot(rows: Sequence[LatencyRow], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw a row for each server: the upper line before, the lower line during the disturbance.
 
     A dotted end is a lower bound. Rows that are not judged are grey.
@@ -96,7 +97,7 @@ def latency_plot(rows: Sequence[LatencyRow], title: str, note: RunNote, *, narro
     for place, row in enumerate(rows):
         layout.name(drawn, place, row.load.server, note.version(row.load.server))
         _draw_row(drawn, layout, place, row, scale)
-    return drawn.render()
+    return drawn
 
 
 def latency_table(rows: Sequence[LatencyRow]) -> Table:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from wsgi_gauntlet.reports.charts.drawing import SMALL, TITLE, Box, Drawing
+from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.scales import Scale
+from wsgi_gauntlet.reports.charts.shapes import SMALL, TITLE, Box
 from wsgi_gauntlet.reports.charts.text_width import text_width
 from wsgi_gauntlet.reports.text.escaping import line
 

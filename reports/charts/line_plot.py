@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, SMALL, Drawing, Point
+from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.layout import (
     MARGIN,
     NARROW,
@@ -23,6 +23,7 @@ from wsgi_gauntlet.reports.charts.layout import (
 )
 from wsgi_gauntlet.reports.charts.palette import SERIES_COUNT
 from wsgi_gauntlet.reports.charts.scales import Scale
+from wsgi_gauntlet.reports.charts.shapes import DOTTED, SMALL, Point
 
 MAX_NAMED_LINES = SERIES_COUNT
 """Lines with a colour and a name. Of more, those at both ends of the order have one, and the others are grey."""
@@ -73,7 +74,7 @@ class _Style:
 
 def line_plot(
     lines: Sequence[Line], axes: Axes, title: str, subtitle: str, *, caption: str = "", narrow: bool = False
-) -> str:
+) -> Drawing:
     """Draw `lines` in their order, the most important first and last."""
     width = NARROW if narrow else WIDE
     named = _named(lines)
@@ -100,7 +101,7 @@ def line_plot(
         _draw_line(drawn, lines[place], (across, up), style)
     if not narrow:
         _draw_names(drawn, [(lines[place], style) for place, style in named.items()], up, right)
-    return drawn.render()
+    return drawn
 
 
 def _named(lines: Sequence[Line]) -> dict[int, _Style]:

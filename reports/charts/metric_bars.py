@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.model import Metric, ScenarioResult
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import RowLayout
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
+from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -76,7 +77,7 @@ def named_metric(load: ScenarioResult, label: str) -> Metric | None:
 def bar_plot(
     bars: Sequence[Bar], title: str, axis: str, note: RunNote, *, ticks: Sequence[tuple[float, str]] = (),
     narrow: bool = False,
-) -> str:  # fmt: skip
+) -> Drawing:  # fmt: skip
     """Draw a bar for each server. Bars that are not judged are dotted frames. `ticks` are those of the axis."""
     heights = [_NARROW_ROW if narrow else _ROW] * len(bars)
     layout = RowLayout(title, "", heights, narrow=narrow, caption=note.caption)
@@ -101,7 +102,7 @@ def bar_plot(
             layout.value(drawn, place, each.text)
         else:
             layout.reason(drawn, place, each.text)
-    return drawn.render()
+    return drawn
 
 
 def bar_table(bars: Sequence[Bar], head: str) -> Table:

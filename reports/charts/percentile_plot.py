@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import ScenarioResult
-from wsgi_gauntlet.reports.charts.drawing import Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.latency_curve import LatencyCurve, latency_curve
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
@@ -18,12 +18,12 @@ _NEAR = 0.08
 """The largest distance, in nines, of a point that counts as one at a named percentile."""
 
 
-def percentile_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def percentile_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw a line for each cell with percentiles. Lower bounds are dotted and end in an arrow."""
     return draw_curves([*map(latency_curve, loads)], title, note, narrow=narrow)
 
 
-def draw_curves(found: Sequence[LatencyCurve], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def draw_curves(found: Sequence[LatencyCurve], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw curves as percentile_plot does."""
     curves = sorted((each for each in found if each.points), key=lambda each: each.points[-1][1])
     top = min(max((nines(percentile) for each in curves for percentile, _ in each.points), default=2.0), MAX_NINES)

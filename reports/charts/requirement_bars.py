@@ -43,14 +43,14 @@ class RequirementRow:
         return f"{self.must} must · {self.should} should · of {self.asked}"
 
 
-def requirement_bar(row: RequirementRow, *, width: float = BAR_WIDTH, height: float = BAR_HEIGHT) -> str:
+def requirement_bar(row: RequirementRow, *, width: float = BAR_WIDTH, height: float = BAR_HEIGHT) -> Drawing:
     """Draw the bar of one server alone, for a cell of a table."""
     drawn = Drawing(width, height, f"{line(row.server, 60)}: {row.text}")
     _draw_bar(drawn, row, Scale(0, max(row.asked, 1), 0, width), (0, height))
-    return drawn.render()
+    return drawn
 
 
-def requirement_plot(rows: Sequence[RequirementRow], note: RunNote, *, narrow: bool = False) -> str:
+def requirement_plot(rows: Sequence[RequirementRow], note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw a bar for each server in the order of `rows`. All bars have the same scale."""
     legend = [
         LegendItem(swatch("pass"), "kept"),
@@ -77,7 +77,7 @@ def requirement_plot(rows: Sequence[RequirementRow], note: RunNote, *, narrow: b
         else:
             drawn.box((scale.start, middle - 6, scale.end, middle + 6), "doubt", hollow=True)
             layout.reason(drawn, place, "no requirement was judged")
-    return drawn.render()
+    return drawn
 
 
 def requirement_table(rows: Sequence[RequirementRow]) -> Table:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import HistoryPoint
-from wsgi_gauntlet.reports.charts.drawing import SMALL, Drawing, Point, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.scales import Scale, steps
+from wsgi_gauntlet.reports.charts.shapes import SMALL, Point
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -24,7 +25,7 @@ _VERSION_WIDTH = 64.0
 _LABEL_HEIGHT = 14.0
 
 
-def draw_run_history(server: str, points: Sequence[HistoryPoint], *, narrow: bool = False) -> str:
+def draw_run_history(server: str, points: Sequence[HistoryPoint], *, narrow: bool = False) -> Drawing:
     """Draw `points`, the runs of `server` by date. Runs have equal distances, because dates can be far from even."""
     width = NARROW if narrow else WIDTH
     right = width - _ENDS
@@ -51,7 +52,7 @@ def draw_run_history(server: str, points: Sequence[HistoryPoint], *, narrow: boo
     versions = " → ".join(dict.fromkeys(line(each.version, 30) for each in (first, last) if each.version))
     caption = f"{line(server, 60)} {versions} · {_day(first)} to {_day(last)} · {len(points)} runs"
     drawn.text((4, HEIGHT - 8), caption, "muted", size=SMALL, room=width - 8)
-    return drawn.render()
+    return drawn
 
 
 def run_history_table(points: Sequence[HistoryPoint]) -> Table:

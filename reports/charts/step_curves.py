@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import ScenarioResult, Step
-from wsgi_gauntlet.reports.charts.drawing import DASHED, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -20,12 +20,13 @@ from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks, powers_of_two, steps
+from wsgi_gauntlet.reports.charts.shapes import DASHED
 from wsgi_gauntlet.reports.text import labels
 
 _ROW, _NARROW_ROW = 44.0, 34.0
 
 
-def rate_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def rate_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw requests per second by connections of a closed loop."""
     shown = sorted((each for each in loads if _points(each, "rate")), key=lambda each: -_points(each, "rate")[-1][1])
     best = max((rate for each in shown for _, rate in _points(each, "rate")), default=1.0)
@@ -39,7 +40,7 @@ def rate_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, nar
     return line_plot(lines, axes, title, subtitle, caption=caption, narrow=narrow)
 
 
-def p99_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def p99_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw p99 by number of clients. A point with a lower bound ends its line in an arrow."""
     shown = sorted((each for each in loads if _points(each, "p99")), key=lambda each: _points(each, "p99")[-1][1])
     times = [value for each in shown for _, value in _points(each, "p99")] or [0.001, 1.0]
@@ -59,7 +60,7 @@ def p99_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narr
     return line_plot(lines, axes, title, "", caption=caption, narrow=narrow)
 
 
-def goodput_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def goodput_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw the goodput of healthy users by number of slow clients, a row for each server. A line marks N*."""
     shown = [each for each in loads if any(step.goodput is not None for step in each.steps)]
     legend = [
@@ -88,7 +89,7 @@ def goodput_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, 
             layout.value(drawn, place, labels.grade(load), "muted")
         else:
             layout.reason(drawn, place, why_not_judged(load))
-    return drawn.render()
+    return drawn
 
 
 def step_table(loads: Sequence[ScenarioResult]) -> Table:

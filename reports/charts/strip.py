@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import Outcome, Sample, ScenarioResult
-from wsgi_gauntlet.reports.charts.drawing import Box, Drawing, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.samples import SharedAxes, downsample, judged_samples, shared_axes, start_time
 from wsgi_gauntlet.reports.charts.scales import Scale
+from wsgi_gauntlet.reports.charts.shapes import Box
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -43,11 +44,11 @@ def strip_axes(loads: Sequence[ScenarioResult]) -> SharedAxes:
     return shared_axes(loads)
 
 
-def strip(load: ScenarioResult, axes: SharedAxes, *, width: float = WIDTH, height: float = HEIGHT) -> str:
+def strip(load: ScenarioResult, axes: SharedAxes, *, width: float = WIDTH, height: float = HEIGHT) -> Drawing:
     """Draw the strip of `load`. Without samples it says why. A cell that is not judged is grey, in a dotted frame."""
     drawn = Drawing(width, height, describe(load))
     draw_strip(drawn, load, axes, (0.0, 0.0, width, height))
-    return drawn.render()
+    return drawn
 
 
 def draw_strip(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import ScenarioResult
+from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.layout import (
     NARROW,
     WIDE,
@@ -30,7 +31,7 @@ _SAMPLES, _FEWER_SAMPLES, _MANY_ROWS = 220, 90, 16
 _AXIS = "seconds; in each row the response time on a log scale"
 
 
-def strip_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> str:
+def strip_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, narrow: bool = False) -> Drawing:
     """Draw a strip for each cell with samples, the highest goodput first. Cells that are not judged are grey."""
     shown = ordered(loads)
     width = NARROW if narrow else WIDE
@@ -66,7 +67,7 @@ def strip_plot(loads: Sequence[ScenarioResult], title: str, note: RunNote, *, na
         if phase is not None:
             p99 = labels.duration(phase.p99, at_least=phase.censored)
             layout.detail(drawn, place, f"p99 {p99} · n = {phase.scheduled:,}")
-    return drawn.render()
+    return drawn
 
 
 def ordered(loads: Sequence[ScenarioResult]) -> list[ScenarioResult]:

@@ -12,7 +12,16 @@ from functools import lru_cache
 from wsgi_gauntlet.reports.text.escaping import line
 
 _DEFAULT_EM, _FULL_WIDTH_EM, _BOLD_FACTOR = 0.64, 1.05, 1.12
-_EM: dict[str, float] = {}
+
+
+class _Widths(dict[str, float]):
+    """The widths of characters in em."""
+
+    def __missing__(self, character: str) -> float:
+        return _DEFAULT_EM if character.isascii() else _wide(character)
+
+
+_EM = _Widths()
 for _characters, _em in (
     ("ijl'|", 0.29), ("It.,:;!()[] /\\\u00a0f-·", 0.40), ("rs\"*cz_kvxy", 0.6),
     ("ABCEFGJKLPRSTVXYZ", 0.70), ("DHNOQU&", 0.8), ("mwMW@%+=<>~", 1.0), ("…—→≥", 1.0),
@@ -23,8 +32,7 @@ for _characters, _em in (
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Return an upper estimate of the width of `text` in a font of `size` pixels."""
-    em = sum(_EM.get(each) or (_DEFAULT_EM if each.isascii() else _wide(each)) for each in text)
-    return em * size * (_BOLD_FACTOR if bold else 1.0)
+    return sum(map(_EM.__getitem__, text)) * size * (_BOLD_FACTOR if bold else 1.0)
 
 
 @lru_cache(maxsize=8192)
@@ -40,7 +48,8 @@ def fit(text: str, size: float, room: float, *, bold: bool = False, smallest: fl
     reduced = max(smallest, size * room / needed)
     if text_width(text, reduced, bold=bold) <= room + 0.01:
         return text, reduced
-    widths = [text_width(each, reduced, bold=bold) for each in text]
+    em_pixels = reduced * (_BOLD_FACTOR if bold else 1.0)
+    widths = [_EM[each] * em_pixels for each in text]
     left = room - text_width("…", reduced, bold=bold)
     head = tail = 0
     while head + tail < len(text):

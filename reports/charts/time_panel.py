@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_gauntlet.harness.model import Outcome, ScenarioResult, Window
-from wsgi_gauntlet.reports.charts.drawing import DOTTED, SMALL, Drawing, Point, Table
+from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.layout import MARGIN, NARROW, caption_height, draw_caption, draw_x_axis, draw_y_axis
 from wsgi_gauntlet.reports.charts.reasons import why_not_judged
 from wsgi_gauntlet.reports.charts.run_note import RunNote
 from wsgi_gauntlet.reports.charts.samples import SharedAxes, downsample, judged_samples, start_time
 from wsgi_gauntlet.reports.charts.scales import Scale, log_ticks, steps
+from wsgi_gauntlet.reports.charts.shapes import DOTTED, SMALL, Point
 from wsgi_gauntlet.reports.charts.strip import LATE_OUTCOMES, describe, slow_client_times
 from wsgi_gauntlet.reports.text import labels
 
@@ -24,7 +25,7 @@ _LEFT, _RIGHT, _HEAD, _AXIS = 66.0, 336.0, 36.0, 36.0
 _LATENCY, _RATE, _MEMORY, _CLIENTS, _GAP = 120.0, 46.0, 36.0, 20.0, 12.0
 
 
-def time_panel(load: ScenarioResult, axes: SharedAxes, note: RunNote, *, max_samples: int = MAX_SAMPLES) -> str:
+def time_panel(load: ScenarioResult, axes: SharedAxes, note: RunNote, *, max_samples: int = MAX_SAMPLES) -> Drawing:
     """Draw `load` over time: about `max_samples` requests, or windows if there are no samples.
 
     A cell that is not judged is grey, with its reason.
@@ -53,7 +54,7 @@ def time_panel(load: ScenarioResult, axes: SharedAxes, note: RunNote, *, max_sam
         top += _MEMORY + _GAP
     if axes.slow_clients:
         _draw_slow_clients(drawn, load, time, (top, top + _CLIENTS), axes)
-    return drawn.render()
+    return drawn
 
 
 def window_table(loads: Sequence[ScenarioResult]) -> Table:

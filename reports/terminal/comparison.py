@@ -22,7 +22,7 @@ STYLES = {
     ComparisonWord.NOT_COMPARED: "dim",
 }
 
-WIDTHS = (17, 24, 21, 3, 10)
+WIDTHS = (17, 26, 20, 3, 10)
 """Columns of a figure: label, word, ratio, rounds, A against A. With the spaces between them at most 80."""
 
 HEADS = ("figure", "word", "ratio [95 %]", "n", "A/A")
@@ -85,7 +85,7 @@ def next_commands(comparison: ComparisonResult, folder: Path | None) -> list[str
 def _figure(each: FigureComparison) -> Text:
     cells = (
         line(each.label.removeprefix(f"{_scenario(each)} "), WIDTHS[0]),
-        comparison_summary.short_text(each),
+        line(comparison_summary.short_text(each), WIDTHS[1]),
         comparison_summary.describe_ratio(each),
         str(each.rounds),
         comparison_summary.describe_noise(each),

@@ -110,9 +110,9 @@ def _changes(results: Results, out: Console) -> Iterator[Text]:
     if results.base is None:
         return
     found = run_diff(results.base, results)
-    numbers = f"{len(found.broken)} broken, {len(found.fixed)} fixed"
-    if found.loads:
-        numbers += f", {labels.pluralize(sum(each.is_regression for each in found.loads), 'grade')} worse"
+    numbers = found.not_compared or f"{len(found.broken)} broken, {len(found.fixed)} fixed"
+    if found.loads and not found.not_compared:
+        numbers += f", {labels.pluralize(len(found.regressions), 'grade')} worse"
     head = Text.assemble((f"Since {clip(results.base.name, out.width // 2)}: ", "bold"), numbers)
     yield from fold(out, head, indent=2, limit=SENTENCE_LINES)
     for each in found.broken[:3]:

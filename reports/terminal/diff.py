@@ -69,9 +69,7 @@ def _requirements(out: Console, kind: ChangeKind, found: Sequence[RequirementCha
 def _details(out: Console, change: RequirementChange, *, everything: bool) -> None:
     changes = [f"{each.server} {each.case}: {diff_text.transition(each.before, each.after)}" for each in change.cells]
     if not everything:
-        with_verdicts = (ChangeKind.NO_LONGER_JUDGED, ChangeKind.JUDGED_NOW, ChangeKind.OTHER)
-        kinds = dict.fromkeys(diff_text.transition(each.before, each.after) for each in change.cells)
-        changes = [", ".join(kinds)] if change.kind in with_verdicts else []
+        changes = list(filter(None, [diff_text.transitions(change)]))
     print_lines(out, [f"    {clip(each, out.width - 4)}" for each in changes])
     first = next((each for each in change.cells if each.after and each.after.blames_server), None)
     if first is not None and change.kind is ChangeKind.BROKEN and first.actual:

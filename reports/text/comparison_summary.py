@@ -29,6 +29,9 @@ ORDER_OF_WORDS = (
     ComparisonWord.NOT_COMPARED,
 )
 
+COLOURS = {ComparisonWord.BETTER: "good", ComparisonWord.WORSE: "bad"}
+"""The colours of words, as names of charts/palette.py. Other words have none."""
+
 MIN_CANDIDATES = 2
 
 MAX_ADVISED_ROUNDS = 200
@@ -56,13 +59,13 @@ def describe_ratio(each: FigureComparison) -> str:
     if ratio is None:
         return labels.MISSING
     if each.difference:
-        return f"{_points(ratio.estimate)} [{_points(ratio.low)}, {_points(ratio.high)}] pt"
+        return f"{labels.points(ratio.estimate)} [{labels.points(ratio.low)}, {labels.points(ratio.high)}] pt"
     return f"{_bound(each)}{_factor(ratio.estimate)} [{_factor(ratio.low)}, {_factor(ratio.high)}]"
 
 
 def describe_round_ratio(ratio: float, *, difference: bool = False) -> str:
     """Return the ratio of one round, or the difference of two shares."""
-    return f"{_points(ratio)} pt" if difference else _factor(ratio)
+    return f"{labels.points(ratio)} pt" if difference else _factor(ratio)
 
 
 def describe_noise(each: FigureComparison) -> str:
@@ -222,9 +225,3 @@ def _factor(value: float) -> str:
     if value >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
-
-
-def _points(share: float) -> str:
-    points = max(-100.0, min(100.0, share * 100))
-    text = f"{points:+.0f}" if abs(points) >= 10 else f"{points:+.1f}"
-    return "0" if text in ("+0.0", "-0.0") else text

@@ -38,6 +38,11 @@ GRADE_WORDS: dict[ChangeKind, str] = {
     ChangeKind.OTHER: "changed",
 }
 
+KINDS_WITH_TRANSITIONS = frozenset(
+    {ChangeKind.NO_LONGER_JUDGED, ChangeKind.JUDGED_NOW, ChangeKind.OTHER, ChangeKind.FLAKY}
+)
+"""The kinds that do not say the verdicts before and after."""
+
 MAIN_FIGURES = frozenset({"goodput", "p99", "collapse", "capacity", "best_rate"})
 """The figures of a short output."""
 
@@ -95,6 +100,13 @@ def server_counts(change: RequirementChange) -> list[str]:
 def transition(before: Verdict | Grade | None, after: Verdict | Grade | None) -> str:
     """Return `pass → fail`; a missing cell is `–`."""
     return " → ".join(_label(each) for each in (before, after))
+
+
+def transitions(change: RequirementChange) -> str:
+    """Return the different transitions of a requirement, '' if its kind says them already."""
+    if change.kind not in KINDS_WITH_TRANSITIONS:
+        return ""
+    return ", ".join(dict.fromkeys(transition(each.before, each.after) for each in change.cells))
 
 
 def sign(change: RequirementChange) -> str:

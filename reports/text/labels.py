@@ -132,6 +132,13 @@ def percent(share: float | None) -> str:
     return MISSING if share is None else format_share(share).replace(" ", NO_BREAK_SPACE)
 
 
+def points(share: float) -> str:
+    """Return a difference of two shares in points, with its sign: `+12`, `-3.4`."""
+    found = max(-100.0, min(100.0, share * 100))
+    text = f"{found:+.0f}" if abs(found) >= 10 else f"{found:+.1f}"
+    return "0" if text in ("+0.0", "-0.0") else text
+
+
 def duration(seconds: float | None, *, at_least: bool = False) -> str:
     """Return a time with a suitable unit. `at_least` marks a lower bound."""
     if seconds is None:

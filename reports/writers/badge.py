@@ -43,8 +43,11 @@ def render(results: Results) -> str:
 def _message(results: Results) -> tuple[str, str]:
     changed = what_changed(results)
     if changed is not None:
-        new = len(changed.new_failures)
-        return (pluralize(new, "new failure"), "red") if new else ("nothing new", "brightgreen")
+        if changed.not_compared:
+            return "nothing was compared", "lightgrey"
+        worse = [f"{pluralize(changed.worse_grades, 'grade')} worse"] if changed.worse_grades else []
+        new = [pluralize(len(changed.new_failures), "new failure")] if changed.new_failures else []
+        return (", ".join([*new, *worse]), "red") if new or worse else ("nothing new", "brightgreen")
     board = scoreboard(results)
     if not board.rows:
         return "no result", "lightgrey"

@@ -86,7 +86,5 @@ def _requirement(change: RequirementChange) -> str:
     if first is not None and change.kind is ChangeKind.BROKEN:
         expected = code(first.expected) or "the requirement"
         return f"{text}  - expected {expected}; {code(first.server)} gave {code(first.actual)}\n"
-    if change.kind in (ChangeKind.NO_LONGER_JUDGED, ChangeKind.JUDGED_NOW, ChangeKind.OTHER, ChangeKind.FLAKY):
-        changes = dict.fromkeys(diff_text.transition(each.before, each.after) for each in change.cells)
-        return f"{text}  - {', '.join(changes)}\n"
-    return text
+    changes = diff_text.transitions(change)
+    return f"{text}  - {changes}\n" if changes else text

@@ -27,12 +27,12 @@ PROPERTY_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"
 
 
 def render(results: Results) -> str:
-    """Return one command on each line: new failures if there is a baseline or a base run, else all failures.
+    """Return one command on each line: new failures if there is a baseline or a base run to compare with, else all.
 
     Security comes first. The last line says how many there are.
     """
     changed = what_changed(results)
-    if changed is not None:
+    if changed is not None and not changed.not_compared:
         errors = [_change("error", each) for each in changed.new_failures]
         warnings = [_change("warning", each) for each in changed.fixed if results.base is None]
         total = f"{changed.summary}, against {line(changed.base)}"
@@ -42,6 +42,7 @@ def render(results: Results) -> str:
         warnings = [_requirement("warning", results, each) for each in broken if each.verdict is Verdict.WARN]
         total = headline(results).text
         total += f". {pluralize(len(errors), 'requirement')} (must) broken" if results.conformance else ""
+        total += f". Nothing was compared with {line(changed.base)}: {changed.not_compared}" if changed else ""
     errors += [_threshold(cell.server, cell.scenario, each.message) for cell in results.load for each in cell.broken]
     shown = [*errors[:MAX_ANNOTATIONS], *warnings[:MAX_ANNOTATIONS]]
     left_out = len(errors) + len(warnings) - len(shown)

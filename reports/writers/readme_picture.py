@@ -31,7 +31,7 @@ def picture(results: Results, theme: Mapping[str, str]) -> str:
     Raises ConfigurationError if no scenario of the run has samples.
     """
     info, loads = _find_scenario(results)
-    return standalone(strip_plot(loads, line(info.title, 120), run_note(results)), theme)
+    return standalone(strip_plot(loads, line(info.title, 120), run_note(results)).render(), theme)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -230,14 +230,16 @@ async def on_invalid_block(exchange: Exchange, block: str) -> None:
 async def stops_when_client_gone(exchange: Exchange) -> None:
     """The server stops requesting blocks some time after the client has gone.
 
-    Sends: A GET request for 64 MiB in 2048 blocks. The client reads the beginning and resets the connection.
+    Sends: A GET request for 64 MiB in 2048 blocks. The client reads the beginning and resets the connection. The app
+    waits for this after the first blocks.
     Expects: close() is called before the app has given all blocks: all buffers together are much smaller.
     Why: Users leave a slow page and load it again. A server that computes each abandoned page to its end is busy with
     pages that nobody reads.
     """
-    connection = await open_and_send_get(exchange, "/endless")
+    connection = await open_and_send_get(exchange, "/endless?hold=gone")
     await connection.receive_some()
     await connection.abort()
+    exchange.release("gone")
     event = await expect_event(
         exchange, "closed", "close() to be called after the disconnect", timeout=CLOSE_AFTER_RESET_TIMEOUT_SECONDS
     )

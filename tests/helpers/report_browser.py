@@ -17,7 +17,7 @@ WIDE, PHONE = (1400, 900), (360, 800)
 
 MAX_WAIT_SECONDS = 30
 
-READY = "() => document.documentElement.dataset.ready === 'yes'"
+READY = "document.documentElement.dataset.ready === 'yes'"
 """The first view is shown."""
 
 

@@ -63,7 +63,7 @@ class CompareArguments:
         Option(
             ["--budget"],
             metavar="TIME",
-            help=f"As many rounds as fit into 90s, 10m or 1h [{DEFAULT_BUDGET}].",
+            help=f"The rounds that fill 90s, 10m or 1h best [{DEFAULT_BUDGET}].",
         ),
     ]
     until_decided: Annotated[

@@ -17,7 +17,7 @@ DIFF_EXIT_CODES = """
 Exit codes:
   0    nothing that --fail-on names
   1    something that --fail-on names: a requirement broke, a grade got worse
-  2    wrong usage; BASE or NEW is no run; the runs have no server in common
+  2    wrong usage; BASE or NEW is no run; the runs have nothing in common
   4    error: the disk is full, or the harness failed
 """
 
@@ -69,6 +69,10 @@ def diff(arguments: DiffArguments) -> None:
         raise ConfigurationError(
             f"{arguments.base} and {arguments.new} have no server in common ({names[0] or names[1]}); "
             "name two runs of the same server"
+        )
+    if found.not_compared:
+        raise ConfigurationError(
+            f"{arguments.base} and {arguments.new}: {found.not_compared}; name two runs of the same cases or scenarios"
         )
     failures = found.failures([FailOn(each) for each in arguments.fail_on or ("must",)])
     if arguments.markdown is not None:

@@ -50,7 +50,7 @@ class ReportArguments:
             ["--picture", "pictures"],
             multiple=True,
             metavar="[CHART=]FILE",
-            help="Write a chart as SVG [N* of every server]. Repeatable.",
+            help="Write a chart as SVG, PNG or PDF, by the suffix [N* of every server]. Repeatable.",
         ),
     ]
 
@@ -82,8 +82,10 @@ def report(arguments: ReportArguments) -> None:
     files = arguments.outputs.files
     requests = [parse_request(each) for each in arguments.pictures]
     check_output_files(files, folder)
-    for each in requests:
+    for place, each in enumerate(requests):
         check_output_files({**files, "picture": each.path}, folder)
+        if each.path.resolve() in (earlier.path.resolve() for earlier in requests[:place]):
+            raise ConfigurationError(f"--picture {each.path}: two charts have the same file; name another file")
     if arguments.split:
         require_page_folder(folder)
     shown = publish(results, private_names(results, [folder, *runs])) if arguments.outputs.public else results
@@ -94,8 +96,8 @@ def report(arguments: ReportArguments) -> None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(shown, folder, registry.outputs(), files)
         for path, picture in pictures.items():
-            journal.write_text(path, picture)
+            journal.write_bytes(path, [picture])
         if arguments.split:
             pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
-    show(results, folder, arguments.outputs, verbose=arguments.verbose)
+    show(results, folder, arguments.outputs, verbose=arguments.verbose, published=shown)

@@ -210,7 +210,7 @@ class _Plan:
             texts = (info.id, info.summary, info.sent, info.expected) if info is not None else ()
             self._words[cell.case] = frozenset(word for text in texts for word in _names(text))
         own = self._words[cell.case]
-        return own if cell.verdict is Verdict.PASS else own | _names(cell.expected) | _names(cell.actual)
+        return own if cell.verdict is Verdict.PASS else _with_names(own, cell.expected, cell.actual)
 
 
 @lru_cache(4096)
@@ -221,6 +221,12 @@ def _names(text: str) -> frozenset[str]:
         variable = word.upper().replace("-", "_")
         found |= {word, word.replace("-", "_"), f"HTTP_{variable}"} | ({variable} if "-" in word else set())
     return frozenset(found)
+
+
+@lru_cache(4096)
+def _with_names(words: frozenset[str], expected: str, actual: str) -> frozenset[str]:
+    """Return `words` and those of the texts. Most cells of a case have the same texts."""
+    return words | _names(expected) | _names(actual)
 
 
 def _limited(cell: CaseResult) -> Evidence:

@@ -111,7 +111,7 @@ def score_rows(board: Scoreboard) -> list[ScoreRow]:
     axes = strip_axes(loads) if loads else None
     found = []
     for place, each in enumerate(board.rows):
-        drawn = strip(each.strip, axes) if each.strip is not None and axes is not None else ""
+        drawn = strip(each.strip, axes).render() if each.strip is not None and axes is not None else ""
         found.append(_row(place, each, board, Markup(drawn) if drawn else None))  # noqa: S704 - the chart escapes text
     return found
 
@@ -213,14 +213,13 @@ def _bar(row: Row) -> Markup:
 def changed_screen(changed: WhatChanged) -> ChangedScreen:
     """Return `changed` for the page. A requirement is listed once, however many of its variants and servers changed."""
     failures = changes_by_requirement(changed.new_failures)
-    cells = len(changed.new_failures)
-    text = labels.pluralize(cells, "new failure") if cells else "No new failure"
-    if len(failures) < cells:
+    text = changed.title
+    if len(failures) < len(changed.new_failures):
         text += f" of {labels.pluralize(len(failures), 'requirement')}"
     return ChangedScreen(
         base=changed.base,
         headline=text,
-        rest=changed.summary.partition(", ")[2],
+        rest=f"{changed.not_compared.capitalize()}." if changed.not_compared else ", ".join(changed.details),
         failures=failures,
         mended=changes_by_requirement(changed.fixed),
         differing=changes_by_requirement(changed.others),

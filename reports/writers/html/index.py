@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
-from wsgi_gauntlet.harness.model import CaseInfo, CaseResult, Results, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import BaselineExpectation, CaseInfo, CaseResult, Results, ServerInfo, Verdict
 from wsgi_gauntlet.harness.model.naming import group_variants
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -107,7 +107,7 @@ class _Cells:
         if cell.baseline is not None:
             self.baseline[cell.server][place] = {
                 "status": cell.baseline.status.value,
-                "text": line(describe_status(cell), MAX_STATUS_CHARACTERS),
+                "text": line(_standing(cell, cell.baseline), MAX_STATUS_CHARACTERS),
                 "link": _link(cell.baseline.link),
             }
         if cell.findings:
@@ -146,6 +146,14 @@ def _server(results: Results, info: ServerInfo) -> dict[str, object]:
         "threads": _condition(conditions, "threads"),
         "as_run": line(describe_as_run(info.version, conditions)),
     }
+
+
+def _standing(cell: CaseResult, expectation: BaselineExpectation) -> str:
+    """Return how a cell compares to the baseline, with the last day of the entry, and its link if it is no web page."""
+    text = describe_status(cell)
+    if expectation.expires and not expectation.expired:
+        text += f"; until {expectation.expires}"
+    return f"{text} ({expectation.link})" if expectation.link and not _link(expectation.link) else text
 
 
 def _link(url: str) -> str:

@@ -15,8 +15,9 @@ caseIndex), setAddress(fragment), toast(text), views}`. `await context.store.blo
 dom.js, data.js, search.js, grid.js, copy.js and export.js are for views. dom.js makes elements: text of servers is
 never markup.
 
-A view is rendered when the fragment begins with its name (`not_judged`: `#/not-judged`) or with one of its `routes`. A
-view with `in_sheet` is shown beside the last view.
+A view is rendered when the fragment begins with its name (`not_judged`: `#/not-judged`) or with one of its `routes`. If
+two views have the same route, the first of the navigation is rendered. A view with `in_sheet` is shown beside the last
+view.
 """
 
 from __future__ import annotations

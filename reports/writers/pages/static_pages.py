@@ -15,15 +15,24 @@ from importlib import resources
 
 from markupsafe import Markup, escape
 
-from wsgi_gauntlet.harness.model import CaseResult, Results, ScenarioInfo, ScenarioResult, ServerInfo, Verdict
+from wsgi_gauntlet.harness.model import (
+    CaseResult,
+    Results,
+    ScenarioInfo,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
+from wsgi_gauntlet.reports.analysis.changes import what_changed
 from wsgi_gauntlet.reports.analysis.claims import statements, unmeasured_claims
 from wsgi_gauntlet.reports.analysis.headline import headline, run_line
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.requirements import RequirementResult, by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.charts.chart import Chart
+from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
 from wsgi_gauntlet.reports.charts.drawing import Table
 from wsgi_gauntlet.reports.charts.requirement_bars import RequirementRow, requirement_bar
 from wsgi_gauntlet.reports.charts.run_charts import collapse_chart, requirement_chart
@@ -31,11 +40,14 @@ from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
 from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
-from wsgi_gauntlet.reports.text import labels, run_environment
+from wsgi_gauntlet.reports.text import comparison_summary, labels, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
 """The first page, the style sheet, and the folder of pictures."""
+
+MAX_CHANGES = 100
+"""Changes of one kind that the first page lists."""
 
 MAX_NAME_CHARACTERS = 60
 """Characters of a server or scenario in a file name."""
@@ -77,6 +89,18 @@ class LoadCell:
     sign: str
     grade: str
     figure: str
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """A comparison in rounds: its numbers, the servers, what it says, its figures and charts, and its warnings."""
+
+    title: str
+    candidates: Sequence[str]
+    conclusions: Sequence[str]
+    table: Table
+    pictures: Sequence[Picture]
+    notes: Sequence[str]
 
 
 @dataclass
@@ -124,9 +148,12 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         title=headline(results, board).text,
         run=run_line(results).text,
         cards=cards(results, board),
+        changed=what_changed(results),
+        max_changes=MAX_CHANGES,
+        comparisons=[_rounds(results, place, files) for place in range(len(results.comparisons))],
         board=board,
         strips={
-            each.server: Markup(strip(each.strip, axes))  # noqa: S704 - the chart escapes text
+            each.server: Markup(strip(each.strip, axes).render())  # noqa: S704 - the chart escapes text
             for each in board.rows
             if each.strip is not None and axes is not None
         },
@@ -143,6 +170,18 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         unmeasured_claims=unmeasured_claims(results),
         unavailable=[each for each in aggregation.servers(results) if not each.available],
         environment=run_environment.rows(results.environment),
+    )
+
+
+def _rounds(results: Results, place: int, files: _Files) -> Rounds:
+    words, comparison = comparison_summary, results.comparisons[place]
+    return Rounds(
+        title=words.describe_rounds(comparison),
+        candidates=[words.describe_candidate(comparison, each.letter) for each in comparison.candidates],
+        conclusions=words.conclusions(comparison),
+        table=Table(words.TABLE_HEADS, tuple(map(words.table_row, comparison.judged))),
+        pictures=[files.picture(each) for each in comparison_charts(results, place)],
+        notes=[each for each in (words.open_questions(comparison), *words.warnings(comparison)) if each],
     )
 
 
@@ -226,7 +265,7 @@ def _not_judged(cells: Sequence[CaseResult]) -> list[tuple[str, str, str]]:
 
 def _bar(row: Row) -> Markup:
     counted = RequirementRow(row.server, row.passed, row.should_broken, row.must_broken, row.security_broken)
-    return Markup(requirement_bar(counted))  # noqa: S704 - the chart escapes text
+    return Markup(requirement_bar(counted).render())  # noqa: S704 - the chart escapes text
 
 
 def _slug(name: str) -> str:

@@ -15,6 +15,9 @@ ENDLESS_BLOCK = b"gauntlet" * 4096
 ENDLESS_BLOCKS = 2048
 """32 KiB in each block and 64 MiB in total: more than all buffers between an app and a client that has gone."""
 
+BLOCKS_BEFORE_HOLD = 8
+"""Blocks before the barrier of /endless: proxies collect some 64 KiB before they pass the first bytes on."""
+
 
 LARGE_BLOCK = bytes(range(256)) * 16384
 """4 MiB: more than a socket takes at once."""
@@ -214,14 +217,17 @@ def kinds(call: Call) -> Any:
 
 
 def endless(call: Call) -> Any:
-    """Return far more than a connection buffers, from a body with close(). Only its end is reported."""
+    """Return far more than a connection buffers, from a body with close(). Only its end is reported.
+
+    With `hold=NAME`, wait at that barrier before the block that makes it more than a response's first buffers.
+    """
     call.start(OK, [BINARY])
-    return _Endless(call.token)
+    return _Endless(call)
 
 
 class _Endless:
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, call: Call) -> None:
+        self._call = call
         self._blocks_given = 0
 
     def __iter__(self) -> _Endless:
@@ -230,12 +236,14 @@ class _Endless:
     def __next__(self) -> bytes:
         if self._blocks_given >= ENDLESS_BLOCKS:
             raise StopIteration
+        if self._blocks_given == BLOCKS_BEFORE_HOLD and "hold" in self._call.query:
+            self._call.hold(self._call.query["hold"])
         self._blocks_given += 1
         return ENDLESS_BLOCK
 
     def close(self) -> None:
         """Report the call and the number of blocks that were given."""
-        emit("closed", self._token, {"blocks": self._blocks_given, "all": ENDLESS_BLOCKS})
+        emit("closed", self._call.token, {"blocks": self._blocks_given, "all": ENDLESS_BLOCKS})
 
 
 def unknown_length(call: Call) -> Iterator[bytes]:

@@ -17,8 +17,11 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     AppEvent,
+    BaseRun,
+    Candidate,
     CaseInfo,
     CaseResult,
+    ComparisonResult,
     ConnectionEvent,
     ConnectionEventKind,
     Evidence,
@@ -151,6 +154,48 @@ def test_usual_names_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "ci")
     assert private_names(results()).names == {}
     assert "/usr" not in private_names(results()).paths
+
+
+@pytest.mark.parametrize("home", ["/root", "/app"])
+def test_the_id_of_a_case_is_no_path(home: str) -> None:
+    """`/root` is the home of many containers, and the last part of an id."""
+    cell = msgspec.structs.replace(results().conformance[0], case=f"http/request-line{home}")
+    text = f"replay a http/request-line{home}; {home}/x, -p={home} '{home}'"
+    run = msgspec.structs.replace(results(text), conformance=(cell, results(text).conformance[0]))
+    named, other = publish(run, PrivateNames({home: "~"}, {})).conformance
+    assert named.case == cell.case
+    assert other.actual == f"replay a http/request-line{home}; ~/x, -p=~ '~'"
+
+
+def test_the_paths_of_all_merged_runs_are_known(tmp_path: Path) -> None:
+    """Of the base run and the baseline, of earlier runs, and of comparisons."""
+    folders = [tmp_path / each for each in ("merged", "based", "command", "candidate/bin")]
+    files = [each / "python3" for each in folders]
+    for each in files:
+        each.parent.mkdir(parents=True)
+        each.touch()
+    merged, based, command, candidate = map(str, files)
+    environment = {"merged": [{"options": ["--cases", merged]}, {"target": "http://app.corp.example:80"}]}
+    compared = ComparisonResult(
+        (Candidate("A", "a", "a", python=candidate),), 1, 0.05, command=f"wsgi-gauntlet compare --cases {command}"
+    )
+    run = msgspec.structs.replace(
+        results(),
+        environment=environment,
+        baseline=f"{tmp_path}/lists/known.toml, other.toml",
+        base=BaseRun(f"{tmp_path}/secret/main", {"options": ["--cases", based]}, {}),
+        comparisons=(compared,),
+    )
+    found = private_names(run).paths
+    for folder in (*folders[:3], tmp_path / "lists", tmp_path / "secret"):
+        assert found[str(folder)] == "FILES"
+    assert found[str(tmp_path / "candidate")] == "PYTHON"
+    assert found["app.corp.example"] == "HOST"
+    published = publish(run, private_names(run))
+    assert published.base is not None
+    assert published.base.name == "FILES/main"
+    assert published.baseline == "FILES/known.toml, other.toml"
+    assert str(tmp_path) not in str(published.comparisons)
 
 
 @pytest.mark.parametrize("name", registry.outputs())

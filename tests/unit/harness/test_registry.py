@@ -148,3 +148,9 @@ def test_what_pip_is_to_install_has_each_distribution_once() -> None:
     assert len(set(names)) == len(names)
     assert {"setuptools", "flask", "twisted"} <= set(names)
     assert all(str(each.specifier) for each in wanted if each.name == "setuptools")
+
+
+@pytest.mark.parametrize("path", [Path("a" * 300), Path("a" * 300, "run"), Path(__file__, "run")])
+def test_a_path_that_no_file_can_have_is_no_run(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no .*; name a run folder or a results\.json"):
+        registry.load_results(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Results
@@ -64,11 +65,16 @@ def _segmentations(results: Results) -> dict[str, object]:
 
 def passed_segmentations(check: CaseResult) -> str:
     """Return the segmentations that passed in words, or '' if the case has only one."""
-    if not check.segmentations:
+    return _described(check.segmentations)
+
+
+@lru_cache(1024)
+def _described(segmentations: tuple[str, ...]) -> str:
+    if not segmentations:
         return ""
-    if len(check.segmentations) == len(Segmentation):
+    if len(segmentations) == len(Segmentation):
         return "in every segmentation"
-    return f"sent {labels.join_names([Segmentation(each).label for each in check.segmentations])}"
+    return f"sent {labels.join_names([Segmentation(each).label for each in segmentations])}"
 
 
 VIEW = View(name="cell", title="Cell", block=block, in_navigation=False, in_sheet=True)

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.model import BASELINE_LETTER, ComparisonResult, FigureComparison, Results, RoundResult
-from wsgi_gauntlet.reports.charts.intervals import IntervalRow, interval_plot
+from wsgi_gauntlet.harness.model import ComparisonResult, FigureComparison, Results, RoundResult
+from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
 from wsgi_gauntlet.reports.text import comparison_summary, labels
 from wsgi_gauntlet.reports.text.escaping import line
+from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.view import View
-
-NOISE_SUFFIX = ", A / A"
-"""Ends the label of a row of the noise floor."""
 
 
 def block(results: Results) -> dict[str, object] | None:
     """Return the texts, tables and charts of each comparison; None without comparisons.
 
-    `judged` are rows of texts below `heads`, with the word's kind as the last value. `charts` are pairs of a wide and a
-    narrow chart for each candidate but A. `rounds` are rows below `round_heads`, with the validity as the last value.
+    `names` are those of the servers, for the address of the view. `judged` are rows of texts below `heads`, with the
+    colour of the word as the last value. `charts` are those of each candidate but A. `rounds` are rows below
+    `round_heads`, with the validity as the last value.
     """
     if not results.comparisons:
         return None
-    return {"comparisons": [_comparison(each, results) for each in results.comparisons]}
+    return {"comparisons": [_comparison(results, place) for place in range(len(results.comparisons))]}
 
 
-def _comparison(comparison: ComparisonResult, results: Results) -> dict[str, object]:
-    others = [each.letter for each in comparison.candidates if each.letter != BASELINE_LETTER]
+def _comparison(results: Results, place: int) -> dict[str, object]:
+    comparison = results.comparisons[place]
     return {
+        "names": [each.name for each in comparison.candidates],
         "candidates": [
             comparison_summary.describe_candidate(comparison, each.letter) for each in comparison.candidates
         ],
@@ -36,59 +36,19 @@ def _comparison(comparison: ComparisonResult, results: Results) -> dict[str, obj
         "open": comparison_summary.open_questions(comparison),
         "threshold": f"{comparison.threshold * 100:g} %",
         "heads": comparison_summary.TABLE_HEADS,
-        "judged": [[*comparison_summary.table_row(each), each.word.value] for each in comparison.judged],
-        "charts": [[letter, *charts(comparison, letter, results)] for letter in others if comparison.judged],
+        "judged": [
+            [*comparison_summary.table_row(each), comparison_summary.COLOURS.get(each.word, "")]
+            for each in comparison.judged
+        ],
+        "charts": [chart_data(each) for each in comparison_charts(results, place)],
         "round_heads": ["round", "order", *(_round_head(each) for each in comparison.judged)],
         "rounds": _rounds(comparison),
         "command": line(f"{comparison.command} --seed {comparison.seed}") if comparison.command else "",
     }
 
 
-def charts(comparison: ComparisonResult, letter: str, results: Results) -> tuple[str, str]:
-    """Return the wide and the narrow chart of the candidate `letter`."""
-    rows = interval_rows(comparison, letter)
-    date = line(str(results.environment.get("date", ""))[:10])
-    versions = "; ".join(comparison_summary.describe_candidate(comparison, each) for each in (BASELINE_LETTER, letter))
-    wide, narrow = (
-        interval_plot(
-            rows,
-            title=f"{letter} compared with A, {labels.pluralize(len(comparison.valid_rounds), 'round')}",
-            axis=f"{letter} / A (log scale)",
-            band=comparison.threshold,
-            caption=" · ".join(filter(None, (date, versions))),
-            narrow=small,
-        )
-        for small in (False, True)
-    )
-    return wide, narrow
-
-
-def interval_rows(comparison: ComparisonResult, letter: str) -> list[IntervalRow]:
-    """Return a row for each figure of the candidate, then the noise floor of each. Shares have no ratio."""
-    judged = [each for each in comparison.judged if each.letter == letter]
-    return [
-        *map(_row, judged),
-        *(_noise_row(each) for each in judged if each.noise is not None and not each.difference),
-    ]
-
-
-def _row(each: FigureComparison) -> IntervalRow:
-    label, word = line(each.label, 40), comparison_summary.short_text(each)
-    if each.ratio is None or each.difference:
-        detail = f" ({comparison_summary.describe_estimate(each)})" if each.ratio is not None else ""
-        return IntervalRow(label, None, None, None, f"{word}{detail}")
-    return IntervalRow(label, each.ratio.low, each.ratio.estimate, each.ratio.high, word)
-
-
-def _noise_row(each: FigureComparison) -> IntervalRow:
-    label = f"{line(each.label, 40)}{NOISE_SUFFIX}"
-    if each.noise is None:
-        return IntervalRow(label, None, None, None, "not measured", noise=True)
-    return IntervalRow(label, each.noise.low, each.noise.estimate, each.noise.high, "", noise=True)
-
-
 def _round_head(each: FigureComparison) -> str:
-    return f"{line(each.label, 40)}, {each.letter} / A"
+    return f"{line(each.label, 40)}, {each.letter} {'−' if each.difference else '/'} A"
 
 
 def _rounds(comparison: ComparisonResult) -> list[list[object]]:
@@ -114,4 +74,4 @@ def _invalid(each: RoundResult, columns: int) -> list[str]:
     return [f"invalid: {line(each.why, 200)}", *[""] * (columns - 1)][:columns]
 
 
-VIEW = View(name="rounds", title="Rounds", order=45, block=block)
+VIEW = View(name="rounds", title="Rounds", order=46, block=block, routes=("compare",))

@@ -1,4 +1,4 @@
-"""Slow clients: N* of every server, the grades of all scenarios, and response times before and among slow clients."""
+"""Slow clients: N* of every server, response times, the grades of all scenarios, and figures by number of workers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from wsgi_gauntlet.harness.model import Results, ScenarioInfo, ScenarioResult
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
+from wsgi_gauntlet.reports.analysis.scaling import ScalingTable, scaling_tables
 from wsgi_gauntlet.reports.analysis.scoreboard import featured_slow_client_scenario
 from wsgi_gauntlet.reports.analysis.words import has_users_among_slow_clients
 from wsgi_gauntlet.reports.charts.chart import Chart
@@ -21,7 +22,7 @@ from wsgi_gauntlet.reports.writers.html.view import View
 
 
 def block(results: Results) -> dict[str, object] | None:
-    """Return the charts, and a table of grades for scenarios with slow clients and for the others."""
+    """Return the charts, a table of grades for scenarios with slow clients and for the others, and `scaling` tables."""
     found = aggregation.scenarios(results)
     if not found:
         return None
@@ -41,6 +42,16 @@ def block(results: Results) -> dict[str, object] | None:
             for grade, entry in labels.GRADES.items()
             if any(each.grade is grade for each in results.load)
         },
+        "scaling": [_scaling(each) for each in scaling_tables(results)],
+    }
+
+
+def _scaling(table: ScalingTable) -> dict[str, object]:
+    """Return the figures of a server by number of workers or threads."""
+    return {
+        "title": f"{line(table.server, 60)} by number of {table.what}",
+        "heads": [line(each, 100) for each in table.heads],
+        "rows": [[line(each, 100) for each in row] for row in table.cells],
     }
 
 

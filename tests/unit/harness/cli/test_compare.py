@@ -44,7 +44,7 @@ def test_the_help_describes_everything() -> None:
 @pytest.mark.parametrize(
     ("words", "limits"),
     [
-        ((), RoundLimits(budget=300)),
+        ((), RoundLimits(budget=600)),
         (("--budget", "10m"), RoundLimits(budget=600)),
         (("--rounds", "7"), RoundLimits(rounds=8)),
         (("--rounds", "12"), RoundLimits(rounds=12)),

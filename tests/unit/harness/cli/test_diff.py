@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
@@ -110,6 +111,7 @@ def test_each_output_names_what_broke(tmp_path: Path, options: tuple[str, ...]) 
         ("base.json", "nowhere", "there is no nowhere; name a run folder or a results.json"),
         ("broken.json", "new.json", "broken.json is not a results.json"),
         ("base.json", "other.json", "have no server in common (gunicorn and waitress); name two runs of the same"),
+        ("base.json", "cases.json", "base.json and cases.json: the runs have no cell in common; name two runs of the "),
         ("both.json", "two.json", "could be gunicorn@2 or gunicorn@3); name two runs of the same server"),
     ],
 )
@@ -122,6 +124,7 @@ def test_bad_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     two = [results(server=each) for each in ("gunicorn@2", "gunicorn@3")]
     write(tmp_path, "two.json", Results(SCHEMA, {}, {}, tuple(each.conformance[0] for each in two)))
     (tmp_path / "broken.json").write_text("{")
+    write(tmp_path, "cases.json", msgspec.structs.replace(results(FAIL, text="y"), load=()))
     done = CliRunner().invoke(cli, ["diff", base, new])
     assert isinstance(done.exception, ConfigurationError)
     assert says in str(done.exception)
@@ -194,6 +197,38 @@ def test_a_report_with_a_base_keeps_it(tmp_path: Path) -> None:
     found = json_writer.load(tmp_path / "out").base
     assert found is not None
     assert (found.name, found.verdicts) == (base, {"gunicorn": {"http/host/x": PASS}})
+
+
+def test_a_base_with_nothing_in_common_is_no_good_news(tmp_path: Path) -> None:
+    """Every output says that nothing was compared, and the annotations list all failures."""
+    base, new = write(tmp_path, "base.json", results(server="waitress")), write(tmp_path, "new.json", results(FAIL))
+    out, badge = tmp_path / "out", tmp_path / "badge.json"
+    options = ["--base", base, "--out", str(out), "--badge", str(badge), "--annotations"]
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["report", new, *options])
+    assert done.exit_code == 0, done.output
+    reason = "the runs have no server in common"
+    assert f"base.json: {reason}" in done.stderr
+    assert done.stdout.startswith("::error title=gunicorn%3A http/host/x [security]::")
+    assert f"Nothing was compared with {base}: {reason}." in done.stdout
+    assert json.loads(badge.read_text())["message"] == "nothing was compared"
+    assert f": {reason}." in (out / "summary.md").read_text()
+    page = (out / "report.html").read_text()
+    assert ">Nothing was compared against" in page
+    assert ">The runs have no server in common.<" in page
+
+
+def test_a_grade_that_got_worse_is_no_good_news(tmp_path: Path) -> None:
+    base, new = write(tmp_path, "base.json", results()), write(tmp_path, "new.json", results(grade=Grade.COLLAPSED))
+    out, badge = tmp_path / "out", tmp_path / "badge.json"
+    done = CliRunner().invoke(cli, ["report", new, "--base", base, "--out", str(out), "--badge", str(badge)])
+    assert done.exit_code == 0, done.output
+    assert json.loads(badge.read_text())["message"] == "1 grade worse"
+    assert "0 new failures, 1 grade worse, 1 as before" in (out / "summary.md").read_text()
+    assert ">1 grade worse, 1 as before<" in (out / "report.html").read_text()
+
+
+def test_a_flaky_cell_has_its_verdicts(tmp_path: Path) -> None:
+    assert "    pass → flaky\n" in call(tmp_path, results(), results(Verdict.FLAKY)).stdout
 
 
 def test_a_run_that_is_resumed_is_not_its_own_base(tmp_path: Path) -> None:

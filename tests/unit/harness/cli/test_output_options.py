@@ -115,9 +115,11 @@ def test_an_output_of_another_package_does_not_hide_an_option(monkeypatch: pytes
     (option, public) = output_options()
     assert (option.opts, option.name) == (["--mine-too"], "output_mine_too")
     assert public.opts == ["--public"]
-    monkeypatch.setattr(registry, "outputs", lambda: {"out": Output("out", "x", lambda _: "", option_help="x")})
-    with pytest.raises(ConfigurationError, match="the output out has the name of an option"):
-        output_options(["--out"])
+    for name in ("out", "public", "help"):
+        made = Output(name, "x", lambda _: "", option_help="x")
+        monkeypatch.setattr(registry, "outputs", lambda made=made: {made.name: made})
+        with pytest.raises(ConfigurationError, match=f"the output {name} has the name of an option"):
+            output_options(["--out"])
 
 
 @pytest.mark.parametrize("name", ["html", "markdown"])

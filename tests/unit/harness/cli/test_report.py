@@ -63,10 +63,21 @@ def test_pictures_are_files_of_their_own(run: Path, tmp_path: Path) -> None:
         assert "class=" not in path.read_text()
 
 
+def test_the_suffix_of_a_picture_says_what_it_is(run: Path, tmp_path: Path) -> None:
+    """In any case of letters."""
+    files = {"n.svg": b"<svg ", "n.png": b"\x89PNG\r\n\x1a\n", "n.PDF": b"%PDF-"}
+    pictures = [part for name in files for part in ("--picture", f"classroom/strips={tmp_path / name}")]
+    result = report(run, tmp_path / "out", *pictures)
+    assert result.exit_code == 0, result.output
+    for name, start in files.items():
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        ("n.png", "only SVG can be written; name a file that ends in .svg, or save a PNG with the button"),
+        ("n.gif", "this kind of file cannot be written; name a file that ends in .svg, .png or .pdf"),
+        ("classroom/strips=png", "name a file that ends in .svg, .png or .pdf"),
         ("classroom/strips=", "the file is missing"),
         ("nothing=n.svg", "this run has no chart nothing; its charts are: slow-clients, requirements, "),
         ("classroom/strip=n.svg", "did you mean classroom/strips"),
@@ -78,6 +89,14 @@ def test_a_wrong_picture_says_what_to_do(run: Path, tmp_path: Path, picture: str
     out = tmp_path / "out"
     assert message in error(report(run, out, "--picture", picture))
     assert not out.exists()
+
+
+def test_two_pictures_are_two_files(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    files = [str(tmp_path / "n.svg"), f"classroom/strips={tmp_path}/sub/../n.svg"]
+    message = error(report(run, tmp_path / "out", "--picture", files[0], "--picture", files[1]))
+    assert message.endswith("n.svg: two charts have the same file; name another file")
+    assert not (tmp_path / "n.svg").exists()
 
 
 def test_pages_never_replace_files_of_others(run: Path, tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from wsgi_gauntlet.harness.comparison.run import INTERRUPTED, FailOn, exit_code
+from wsgi_gauntlet.harness.comparison.candidates import PlannedCandidate, candidate_options
+from wsgi_gauntlet.harness.comparison.limits import RoundLimits
+from wsgi_gauntlet.harness.comparison.run import INTERRUPTED, CompareOptions, FailOn, exit_code, previous_comparison
+from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult
+from wsgi_gauntlet.harness.session import RunOptions
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import ComparisonLine, EndLine, Journal, RoundLine, StartLine
 from wsgi_gauntlet.harness.store.merge import merge
@@ -70,3 +74,42 @@ def test_merged_runs_keep_comparisons_with_different_seeds() -> None:
     longer = comparison({}, seed=1, number=8)
     merged = merge([results(one, other), results(longer)])
     assert [(each.seed, len(each.rounds)) for each in merged.comparisons] == [(1, 8), (2, 6)]
+
+
+def test_merged_runs_keep_comparisons_of_other_metrics_and_versions() -> None:
+    one = comparison({}, number=6)
+    newer = tuple(replace(each, version="99") for each in one.candidates)
+    others = (replace(one, metrics=("p99",)), replace(one, candidates=newer))
+    assert len(merge([results(one), *(results(each) for each in others)]).comparisons) == 3
+
+
+def options(folder: Path, command: str) -> CompareOptions:
+    """Return the options of a call that resumes the comparison in `folder`."""
+    servers = ("gunicorn@23.0.0", "gunicorn@27.0.1")
+    made = candidate_options(servers, python=(), default_python="python3", app=(), command="", config=())
+    return CompareOptions(
+        made, RunOptions(servers=servers, out=folder, resume=True), RoundLimits(rounds=8), 0.05, command=command
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "resumed"),
+    [
+        ("wsgi-gauntlet compare a b --config B=new.conf --out 'my out'", True),
+        ("wsgi-gauntlet compare a b --config B=new.conf", True),
+        ("wsgi-gauntlet compare a b --config B=newer.conf", False),
+        ("wsgi-gauntlet compare a b", False),
+    ],
+)
+def test_a_comparison_is_resumed_only_with_its_options(tmp_path: Path, command: str, resumed: bool) -> None:
+    made = replace(comparison({}, number=6), command="wsgi-gauntlet compare a b --config B=new.conf")
+    write(tmp_path / "out", made)
+    planned = [PlannedCandidate(each, None) for each in made.candidates]  # type: ignore[arg-type]
+    with Journal.open(tmp_path / "out", resume=True) as book:
+        if resumed:
+            found = previous_comparison(options(tmp_path / "out", command), planned, [], book)
+            assert found is not None
+            assert found.extended == 1
+        else:
+            with pytest.raises(ConfigurationError, match="has another value for its options: resume it with"):
+                previous_comparison(options(tmp_path / "out", command), planned, [], book)

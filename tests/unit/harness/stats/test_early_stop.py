@@ -47,25 +47,6 @@ def test_later_looks_of_a_plan_have_larger_levels() -> None:
         assert found == sorted(found)
 
 
-@pytest.mark.parametrize("ends", [(16,), (10, 18), (6, 12, 40)])
-def test_a_comparison_that_is_extended_errs_with_less_than_alpha_over_all_its_ends(ends: tuple[int, ...]) -> None:
-    runs = 200_000
-    rng = np.random.default_rng(2)
-    total, crossed = np.zeros(runs), np.zeros(runs, dtype=bool)
-    for number, end in enumerate(ends, 1):
-        level = Look.extended(ends[:number]).level(0.05)
-        total += rng.standard_normal(runs) * math.sqrt(end - (ends[number - 2] if number > 1 else 0))
-        crossed |= total / math.sqrt(end) > NORMAL.inv_cdf(1 - level)
-        assert crossed.mean() == pytest.approx(
-            0.05 * (0.9 - 0.1 * 0.5 ** (number - 1)), abs=3 * math.sqrt(0.05 * 0.95 / runs)
-        )
-
-
-def test_an_end_that_is_named_twice_counts_once() -> None:
-    assert Look.extended((16, 16, 24)) == Look.extended((16, 24))
-    assert Look.extended((16, 24)).index == 1
-
-
 def test_a_very_early_look_decides_nothing() -> None:
     found = levels((2, 200), 0.025)
     assert found == pytest.approx((0.0, 0.025), abs=1e-6)

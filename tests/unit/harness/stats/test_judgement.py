@@ -149,14 +149,6 @@ def test_a_metric_that_cannot_be_measured_keeps_nothing_from_stopping() -> None:
     assert [decided({"memory": never}, each).stop for each in looks] == [False] * (len(looks) - 1) + [True]
 
 
-def test_the_first_end_of_a_comparison_that_may_be_extended_keeps_a_part_of_alpha() -> None:
-    borderline = Ratio(P99, (0.0, 0.05, 0.09, 0.02, 0.14, 0.06, 0.02, 0.08))
-    level = judge({"it": borderline})["it"].p
-    assert judge({"it": borderline}, alpha=level * 1.3, look=Look.extended((8,)))["it"].word == "slower"
-    assert judge({"it": borderline}, alpha=level * 1.2, look=Look.extended((8,)))["it"].word != "slower"
-    assert judge({"it": borderline}, alpha=level * 1.2)["it"].word == "slower"
-
-
 def test_the_further_rounds_decide_four_times_out_of_five() -> None:
     rng = np.random.default_rng(4)
     decisions = []

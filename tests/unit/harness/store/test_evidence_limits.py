@@ -41,7 +41,7 @@ def test_all_events_together_are_bounded() -> None:
     events = tuple(ConnectionEvent(float(number), 1, ConnectionEventKind.SENT, b"y" * 90) for number in range(100))
     wire = truncate_evidence(Evidence(events), LIMITS).wire
     assert sum(len(each.data) for each in wire) <= LIMITS.wire
-    assert [(each.note, each.omitted) for each in wire if is_gap(each)] == [("92 events left out", 92 * 90)]
+    assert [(each.note, each.omitted) for each in wire if is_gap(each)] == [("93 events left out", 93 * 90)]
     assert wire[0].at == 0.0
     assert wire[-1].at == 99.0
 
@@ -50,17 +50,31 @@ def test_app_events_are_bounded() -> None:
     """A bulky detail goes, its name stays."""
     big = AppEvent(1.0, "called", 1, 1, detail={"method": "GET", "environ": {"x": "y" * 9000}})
     app = truncate_evidence(Evidence(app=(big,) * 20), LIMITS).app
-    assert len(app) == 9
+    assert len(app) == LIMITS.events
     assert app[0].detail == {"method": "GET", "left out": ["environ"]}
-    assert app[6].detail == {"events": 12}
+    assert app[5].detail == {"events": 13}
 
 
 def test_text_is_cut_in_the_middle() -> None:
     """With the number of characters that are missing."""
-    assert (
-        truncate_text("a" * 75 + "b" * 1000 + "c" * 25, 100)
-        == "a" * 75 + "\n… 1,000 characters left out …\n" + "c" * 25
+    cut = truncate_text("a" * 75 + "b" * 1000 + "c" * 25, 100)
+    assert cut == "a" * 52 + "\n… 1,031 characters left out …\n" + "c" * 17
+    assert len(cut) == 100
+
+
+def test_a_second_cut_changes_nothing() -> None:
+    """A report of a results.json writes another results.json: the numbers of the first one must stay true."""
+    detail = {"method": "GET", "environ": {"x": "y" * 9000}, "odd": "z" * 9000}
+    evidence = Evidence(
+        tuple(ConnectionEvent(float(number), 1, ConnectionEventKind.SENT, b"y" * 20) for number in range(100)),
+        (AppEvent(1.0, "called", 1, 1, detail=detail),) * 20,
+        "line\n" * 5000,
+        ("restarted " * 200,) * 200,
     )
+    once = truncate_evidence(evidence, LIMITS)
+    assert once.app[0].detail == {"method": "GET", "left out": ["environ", "odd"]}
+    assert (len(once.process), once.process[-1]) == (50, "… 151 lines left out")
+    assert truncate_evidence(once, LIMITS) == once
 
 
 def large_evidence() -> Evidence:
@@ -83,5 +97,7 @@ def test_the_journal_keeps_little_of_a_pass_and_everything_else() -> None:
     assert len(to_json(cut)) <= PASSED_CELL_BYTES
     assert sum(len(each.data) + each.omitted for each in cut.wire) == 300 * 4000
     assert (cut.wire[0].at, cut.wire[-1].at, cut.app[-1].at) == (0.0, 299.0, 59.0)
+    crashes = stored_evidence(Evidence(process=("the worker died: " + "x" * 500,) * 60), Verdict.PASS)
+    assert len(to_json(crashes)) <= PASSED_CELL_BYTES
     small = Evidence(whole.wire[:2])
     assert stored_evidence(small, Verdict.PASS) is small

@@ -219,7 +219,7 @@ def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path) -> None:
         yield "new"
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(StorageFull):
+    with pytest.raises(StorageFull, match=r"No space left on device; free disk space, then repeat the command$"):
         journal.write_text(path, parts())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,17 @@ def test_a_failure_keeps_the_earlier_pages(tmp_path: Path) -> None:
         write_pages(tmp_path, {"a": "x", "a/b": "y"})
     assert files(tmp_path / PAGES_FOLDER) == {"index.html": "old"}
     assert [each.name for each in tmp_path.iterdir()] == [PAGES_FOLDER]
+
+
+def test_a_full_disk_names_the_folder_of_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no journal in it, and the folder that is written to is gone."""
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageFull) as caught:
+        write_pages(tmp_path, {"index.html": "new"})
+    place = tmp_path / PAGES_FOLDER
+    assert str(caught.value) == f"cannot write {place}: No space left on device; correct this, then repeat the command"
+    assert list(tmp_path.iterdir()) == []

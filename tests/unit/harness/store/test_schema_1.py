@@ -131,3 +131,13 @@ def test_a_line_that_is_no_object_is_reported(tmp_path: Path, line: bytes) -> No
     (tmp_path / journal.JOURNAL_FILENAME).write_bytes(b"\n".join([start, line, start, start, b""]))
     with pytest.raises(ConfigurationError, match="line 2 is not a line"):
         journal.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("conformance", [{"findings": [1]}]), ("conformance", [3]), ("load", 4), ("cases", [{}, "x"])]
+)
+def test_a_damaged_file_is_reported_on_one_line(tmp_path: Path, place: str, value: object) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({**json.loads(RESULTS), place: value}))
+    with pytest.raises(ConfigurationError, match="does not follow schema 1") as caught:
+        registry.load_results(tmp_path / "results.json")
+    assert "\n" not in str(caught.value)

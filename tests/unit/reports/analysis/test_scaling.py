@@ -10,7 +10,7 @@ from wsgi_gauntlet.harness.model import SCHEMA, Grade, Metric, Results, Scenario
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.terminal import summary as closing
 from wsgi_gauntlet.reports.writers import markdown
-from wsgi_gauntlet.reports.writers.html import report_page
+from wsgi_gauntlet.reports.writers.html.views import slow_clients
 
 
 def cell(server: str, capacity: float, workers: int | str, scenario: str = "capacity") -> ScenarioResult:
@@ -56,9 +56,20 @@ def test_a_single_number_is_no_comparison() -> None:
 
 def test_every_report_has_them_and_the_terminal_the_capacity() -> None:
     assert "## `gunicorn` by number of workers\n\n| `workers` | `capacity` | `churn` |" in markdown.render(RUN)
-    page = report_page.render(RUN)
-    assert "gunicorn by number of workers" in page
-    assert "1,900/s" in page
+    block = slow_clients.block(RUN)
+    assert block is not None
+    assert block["scaling"] == [
+        {
+            "title": "gunicorn by number of workers",
+            "heads": ["workers", "capacity", "churn"],
+            "rows": [["1", "· 500/s", "–"], ["2", "· 950/s", "! 90\u00a0%"], ["4", "· 1,900/s", "–"]],
+        },
+        {
+            "title": "gunicorn by number of threads",
+            "heads": ["threads", "capacity", "churn"],
+            "rows": [["1", "· 950/s", "! 90\u00a0%"], ["4", "· 2,000/s", "–"]],
+        },
+    ]
     shown = StringIO()
     closing.summary(
         of(cell("gunicorn", 500, 1), cell("gunicorn[workers=2]", 950, 2)), console=Console(file=shown), verbose=True

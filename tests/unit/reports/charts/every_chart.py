@@ -9,7 +9,7 @@ from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.charts.collapse_plot import collapse_data, collapse_plot
 from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.history import VersionPoint, history_chart
-from wsgi_gauntlet.reports.charts.intervals import NOISE_FLOOR_LABEL, IntervalRow, interval_plot
+from wsgi_gauntlet.reports.charts.intervals import NOISE_FLOOR_LABEL, POINTS, IntervalRow, interval_plot
 from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
 from wsgi_gauntlet.reports.charts.metric_bars import bar_plot, cost_bars, goodput_bars, size_ticks
@@ -41,11 +41,16 @@ def cells(scenario: str) -> list[ScenarioResult]:
 
 
 INTERVALS = (
-    IntervalRow("capacity", 1.08, 1.12, 1.18, "faster"),
+    IntervalRow("capacity", 1.08, 1.12, 1.18, "faster", colour="good"),
     IntervalRow("p99", 0.8, 0.97, 1.3, "inconclusive: 12 more rounds would tell 5 %"),
-    IntervalRow("CPU a request", 1.2, 1.3, 1.4, "worse"),
+    IntervalRow("CPU a request", 1.2, 1.3, 1.4, "worse", colour="bad"),
     IntervalRow("memory", None, None, None, "invalid: the generator was late"),
     IntervalRow(NOISE_FLOOR_LABEL, 0.97, 1.004, 1.03, "", noise=True),
+)
+POINT_INTERVALS = (
+    IntervalRow("users served", 0.021, 0.124, 0.2, "more users", colour="good"),
+    IntervalRow("goodput", -0.31, -0.26, -0.2, "worse", colour="bad"),
+    IntervalRow("users served, A / A", -0.04, 0.0, 0.04, "", noise=True),
 )
 REQUIREMENTS = (
     RequirementRow("waitress", 285, 16, 19, 10),
@@ -59,24 +64,24 @@ VERSIONS = (
 )
 
 
-def _windows(scenario: str) -> str:
+def _windows(scenario: str) -> Drawing:
     loads = [each for each in WINDOWED.load if each.scenario == scenario]
     return time_panel(loads[0], shared_axes(loads), RunNote("2026-11-29", "2026-11-29", {loads[0].server: "1.0"}))
 
 
-def _collapse(narrow: bool) -> str:
+def _collapse(narrow: bool) -> Drawing:
     data = collapse_data(WINDOWED)
     assert data is not None
     return collapse_plot(data, narrow=narrow)
 
 
-def _many_lines(narrow: bool) -> str:
+def _many_lines(narrow: bool) -> Drawing:
     axes = Axes((0, 3), (0, 30), [(0, "0"), (3, "3")], [(0, "0"), (30, "30")], "x", "y")
     lines = [Line(f"server {number}", [(0, number), (3, number + 2)], f"{number}") for number in range(14)]
     return line_plot(lines, axes, "Many lines", "", narrow=narrow)
 
 
-CHARTS: dict[str, Callable[[bool], str]] = {
+CHARTS: dict[str, Callable[[bool], Drawing]] = {
     "strip": lambda _: strip(cells("classroom")[1], strip_axes(cells("classroom"))),
     "strip-invalid": lambda _: strip(cells("classroom")[3], strip_axes(cells("classroom"))),
     "strips": lambda narrow: strip_plot(cells("classroom"), "Classroom: response times", NOTE, narrow=narrow),
@@ -96,6 +101,9 @@ CHARTS: dict[str, Callable[[bool], str]] = {
     ),
     "history": lambda narrow: history_chart(VERSIONS, "gunicorn:sync", caption="2026-11-29", narrow=narrow),
     "intervals": lambda narrow: interval_plot(INTERVALS, title="A and B", caption="20 rounds", narrow=narrow),
+    "interval-points": lambda narrow: interval_plot(
+        POINT_INTERVALS, measure=POINTS, title="Shares of A and B", axis="B − A, in points", narrow=narrow
+    ),
     "panel-samples": lambda _: time_panel(cells("classroom")[1], shared_axes(cells("classroom")), NOTE),
     "panel-soak": lambda _: _windows("soak"),
     "panel-ramp": lambda _: _windows("ramp"),
@@ -103,12 +111,12 @@ CHARTS: dict[str, Callable[[bool], str]] = {
 }
 
 
-def hostile_charts() -> dict[str, str]:
+def hostile_charts() -> dict[str, Drawing]:
     """Return charts whose every text from outside is hostile, and whose names have 60 characters and more."""
     name = f"{LONG}{HOSTILE}"
     note = RunNote(HOSTILE * 4, HOSTILE, {name: HOSTILE})
     loads = [_renamed(each, name) for each in (*cells("classroom"), *cells("throughput"), *cells("slow-headers/byte"))]
-    found: dict[str, str] = {}
+    found: dict[str, Drawing] = {}
     for narrow in (False, True):
         drawn = {
             "strips": strip_plot(loads, name, note, narrow=narrow),
@@ -122,7 +130,7 @@ def hostile_charts() -> dict[str, str]:
             "history": history_chart([VersionPoint(name, reason=HOSTILE)], name, caption=HOSTILE, narrow=narrow),
             "intervals": interval_plot([IntervalRow(name, 0.9, 1, 1.1, HOSTILE)], title=name, narrow=narrow),
         }
-        found |= {f"{chart}{'-narrow' if narrow else ''}": text for chart, text in drawn.items()}
+        found |= {f"{chart}{'-narrow' if narrow else ''}": each for chart, each in drawn.items()}
     axes = shared_axes(loads)
     return found | {"strip": strip(loads[0], axes), "panel": time_panel(loads[3], axes, note), "empty": _empty(name)}
 
@@ -133,7 +141,7 @@ def _renamed(load: ScenarioResult, name: str) -> ScenarioResult:
     return msgspec.structs.replace(load, server=name, note=HOSTILE)
 
 
-def _empty(name: str) -> str:
+def _empty(name: str) -> Drawing:
     bare = ScenarioResult(name, "s", Grade.ERROR, note=HOSTILE)
     return strip(bare, shared_axes([bare]))
 

@@ -30,7 +30,7 @@ from wsgi_gauntlet.reports.charts.collapse_plot import (
     collapse_table,
 )
 from wsgi_gauntlet.reports.charts.history import VersionPoint, history_chart, history_table
-from wsgi_gauntlet.reports.charts.intervals import IntervalRow, interval_plot, interval_table
+from wsgi_gauntlet.reports.charts.intervals import POINTS, RATIOS, IntervalRow, Measure, interval_plot, interval_table
 from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows, latency_table
 from wsgi_gauntlet.reports.charts.metric_bars import bar_plot, bar_table, goodput_bars, metric_bars, size_ticks
 from wsgi_gauntlet.reports.charts.percentile_plot import percentile_plot, percentile_table
@@ -95,7 +95,7 @@ def searched(*loads: ScenarioResult) -> Results:
 def plotted(*loads: ScenarioResult) -> tuple[CollapseData, str]:
     data = collapse_data(searched(*loads))
     assert data is not None
-    return data, collapse_plot(data)
+    return data, collapse_plot(data).render()
 
 
 def test_n_star_is_on_the_logarithmic_axis() -> None:
@@ -185,7 +185,7 @@ SAMPLED = load(
 
 def test_a_strip_has_each_response_at_its_time_and_height() -> None:
     """Half of the time is in the middle. One second is on the line."""
-    svg = strip(SAMPLED, shared_axes([SAMPLED]), width=208, height=48)
+    svg = strip(SAMPLED, shared_axes([SAMPLED]), width=208, height=48).render()
     first, second = dots(svg, "good")
     assert first[0] == pytest.approx(4)
     assert second[0] == pytest.approx(104)
@@ -200,7 +200,7 @@ def test_a_strip_has_each_response_at_its_time_and_height() -> None:
 def test_a_strip_shades_the_time_of_slow_clients() -> None:
     """From the time when half of them are there to the time when they leave."""
     assert slow_client_times(SAMPLED) == [(2, 8)]
-    svg = strip(SAMPLED, shared_axes([SAMPLED]), width=208, height=48)
+    svg = strip(SAMPLED, shared_axes([SAMPLED]), width=208, height=48).render()
     ((left, _, right, _),) = boxes(svg, "band")
     assert [left, right] == pytest.approx([44, 164])
 
@@ -214,7 +214,7 @@ def test_slow_clients_that_stay_are_shaded_to_the_end() -> None:
 @pytest.mark.parametrize("grade", [Grade.INVALID, Grade.INCONCLUSIVE, Grade.ERROR])
 def test_a_strip_that_is_not_judged_is_grey(grade: Grade) -> None:
     grey = msgspec.structs.replace(SAMPLED, grade=grade, note="the generator was late")
-    svg = strip(grey, shared_axes([grey]))
+    svg = strip(grey, shared_axes([grey])).render()
     assert dots(svg, "good") == []
     assert len(dots(svg, "doubt")) == 2
     assert len(boxes(svg, "doubt", hollow=True)) == 1
@@ -240,7 +240,7 @@ def windowed() -> ScenarioResult:
 def test_a_panel_has_windows_at_their_middle_and_gaps() -> None:
     """The second window has no response, so its p99 is a gap, and half of its requests are an area of loss."""
     cell = windowed()
-    svg = time_panel(cell, shared_axes([cell]), NOTE)
+    svg = time_panel(cell, shared_axes([cell]), NOTE).render()
     assert lines(svg, "good") == []  # two points with a gap between them are no line
     (offered,) = lines(svg, "ink")
     assert offered[0][0] == pytest.approx(66)
@@ -265,7 +265,7 @@ def test_window_table_has_no_empty_column() -> None:
 def test_latency_rows_have_both_phases_on_one_axis() -> None:
     cell = load(phases=(phase("baseline", 0.01, 0.1, 0.1), phase("during", 0.01, 1.0, 5.0)))
     rows = latency_rows([cell])
-    svg = latency_plot(rows, "Times", NOTE)
+    svg = latency_plot(rows, "Times", NOTE).render()
     (before,) = [each for each in dots(svg, "slow") if each[1] > 60]
     (during,) = [each for each in dots(svg, "series-0") if each[1] > 60]
     assert before[0] == pytest.approx(during[0])
@@ -279,8 +279,10 @@ def test_latency_rows_have_both_phases_on_one_axis() -> None:
 
 
 def test_a_lower_bound_is_dotted_to_the_edge() -> None:
-    bounded = latency_plot(latency_rows([load(phases=(phase("during", 0.01, 5.0, 5.0, waiting=5),))]), "T", NOTE)
-    exact = latency_plot(latency_rows([load(phases=(phase("during", 0.01, 0.5, 0.5),))]), "T", NOTE)
+    bounded = latency_plot(
+        latency_rows([load(phases=(phase("during", 0.01, 5.0, 5.0, waiting=5),))]), "T", NOTE
+    ).render()
+    exact = latency_plot(latency_rows([load(phases=(phase("during", 0.01, 0.5, 0.5),))]), "T", NOTE).render()
     # The legend has one dotted line of its own.
     assert bounded.count('stroke-dasharray="1.5 2.5"') == exact.count('stroke-dasharray="1.5 2.5"') + 1
     assert any("≥" in each for each in shown(bounded))
@@ -291,7 +293,7 @@ def test_latency_rows_are_sorted_and_say_why_one_is_grey() -> None:
     grey = load("c", Grade.INVALID, phases=(phase("during", 0.01, 0.05, 0.05),), note="late")
     rows = latency_rows([grey, slow, fast, load("d")])
     assert [each.load.server for each in rows] == ["a", "b", "c"]
-    drawn = latency_plot(rows, "T", NOTE)
+    drawn = latency_plot(rows, "T", NOTE).render()
     assert any(each.endswith(" · invalid") for each in shown(drawn))
     assert "during: p99 50\u00a0ms (invalid: late)" in drawn
     assert [row[1] for row in latency_table(rows).rows] == ["during"] * 3
@@ -299,7 +301,7 @@ def test_latency_rows_are_sorted_and_say_why_one_is_grey() -> None:
 
 def test_percentiles_have_a_nine_each_the_same_width() -> None:
     points = tuple(Percentile("during", p, seconds) for p, seconds in ((0, 0.01), (90, 0.1), (99, 1.0), (99.9, 1.0)))
-    svg = percentile_plot([load(percentiles=points, phases=(phase("during", 0.01, 0.1, 0.1),))], "P", NOTE)
+    svg = percentile_plot([load(percentiles=points, phases=(phase("during", 0.01, 0.1, 0.1),))], "P", NOTE).render()
     nine, two, three = (place(svg, f"{each:g}\u00a0%") for each in (90, 99, 99.9))
     assert two - nine == pytest.approx(three - two, abs=0.2)
     curve = max(lines(svg, "series-0"), key=len)
@@ -312,7 +314,7 @@ def test_percentiles_have_a_nine_each_the_same_width() -> None:
 def test_percentiles_that_are_lower_bounds_are_dotted() -> None:
     points = tuple(Percentile("during", p, 5.0) for p in (0, 50, 90, 99))
     cell = load(percentiles=points, phases=(phase("during", 0.01, 5.0, 5.0, waiting=20),))
-    svg = percentile_plot([cell], "P", NOTE)
+    svg = percentile_plot([cell], "P", NOTE).render()
     assert "stroke-dasharray" in svg
     assert any("lower bounds" in each for each in shown(svg))
     assert "≥" in percentile_table([cell]).rows[0][4]
@@ -328,7 +330,7 @@ STEPPED = load(
 
 
 def test_rates_are_on_a_linear_axis_from_zero() -> None:
-    svg = rate_plot([STEPPED], "Rate", NOTE)
+    svg = rate_plot([STEPPED], "Rate", NOTE).render()
     curve = max(lines(svg, "series-0"), key=len)
     assert [x for x, _ in curve] == [pytest.approx(place(svg, each), abs=0.2) for each in ("1", "4")]
     assert curve[1][1] == pytest.approx(height(svg, "200/s"), abs=0.2)
@@ -338,7 +340,7 @@ def test_rates_are_on_a_linear_axis_from_zero() -> None:
 
 
 def test_p99_is_on_a_logarithmic_axis() -> None:
-    svg = p99_plot([STEPPED], "p99", NOTE)
+    svg = p99_plot([STEPPED], "p99", NOTE).render()
     curve = max(lines(svg, "series-0"), key=len)
     assert curve[0][1] == pytest.approx(height(svg, "10\u00a0ms"), abs=0.2)
     assert curve[1][1] == pytest.approx(height(svg, "100\u00a0ms"), abs=0.2)
@@ -346,7 +348,7 @@ def test_p99_is_on_a_logarithmic_axis() -> None:
 
 def test_goodput_falls_at_n_star() -> None:
     cell = load("a", Grade.COLLAPSED, collapse=4, steps=(Step(1, 1.0), Step(4, 0.0, collapsed=True)))
-    svg = goodput_plot([cell], "Goodput", NOTE)
+    svg = goodput_plot([cell], "Goodput", NOTE).render()
     (mark,) = [each for each in dots(svg, "good") if each[1] > 50]
     (cross,) = [each for each in crosses(svg, "bad") if each[1] > 50]
     assert mark[0] == pytest.approx(place(svg, "1"), abs=0.2)
@@ -357,7 +359,7 @@ def test_goodput_falls_at_n_star() -> None:
 
 def test_lines_beyond_the_colours_are_grey_and_counted() -> None:
     many = [msgspec.structs.replace(STEPPED, server=f"server-{number}") for number in range(13)]
-    svg = rate_plot(many, "Rate", NOTE)
+    svg = rate_plot(many, "Rate", NOTE).render()
     assert "3 servers whose lines are grey" in " ".join(shown(svg))
     assert len(lines(svg, "slow")) == 3
 
@@ -367,7 +369,7 @@ def test_lines_beyond_the_colours_are_grey_and_counted() -> None:
 
 def test_bars_have_the_length_of_their_figure() -> None:
     cells = [load(name, goodput=share) for name, share in (("a", 1.0), ("b", 0.25))]
-    svg = bar_plot(goodput_bars(cells), "Goodput", "goodput", NOTE, ticks=[(0, "0 %"), (1, "100 %")])
+    svg = bar_plot(goodput_bars(cells), "Goodput", "goodput", NOTE, ticks=[(0, "0 %"), (1, "100 %")]).render()
     ((left, _, right, _),) = boxes(svg, "good")
     ((_, _, quarter, _),) = boxes(svg, "bad")
     assert [left, right] == pytest.approx([place(svg, "0 %"), place(svg, "100 %")])
@@ -376,7 +378,7 @@ def test_bars_have_the_length_of_their_figure() -> None:
 
 def test_a_bar_that_is_not_judged_is_a_dotted_frame() -> None:
     grey = load("a", Grade.INVALID, goodput=0.5, note="late")
-    svg = bar_plot(goodput_bars([grey]), "Goodput", "goodput", NOTE, ticks=[(1, "100 %")])
+    svg = bar_plot(goodput_bars([grey]), "Goodput", "goodput", NOTE, ticks=[(1, "100 %")]).render()
     assert len(boxes(svg, "doubt", hollow=True)) == 1
     assert bar_table(goodput_bars([grey]), "goodput").rows == [["a", "50\u00a0% · invalid: late"]]
 
@@ -389,7 +391,7 @@ def test_metrics_are_sorted_and_one_without_a_value_says_why() -> None:
     bars = metric_bars(cells, "capacity")
     assert [each.server for each in bars] == ["b", "a", "c"]
     assert bars[2].text == "– (no time)"
-    assert any("no time" in each for each in shown(bar_plot(bars, "Capacity", "requests/s", NOTE)))
+    assert any("no time" in each for each in shown(bar_plot(bars, "Capacity", "requests/s", NOTE).render()))
 
 
 def test_ticks_of_bytes_are_powers_of_two() -> None:
@@ -403,7 +405,7 @@ def test_ticks_of_bytes_are_powers_of_two() -> None:
 
 def test_requirements_share_one_scale() -> None:
     rows = [RequirementRow("a", 200, 60, 40), RequirementRow("b", 100, 0, 50)]
-    svg = requirement_plot(rows, NOTE)
+    svg = requirement_plot(rows, NOTE).render()
     kept, broken = boxes(svg, "pass"), [each for each in boxes(svg, "bad") if each[1] > 72]
     zero, three = place(svg, "0"), place(svg, "300")
     kept = [each for each in kept if each[1] > 72]
@@ -414,12 +416,12 @@ def test_requirements_share_one_scale() -> None:
 
 
 def test_the_bar_of_a_table_is_filled() -> None:
-    svg = requirement_bar(RequirementRow("a", 50, 25, 25), width=200)
+    svg = requirement_bar(RequirementRow("a", 50, 25, 25), width=200).render()
     assert [boxes(svg, name)[0][::2] for name in ("pass", "warn", "bad")] == [(0, 100), (100, 150), (150, 200)]
 
 
 def test_a_server_without_verdict_has_a_dotted_frame() -> None:
-    assert "no requirement was judged" in shown(requirement_plot([RequirementRow("a", 0, 0, 0)], NOTE))
+    assert "no requirement was judged" in shown(requirement_plot([RequirementRow("a", 0, 0, 0)], NOTE).render())
 
 
 def test_history_has_a_bar_for_each_version() -> None:
@@ -428,7 +430,7 @@ def test_history_has_a_bar_for_each_version() -> None:
         VersionPoint("2", reason="not built"),
         VersionPoint("3", 0, 0, 0, 100, 30, 0),
     ]
-    svg = history_chart(points, "A server")
+    svg = history_chart(points, "A server").render()
     ((left, _, right, _),) = [each for each in boxes(svg, "bad") if each[1] > 72]
     assert [left, right] == pytest.approx([place(svg, "0"), place(svg, "20")])
     assert "not built" in shown(svg)
@@ -442,7 +444,7 @@ def test_history_has_a_bar_for_each_version() -> None:
 
 def test_a_ratio_and_its_inverse_are_equally_far_from_one() -> None:
     rows = [IntervalRow("x", 0.5, 1.0, 2.0, "inconclusive")]
-    svg = interval_plot(rows)
+    svg = interval_plot(rows).render()
     (interval,) = [each for each in lines(svg, "series-0") if len(each) == 2 and each[0][1] == each[1][1]]
     one = place(svg, "1")
     assert one - interval[0][0] == pytest.approx(interval[1][0] - one, abs=0.2)
@@ -455,24 +457,47 @@ def test_the_noise_floor_is_always_drawn_last() -> None:
     assert [each[0] for each in interval_table(rows).rows] == ["x", "A/A"]
     missing = interval_table(rows[1:])
     assert missing.rows[-1][-1] == "not measured"
-    assert "not measured" in shown(interval_plot(rows[1:]))
+    assert "not measured" in shown(interval_plot(rows[1:]).render())
 
 
-@pytest.mark.parametrize(
-    ("word", "colour"), [("faster", "good"), ("slower", "bad"), ("inconclusive: 3 more", "series-0")]
-)
-def test_the_word_has_its_colour(word: str, colour: str) -> None:
-    svg = interval_plot([IntervalRow("x", 1.1, 1.2, 1.3, word)])
+@pytest.mark.parametrize("colour", ["good", "bad", "series-0"])
+def test_a_row_has_its_colour(colour: str) -> None:
+    svg = interval_plot([IntervalRow("x", 1.1, 1.2, 1.3, "less memory", colour=colour)]).render()
     assert [each for each in dots(svg, colour) if each[1] > 60]
+
+
+@pytest.mark.parametrize(("measure", "low", "high"), [(RATIOS, 1 / 1.5, 1.5), (POINTS, -0.5, 0.5)])
+@pytest.mark.parametrize("band", [0.001, 0.025, 0.5, 1.0])
+def test_the_band_is_that_of_the_test_of_equivalence(measure: Measure, low: float, high: float, band: float) -> None:
+    rows = [IntervalRow("x", low, measure.neutral, high, "inconclusive")]
+    svg = interval_plot(rows, measure=measure, band=band).render()
+    assert any(f"no difference above {100 * band:g} {measure.unit}" in each for each in shown(svg))
+    ((left, _, right, _),) = [each for each in boxes(svg, "band") if each[3] - each[1] > 20]
+    (interval,) = [each for each in lines(svg, "series-0") if len(each) == 2 and each[0][1] == each[1][1]]
+    middle = (left + right) / 2
+    assert middle == pytest.approx((interval[0][0] + interval[1][0]) / 2, abs=0.3)
+    if band == 0.5:
+        assert (left, right) == pytest.approx((interval[0][0], interval[1][0]), abs=0.3)
+
+
+def test_points_have_a_linear_axis_with_zero_in_its_middle() -> None:
+    svg = interval_plot([IntervalRow("served", 0.1, 0.2, 0.4, "more users")], measure=POINTS).render()
+    (interval,) = [each for each in lines(svg, "series-0") if len(each) == 2 and each[0][1] == each[1][1]]
+    assert [each[0] for each in interval] == pytest.approx(
+        [place(svg, "0") + (place(svg, "+20") - place(svg, "0")) * each / 0.2 for each in (0.1, 0.4)], abs=0.3
+    )
+    assert "+20 (+10 to +40)" in shown(svg)
+    rows = interval_table([IntervalRow("served", -0.05, 0.0, 0.05, "")], POINTS).rows
+    assert rows[0] == ["served", "0", "-5.0", "+5.0", ""]
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, 0.0, -1.0])
 def test_a_row_without_a_figure_is_dotted_with_its_reason(value: float | None) -> None:
-    svg = interval_plot([IntervalRow("x", 1.0, value, 2.0, "invalid: late")])
+    svg = interval_plot([IntervalRow("x", 1.0, value, 2.0, "invalid: late")]).render()
     assert "invalid: late" in shown(svg)
 
 
 def test_a_ratio_beyond_the_axis_ends_in_an_arrow() -> None:
-    svg = interval_plot([IntervalRow("x", 1.0, 300.0, 9000.0, "slower")])
+    svg = interval_plot([IntervalRow("x", 1.0, 300.0, 9000.0, "slower", colour="bad")]).render()
     assert any(len(each) == 3 for each in lines(svg, "bad"))
     assert any("9,000" in each for each in shown(svg))

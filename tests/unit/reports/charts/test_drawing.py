@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from wsgi_gauntlet.reports.charts.drawing import SHAPES, Drawing
+from wsgi_gauntlet.reports.charts.drawing import Drawing
 from wsgi_gauntlet.reports.charts.layout import wrap
 from wsgi_gauntlet.reports.charts.palette import DARK, LIGHT, style_rules, variables
+from wsgi_gauntlet.reports.charts.shapes import SHAPES
 from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.text_width import fit, text_width
 
@@ -22,13 +23,13 @@ ALLOWED = {"svg", "path", "rect", "circle", "text", "title"}
 @pytest.fixture(scope="module")
 def hostile() -> dict[str, str]:
     """Charts of hostile names."""
-    return hostile_charts()
+    return {name: each.render() for name, each in hostile_charts().items()}
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_needs_no_style_sheet(name: str) -> None:
     """Jenkins' policy forbids style elements and attributes. Every shape has a colour as an attribute."""
-    drawn = CHARTS[name](False)
+    drawn = CHARTS[name](False).render()
     elements = [each.tag.partition("}")[2] for each in root(drawn).iter()]
     assert set(elements) <= ALLOWED
     assert "style=" not in drawn
@@ -40,7 +41,7 @@ def test_a_chart_needs_no_style_sheet(name: str) -> None:
 def test_each_colour_can_be_replaced(name: str) -> None:
     """For each fill and stroke there is a class, and a rule for the class."""
     rules = style_rules()
-    for each in re.findall(r"<(?:path|rect|circle|text) [^>]*>", CHARTS[name](False)):
+    for each in re.findall(r"<(?:path|rect|circle|text) [^>]*>", CHARTS[name](False).render()):
         classes = re.findall(r' class="([^"]*)"', each)[0].split()
         coloured = {"f": 'fill="#', "s": 'stroke="#'}
         assert {kind for kind, attribute in coloured.items() if attribute in each} == {name[0] for name in classes}
@@ -142,7 +143,7 @@ def test_nothing_is_drawn_for_nothing() -> None:
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_file_has_the_colours_of_one_theme(name: str, theme: dict[str, str]) -> None:
     """On the paper of the theme, without classes."""
-    alone = standalone(CHARTS[name](False), theme)
+    alone = standalone(CHARTS[name](False).render(), theme)
     assert "class=" not in alone
     assert set(re.findall(r"#[0-9a-f]{6}", alone)) <= set(theme.values())
     first = next(iter(root(alone)))
@@ -164,6 +165,6 @@ def test_only_a_chart_becomes_a_file() -> None:
 def test_charts_ask_nobody() -> None:
     """The name of the namespace is the only address."""
     for draw in CHARTS.values():
-        drawn = draw(False)
+        drawn = draw(False).render()
         assert re.findall(r"https?://[^\"]*", drawn) == ["http://www.w3.org/2000/svg"]
         ET.fromstring(drawn)

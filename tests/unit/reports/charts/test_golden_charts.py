@@ -19,9 +19,9 @@ def _files() -> dict[str, str]:
     """Return the SVG of each chart by file name."""
     found = {}
     for name, draw in CHARTS.items():
-        found[f"{name}.svg"] = draw(False)
+        found[f"{name}.svg"] = draw(False).render()
         if name not in ONLY_ONE_WIDTH:
-            found[f"{name}-narrow.svg"] = draw(True)
+            found[f"{name}-narrow.svg"] = draw(True).render()
     return found
 
 

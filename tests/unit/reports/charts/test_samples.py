@@ -41,7 +41,7 @@ def test_every_sample_is_in_the_panel() -> None:
     outcomes = [Outcome.OK, Outcome.TIMEOUT, Outcome.WRONG, Outcome.NEVER_SENT, Outcome.ERROR, Outcome.UNFINISHED]
     every = tuple(Sample(float(at), 0.1 * (at + 1), 0.1, each) for at, each in enumerate(outcomes))
     load = ScenarioResult("a", "classroom", Grade.DEGRADED, samples=every)
-    drawn = time_panel(load, samples.shared_axes([load]), RunNote())
+    drawn = time_panel(load, samples.shared_axes([load]), RunNote()).render()
     assert len(dots(drawn, "good")) == 1
     assert len(crosses(drawn, "bad")) == 3
     assert drawn.count('class="f-odd"') == 1  # one path with both triangles
@@ -70,7 +70,7 @@ def test_all_servers_begin_at_the_left() -> None:
     )  # fmt: skip
     shared = samples.shared_axes([first, again])
     assert shared.last == 4
-    assert dots(strip(first, shared), "good") == dots(strip(again, shared), "good")
+    assert dots(strip(first, shared).render(), "good") == dots(strip(again, shared).render(), "good")
     assert slow_client_times(again) == [(31, 33)]
 
 
@@ -96,7 +96,7 @@ def test_windows_without_a_response_interrupt_the_line() -> None:
     shared = samples.shared_axes([load])
     assert (shared.last, shared.rate, shared.rss, shared.descriptors, shared.slow_clients) == (5.0, 100.0, 9, 3, 2)
     assert [len(each) for each in line_segments(windows, "p99")] == [2, 2]
-    shown = [each.text.replace("\u00a0", " ") for each in texts(time_panel(load, shared, RunNote()))]
+    shown = [each.text.replace("\u00a0", " ") for each in texts(time_panel(load, shared, RunNote()).render())]
     assert {"100/s", "9 B", "slow clients", "2", "dashed: descriptors, up to 3"} <= set(shown)
 
 
@@ -115,10 +115,10 @@ def test_a_tail_that_waits_is_a_bound(exact: bool) -> None:
     curve = latency_curve(load)
     assert curve.exact == pytest.approx(60)
     assert max(percentile for percentile, _ in curve.points) == 99.99
-    drawn = percentile_plot([load], "P", RunNote())
+    drawn = percentile_plot([load], "P", RunNote()).render()
     assert "lower bound" in drawn
     assert "99.99\u00a0%" in drawn
-    assert "lower bound" not in percentile_plot([_tailed(*[Outcome.OK] * 6, exact=exact)], "P", RunNote())
+    assert "lower bound" not in percentile_plot([_tailed(*[Outcome.OK] * 6, exact=exact)], "P", RunNote()).render()
 
 
 def _phased(*phases: tuple[str, float | None], curves: tuple[str, ...] = ()) -> ScenarioResult:

@@ -54,6 +54,16 @@ def test_lines_fit_into_80_columns(factors: dict[str, float]) -> None:
             assert len(line) <= 80 or line.startswith("  wsgi-gauntlet"), line
 
 
+def test_a_threshold_with_decimals_and_names_of_60_characters_fit_too() -> None:
+    for line in printed(comparison({"served": 1.3}, threshold=0.125, servers=("a" * 60, "b" * 60))):
+        assert len(line) <= 80 or line.startswith("  wsgi-gauntlet"), line
+    lines = printed(comparison({}, threshold=0.125))
+    head, row = (next(each for each in lines if each.startswith(name)) for name in ("figure", "capacity"))
+    assert row.index("no difference above 12.5 %") == head.index("word")
+    assert row[head.index("ratio [95 %]") - 1] == " "
+    assert row[head.index("ratio [95 %]")].isdigit()
+
+
 def test_figures_of_scenarios_stand_below_their_scenario() -> None:
     made = comparison({"capacity": 2.0}, number=6)
     judged = tuple(

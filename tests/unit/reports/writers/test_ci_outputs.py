@@ -24,10 +24,11 @@ from ....helpers.scoreboard_results import checks, classroom, run
 DOWN = (0.0, 5.0, Grade.COLLAPSED)
 
 
-def with_baseline(status: BaselineStatus) -> Results:
+def with_baseline(status: BaselineStatus | None, verdict: Verdict = Verdict.FAIL) -> Results:
     """Return a run with one cell of this status."""
-    cell = CaseResult("a", "x/y/z", Level.MUST, (), Verdict.FAIL, expected="400", actual="200")
-    cell = msgspec.structs.replace(cell, baseline=BaselineExpectation(status))
+    cell = CaseResult("a", "x/y/z", Level.MUST, (), verdict, expected="400", actual="200")
+    if status is not None:
+        cell = msgspec.structs.replace(cell, baseline=BaselineExpectation(status))
     return msgspec.structs.replace(run(conformance=[cell]), baseline="known.toml")
 
 
@@ -50,6 +51,8 @@ def with_baseline(status: BaselineStatus) -> Results:
         ),
         (with_baseline(BaselineStatus.UNEXPECTED_FAIL), "1 new failure", "red"),
         (with_baseline(BaselineStatus.EXPECTED), "nothing new", "brightgreen"),
+        (with_baseline(None, Verdict.ERROR), "nothing was compared", "lightgrey"),
+        (msgspec.structs.replace(run(classroom("a", *DOWN)), baseline="known.toml"), "not alone", "red"),
         (
             run(classroom("a", grade=Grade.INVALID, why="late"), classroom("b", grade=Grade.INVALID, why="late")),
             "nothing was judged",

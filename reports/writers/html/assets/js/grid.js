@@ -197,6 +197,7 @@ export function virtualGrid({ label, heads, widths, rowCount, rowHeight, cells, 
     cell.tabIndex = 0;
     if (focus) {
       cell.focus({ preventScroll: true });
+      if (column === 0) grid.scrollLeft = 0; // it is always in view, so the next line would leave the others where they are
       cell.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   };

@@ -25,7 +25,8 @@ export async function start(views) {
   }
 
   const byRoute = new Map();
-  for (const each of views) for (const route of each.routes) byRoute.set(route, each);
+  // A route of two views belongs to the first one.
+  for (const each of [...views].reverse()) for (const route of each.routes) byRoute.set(route, each);
   let router = null;
   let shown = null; // the fragment of the view under a sheet
   let sheet = null;

@@ -106,3 +106,13 @@ def test_the_places_of_cases_are_those_of_the_index(results: Results) -> None:
     assert case_places(results) == {each["id"]: place for place, each in enumerate(found["cases"])}
     assert all(len(letters) == len(found["cases"]) for letters in found["verdicts"].values())
     assert {place for each in found["requirements"] for place in each["cases"]} == set(range(len(found["cases"])))
+
+
+def test_a_baseline_says_until_when_it_is_valid_and_shows_a_link_that_is_no_web_page() -> None:
+    expectation = BaselineExpectation(
+        status=BaselineStatus.EXPECTED, verdict=Verdict.FAIL, reason="known", link="javascript:x", expires="2027-03-01"
+    )
+    cell = CaseResult("a", "http/x", Level.MUST, (), Verdict.FAIL, baseline=expectation)
+    found = index(Results(SCHEMA, {}, {"a": ServerInfo("a", "A", True)}, conformance=(cell,)))
+    text = "as the baseline expects: known; until 2027-03-01 (javascript:x)"
+    assert found["baseline"] == {"a": {0: {"status": "expected", "text": text, "link": ""}}}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from wsgi_gauntlet.reports.writers.html.blocks import pack
 from wsgi_gauntlet.reports.writers.html.modules import constant_name, join_modules
 
 from .....helpers.hostile_sample import ATTACK
@@ -235,6 +236,37 @@ def test_a_long_grid_renders_what_is_in_view(page: Any) -> None:
     assert page.evaluate("document.querySelectorAll('.grid [tabindex=\"0\"]').length") == 1
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.grid')") is None
+
+
+def test_the_store_keeps_the_last_blocks_of_evidence(page: Any) -> None:
+    """Other blocks stay, and a block that went is unpacked again."""
+    blocks = {
+        "index": pack(INDEX),
+        "other": pack([1]),
+        **{f"evidence/{number}": pack([number]) for number in range(20)},
+    }
+    kept = page.evaluate(
+        """async (blocks) => {
+            const elements = Object.entries(blocks).map(
+                ([name, text]) => h("script", { type: "text/plain", data: { block: name } }, text));
+            document.body.append(...elements);
+            const store = await openStore();
+            const before = {};
+            for (const name of Object.keys(blocks)) before[name] = await store.block(name);
+            const kept = [];
+            for (const name of Object.keys(blocks).reverse()) {
+                if (await store.block(name) === before[name]) kept.push(name);
+            }
+            const again = await store.block("evidence/0");
+            for (const each of elements) each.remove();
+            return { kept, again };
+        }""",
+        blocks,
+    )
+    assert kept["again"] == [0]
+    assert {"index", "other"} <= set(kept["kept"])
+    assert "evidence/19" in kept["kept"]
+    assert 2 < len(kept["kept"]) < 12
 
 
 def test_a_grid_without_rows_is_no_error(page: Any) -> None:

@@ -13,11 +13,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from markupsafe import escape
 
 from wsgi_gauntlet.harness.model import SCHEMA, Results, Verdict
+from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.reports.analysis import aggregation
+from wsgi_gauntlet.reports.text.comparison_summary import conclusions, table_row
 from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 
+from .....helpers import sample_comparison
+from .....helpers.hostile_texts import poisoned
 from .....helpers.requirements import program
 from .....helpers.sample_results import build
 from .....helpers.sample_scenarios import build_scenarios
@@ -116,6 +121,36 @@ def test_servers_with_the_same_letters_have_pages_of_their_own() -> None:
     assert {"server-a-b.html", "server-a-b-2.html"} <= set(files)
 
 
+def test_with_a_base_run_the_first_page_says_what_changed(results: Results) -> None:
+    """It is the first screen of report.html too."""
+    failing = next(each for each in results.conformance if each.verdict is Verdict.FAIL)
+    before = msgspec.structs.replace(failing, verdict=Verdict.PASS)
+    old = msgspec.structs.replace(results, conformance=(before,))
+    index = static_pages(msgspec.structs.replace(results, base=base_run(old, "main<b>")))["index.html"]
+    page = Page(index)
+    assert page.open == []
+    assert "<h2>1 new failure against main&lt;b&gt;</h2>" in index
+    item = index[index.index("New failures: 1") : index.index("</details>")]
+    assert failing.case in item
+    assert "fail, and pass in main&lt;b&gt;" in item
+    assert "wsgi-gauntlet replay" in item
+
+
+def test_a_comparison_has_its_words_and_figures() -> None:
+    """Also if the run has nothing else."""
+    results = sample_comparison.results(sample_comparison.judged(sample_comparison.comparison({"p99": 1.2})))
+    assert results.comparisons
+    files = static_pages(results)
+    index = files["index.html"]
+    assert Page(index).open == []
+    for each in results.comparisons:
+        for text in (*conclusions(each), *(row[0] for row in map(table_row, each.judged))):
+            assert escape(text) in index
+    for suffix in ("", "-narrow"):
+        assert "slower" in files[f"charts/compare-b{suffix}.svg"]
+        assert f"charts/compare-b-points{suffix}.svg" in files
+
+
 def test_an_empty_run_has_a_first_page() -> None:
     files = static_pages(Results(SCHEMA, {}, {}))
     assert set(files) == {"index.html", "style.css"}
@@ -124,7 +159,9 @@ def test_an_empty_run_has_a_first_page() -> None:
 
 def test_hostile_text_stays_text() -> None:
     """Of a server's answers and of the notes of scenarios."""
-    for results in (build(), build_scenarios(4)):
+    compared = sample_comparison.judged(sample_comparison.comparison({"p50": 1.2}, servers=("<script>a", "\u202e<b>")))
+    poison = msgspec.structs.replace(poisoned(), base=base_run(poisoned(), "<script>\u202e"))
+    for results in (build(), build_scenarios(4), poison, sample_comparison.results(compared)):
         for name, text in static_pages(results).items():
             assert "<script" not in text, name
             assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), name

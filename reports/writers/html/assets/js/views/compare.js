@@ -5,6 +5,7 @@ import { h } from "../dom.js";
 import { cellLink, markClass } from "../marks.js";
 import { roving } from "../roving.js";
 import { clean, counted, oneLine } from "../text.js";
+import { comparesPair } from "./rounds.js";
 
 const JUDGED = "pfwik";
 const BLAMED = "fw";
@@ -20,7 +21,14 @@ export async function render(context, params) {
     h("h1", {}, names ? `${names[0]} and ${names[1]}` : "Compare"),
     picker(context, data, names),
     named && !names && h("p", { class: "note" }, `This report has no two servers “${oneLine(named, 160)}”. Choose two.`),
+    names && await measuredInRounds(context, names.join("..")) &&
+      h("p", {}, h("a", { href: context.link("rounds", names.join("..")) }, "These servers were compared in rounds"), ", which shows the differences that are real."),
     names ? pair(context, data, names) : start(context, data));
+}
+
+async function measuredInRounds({ store, views }, named) {
+  if (!views.some((each) => each.name === "rounds")) return false;
+  return (await store.block("view/rounds")).comparisons.some((each) => comparesPair(each, named));
 }
 
 /** Return the two servers that `A..B` names, or null. */

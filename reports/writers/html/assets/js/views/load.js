@@ -126,6 +126,8 @@ function content(cell) {
     cell.note ? h("p", {}, prose(cell.note)) : null,
     cell.caveats.length ? h("ul", { class: "caveats" }, cell.caveats.map((each) => h("li", {}, prose(each)))) : null,
     cell.disconnect ? h("p", {}, "Slow clients were disconnected: ", cell.disconnect) : null,
+    cell.generator ? h("p", {}, cell.generator) : null,
+    cell.cost ? h("p", {}, cell.cost) : null,
     cell.phases ? [h("h4", {}, "Phases"), dataTable(cell.phases.heads, cell.phases.rows, `Phases of ${cell.server}`)] : null,
     cell.steps ? [h("h4", {}, "Steps"), dataTable(cell.steps.heads, cell.steps.rows, `Steps of ${cell.server}`)] : null,
     pairs("The server as it was run", cell.conditions),

@@ -1,16 +1,25 @@
 // Comparisons that were measured in rounds: the words, the intervals, and every round.
 
+import { chartFigure } from "../chart.js";
 import { copyText } from "../copy.js";
-import { h, svg } from "../dom.js";
+import { h } from "../dom.js";
+import { oneLine } from "../text.js";
 
-const KINDS = { better: "good", worse: "bad" };
-
-export async function render({ store }) {
-  const { comparisons } = await store.block("view/rounds");
-  return h("section", { class: "rounds" }, h("h1", {}, "Compared in rounds"), comparisons.map(comparison));
+/** Show the comparisons, or those of the servers that `#/rounds/A..B` names. */
+export async function render(context, params) {
+  const { comparisons } = await context.store.block("view/rounds");
+  const named = comparisons.filter((each) => !params.rest || comparesPair(each, params.rest));
+  return h("section", { class: "rounds" }, h("h1", {}, "Compared in rounds"),
+    named.length === 0 && h("p", { class: "note" }, `This report has no comparison “${oneLine(params.rest, 160)}”. These are all it has.`),
+    (named.length ? named : comparisons).map((each) => comparison(context, each)));
 }
 
-function comparison(each) {
+/** Say whether `text` is `A..B` for two servers of a comparison. */
+export function comparesPair({ names }, text) {
+  return names.some((a, place) => names.some((b, other) => place !== other && text === `${a}..${b}`));
+}
+
+function comparison(context, each) {
   return h("article", {},
     h("h2", {}, each.candidates.join(" · ")),
     h("p", { class: "muted" }, `${each.facts}. `, each.rate && `p50 and p99 at ${each.rate}. `,
@@ -18,15 +27,13 @@ function comparison(each) {
     h("ul", {}, each.conclusions.map((text) => h("li", {}, text))),
     each.open && h("p", {}, each.open),
     each.warnings.map((text) => h("p", { class: "note" }, text)),
-    each.charts.map(([letter, wide, narrow]) => h("figure", {},
-      h("div", { class: "wide-chart" }, svg(wide)), h("div", { class: "narrow-chart" }, svg(narrow)),
-      h("figcaption", { class: "muted" }, `${letter} against A: the ratio of each figure with its 95 % interval. The grey `
-        + "rows are A against A: what one round differs by if nothing differs."))),
+    each.charts.length > 0 && h("p", { class: "muted" }, "The charts show each figure with its 95 % interval. The grey rows are A against A: one round differs by so much if nothing differs."),
+    each.charts.map((data) => chartFigure(context, data)),
     h("h3", {}, "What the rounds say"),
-    table(each.heads, each.judged.map((row) => ({ cells: row.slice(0, -1), kind: row.at(-1) }))),
+    table(each.heads, each.judged.map((row) => ({ cells: row.slice(0, -1), colour: row.at(-1) }))),
     h("h3", {}, "Every round"),
     h("p", { class: "muted" }, "The order is that of time; a is the second A. An invalid round was measured again, and blames no server."),
-    table(each.round_heads, each.rounds.map((row) => ({ cells: row.slice(0, -1), kind: row.at(-1) ? "" : "invalid" }))),
+    table(each.round_heads, each.rounds.map((row) => ({ cells: row.slice(0, -1), invalid: !row.at(-1) }))),
     each.command && [h("h3", {}, "The same order again"), h("p", {}, h("code", {}, each.command), " ",
       h("button", { type: "button", on: { click: () => copyText(each.command, "the command") } }, "Copy"))]);
 }
@@ -35,11 +42,10 @@ function table(heads, rows) {
   return h("div", { class: "box", tabindex: "0", role: "region", aria: { label: heads[0] === "round" ? "Every round" : "Figures" } },
     h("table", { class: "data" },
       h("thead", {}, h("tr", {}, heads.map((each) => h("th", { scope: "col" }, each)))),
-      h("tbody", {}, rows.map(({ cells, kind }) => h("tr", { class: kind === "invalid" ? "muted" : null }, cells.map((each, place) => cell(each, place, kind)))))));
+      h("tbody", {}, rows.map(({ cells, colour, invalid }) => h("tr", { class: invalid ? "muted" : null }, cells.map((each, place) => cell(each, place, colour)))))));
 }
 
-function cell(text, place, kind) {
+function cell(text, place, colour) {
   if (place === 0) return h("th", { scope: "row" }, text);
-  const colour = place === 2 && KINDS[kind] ? `t-${KINDS[kind]}` : null;
-  return h("td", { class: colour }, text);
+  return h("td", { class: place === 2 && colour ? `t-${colour}` : null }, text);
 }

@@ -1,6 +1,6 @@
-// Slow clients: N* of every server, response times, and the grade of every server in every scenario.
+// Slow clients: N* of every server, response times, the grades of every server, and figures by number of workers.
 
-import { chartFigure, tableTools } from "../chart.js";
+import { chartFigure, dataTable, tableTools } from "../chart.js";
 import { breakable, h, prose } from "../dom.js";
 import { gradeLegend, gradeMark } from "../grades.js";
 import { gridOfTable } from "../grid.js";
@@ -18,6 +18,7 @@ export async function render(context) {
       part(context, data, data.slow, "Grades with slow clients"),
       part(context, data, data.others, data.slow.length ? "Grades of the other scenarios" : "Grades")),
     gradeLegend(data.grades),
+    scaling(data.scaling),
     h("h2", {}, "Scenarios"),
     h("ul", { class: "scenarios" }, [...data.slow, ...data.others].map((each) => h("li", {},
       h("a", { href: context.link("load", each.id) }, each.title), each.question ? [": ", prose(each.question)] : null))));
@@ -38,6 +39,14 @@ function part(context, data, scenarios, title) {
     h("h2", {}, title),
     h("div", { class: "box fit" }, table),
     tableTools(title, ["server", ...scenarios.map((each) => each.id)], rows));
+}
+
+function scaling(tables) {
+  if (!tables.length) return null;
+  return [
+    h("h2", {}, "By number of workers or threads"),
+    tables.map(({ title, heads, rows }) => [h("h3", {}, title), dataTable(heads, rows, title), tableTools(title, heads, rows)]),
+  ];
 }
 
 function cell(context, data, scenario, server) {

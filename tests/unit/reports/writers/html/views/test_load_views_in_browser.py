@@ -10,7 +10,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from wsgi_gauntlet.harness.model import SCHEMA, Claim, ClaimVerdict, Grade, Results, ScenarioInfo, ScenarioResult
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    Claim,
+    ClaimVerdict,
+    Cost,
+    GeneratorHealth,
+    Grade,
+    Results,
+    ScenarioInfo,
+    ScenarioResult,
+    Step,
+)
 from wsgi_gauntlet.reports.charts.palette import DARK, LIGHT
 from wsgi_gauntlet.reports.writers.html import report_page
 
@@ -199,6 +210,54 @@ def test_a_scenario_that_is_not_there_leads_to_those_that_are(tab: OpenPage) -> 
 def test_charts_are_not_in_the_page_at_load(tab: OpenPage) -> None:
     """Only the strips and bars of the scoreboard are."""
     assert tab.page.locator("figure, .panels").count() == 0
+
+
+@pytest.fixture(scope="module")
+def scaled_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server with one and with two workers."""
+    loads = [
+        ScenarioResult(
+            name,
+            "throughput",
+            Grade.MEASURED,
+            steps=(Step(8, rate=1000.0 * workers),),
+            conditions={"workers": workers},
+            generator=GeneratorHealth(valid=True, cpu_share=0.5, lateness_p99=0.002, offered=400, achieved=399),
+            cost=Cost(20, rss=3 << 20, descriptors=20, threads=1, cpu=0.25),
+        )
+        for name, workers in (("gunicorn", 1), ("gunicorn[workers=2]", 2))
+    ]
+    results = Results(
+        SCHEMA, {}, {}, load=tuple(loads), scenarios={"throughput": ScenarioInfo("throughput", "Many requests", "How?")}
+    )
+    file: Path = tmp_path_factory.mktemp("scaled") / "report.html"
+    file.write_text(report_page.render(results), "utf-8")
+    return file
+
+
+def test_figures_by_number_of_workers_are_a_table_of_their_own(reader: ReportBrowser, scaled_page: Path) -> None:
+    tab = reader.open(scaled_page, "#/slow-clients")
+    assert tab.page.get_by_role("heading", name="By number of workers or threads").count() == 1
+    table = tab.page.get_by_role("region", name="gunicorn by number of workers").locator("table")
+    rows = [each.inner_text().split("\t") for each in table.locator("tr").all()]
+    assert [[each.strip() for each in row] for row in rows] == [
+        ["workers", "throughput"], ["1", "· 1,000/s"], ["2", "· 2,000/s"],
+    ]  # fmt: skip
+    with tab.page.expect_download() as saved:
+        tab.page.get_by_role("button", name="Save as CSV: gunicorn by number of workers").click()
+    with Path(saved.value.path()).open(encoding="utf-8-sig", newline="") as stream:
+        assert list(csv.reader(stream)) == [["workers", "throughput"], ["1", "· 1,000/s"], ["2", "· 2,000/s"]]
+    assert tab.violations() == []
+    assert tab.console_messages == []
+
+
+def test_details_say_whether_the_generator_kept_up_and_what_slow_clients_cost(
+    reader: ReportBrowser, scaled_page: Path
+) -> None:
+    tab = reader.open(scaled_page, "#/load/throughput?server=gunicorn")
+    text = tab.page.locator("details.server[open]").inner_text().replace("\u00a0", " ")
+    assert "The generator kept up: 50 % of a core, late by 2 ms (p99), 399 of 400 requests per second." in text
+    assert "20 slow clients cost the server 3 MiB of memory, 20 descriptors, 1 thread, 250 ms of CPU." in text
 
 
 def test_claims_have_their_rule_and_figures(reader: ReportBrowser, claims_page: Path) -> None:
