@@ -36,11 +36,12 @@ def test_a_run_without_a_base_has_no_changes() -> None:
     assert what_changed(run(conformance=[cell("x", Verdict.FAIL)])) is None
 
 
-def test_a_run_without_conformance_has_no_changes() -> None:
-    """It would say that nothing new failed."""
+def test_a_run_without_conformance_does_not_say_that_nothing_failed() -> None:
     empty = run(conformance=[])
     assert what_changed(msgspec.structs.replace(empty, baseline="known.toml")) is None
-    assert what_changed(msgspec.structs.replace(empty, base=BaseRun("old", {}, {}, verdicts={}))) is None
+    against_run = what_changed(msgspec.structs.replace(empty, base=BaseRun("old", {}, {}, verdicts={})))
+    assert against_run is not None
+    assert against_run.not_compared == "the runs have no server in common"
 
 
 def test_changes_against_the_baseline() -> None:
