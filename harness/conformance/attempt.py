@@ -27,6 +27,12 @@ from wsgi_gauntlet.harness.server.process.procfs import cpu_seconds
 from wsgi_gauntlet.harness.server.process.supervised_process import UNKNOWN_EXIT
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
+LATE_CLOSE_PATIENCE = 1.5
+"""The factor on the time-outs of responses after an attempt that saw the end of a connection too late.
+
+Many servers close after 5 s (Apache, uvicorn), which is also the time-out of a response. If both fall together, no
+further attempt of the same kind can say which was first."""
+
 RESPONDING_TIMEOUT_SECONDS = 3.0
 """Seconds in which an instance must respond before a case begins. An idle instance needs milliseconds."""
 
@@ -63,6 +69,8 @@ class Attempt:
     segmentation: Segmentation = Segmentation.WHOLE
     well_formed: bool = False
     lint: tuple[str, ...] = ()
+    closed_late: bool = False
+    """Whether the harness saw the end of a connection after its time-out."""
 
     @property
     def app_read_body(self) -> bool:
@@ -129,7 +137,7 @@ async def attempt(
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.
     found = () if case.own_app else lint(evidence.wire, app_events, time.time())
-    return Attempt(judgement, evidence, seconds, segmentation, transcript.well_formed, found)
+    return Attempt(judgement, evidence, seconds, segmentation, transcript.well_formed, found, transcript.closed_late)
 
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:
@@ -166,7 +174,8 @@ async def run_again(
     just_passed = bool(previous_attempts) and previous_attempts[-1].judgement.verdict is Verdict.PASS
     notes = [] if just_passed else await ensure_responding(server)
     split_bodies = any(each.app_read_body for each in previous_attempts)
-    made = await attempt(case, server, segmentation, notes, split_bodies=split_bodies)
+    patience = LATE_CLOSE_PATIENCE if any(each.closed_late for each in previous_attempts) else 1.0
+    made = await attempt(case, server, segmentation, notes, Transcript(patience), split_bodies=split_bodies)
     if made.judgement.verdict.blames_server and server.alive and await _keeps_cpu_busy(server, made.seconds):
         note = "afterwards the server kept a processor busy without a request; it was restarted"
         process = (*made.evidence.process, note)

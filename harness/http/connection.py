@@ -122,9 +122,11 @@ class Transcript:
     `split_bodies`: the app reads the whole body, so bodies may be cut into segments too.
     `time_sensitive`: the attempt waited in vain for something, or saw the end of a connection.
     `closed_late`: it saw that end too late.
+    `response_patience`: a factor on the time-outs of responses.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, response_patience: float = 1.0) -> None:
+        self.response_patience = response_patience
         self.split_bodies = False
         self.time_sensitive = self.closed_late = False
         self._sent: dict[int, bytearray] = {}
@@ -382,11 +384,11 @@ class Connection:
     async def response(self, head: bool = False, timeout: float = 5.0) -> Response:
         """Read exactly one final response; `head` says that the request was a HEAD.
 
-        `timeout` is the longest silence in seconds, see InactivityTimeout. Nothing is raised: the result says what came
-        and what did not. Bytes after the response stay unread.
+        `timeout` is the longest silence in seconds, see InactivityTimeout and `response_patience`. Nothing is raised:
+        the result says what came and what did not. Bytes after the response stay unread.
         """
         parser = ResponseParser(head=head)
-        inactivity = InactivityTimeout(timeout)
+        inactivity = InactivityTimeout(timeout * self._transcript.response_patience)
         with inactivity.scope:
             while not parser.done and inactivity.size <= RESPONSE_LIMIT_BYTES:
                 rest = parser.feed(self._take_unread())

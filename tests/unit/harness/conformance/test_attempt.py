@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, cast
+
 import pytest
 
 from wsgi_gauntlet.harness.conformance import attempt
-from wsgi_gauntlet.harness.conformance.attempt import limit_app_events
-from wsgi_gauntlet.harness.model import AppEvent
+from wsgi_gauntlet.harness.conformance.attempt import Attempt, limit_app_events
+from wsgi_gauntlet.harness.conformance.verdict import Judgement
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import AppEvent, Verdict
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 
@@ -16,3 +21,28 @@ def test_evidence_keeps_the_first_and_the_last_events_as_far_as_there_is_room(mo
     monkeypatch.setattr(attempt, "APP_EVENTS_LIMIT_BYTES", len(to_json(events[0])) * 4)
     assert limit_app_events(events) == (*events[:3], events[9])
     assert limit_app_events(()) == ()
+
+
+PASSED = Attempt(Judgement(Verdict.PASS))
+
+
+class _Server:
+    """A server that responds and stays up."""
+
+    alive = False
+
+
+@pytest.mark.parametrize(("late", "patience"), [((), 1.0), ((False,), 1.0), ((False, True, False), 1.5)])
+async def test_an_attempt_after_a_late_end_waits_longer_for_responses(
+    monkeypatch: pytest.MonkeyPatch, late: tuple[bool, ...], patience: float
+) -> None:
+    async def record(*given: Any, **_options: Any) -> Attempt:
+        patiences.append(given[4].response_patience)
+        return PASSED
+
+    patiences: list[float] = []
+    monkeypatch.setattr(attempt, "attempt", record)
+    previous = [replace(PASSED, closed_late=each) for each in late]
+    case, server = cast("Any", None), cast("Any", _Server())
+    assert await attempt.run_again(case, server, Segmentation.WHOLE, previous or [PASSED]) is PASSED
+    assert patiences == [patience]

@@ -431,3 +431,27 @@ def test_an_end_that_was_seen_too_late_is_reported(held: float) -> None:
         return transcript.closed_late
 
     assert trio.run(main, clock=StallClock()) is (held > 0)
+
+
+@pytest.mark.parametrize(("patience", "late"), [(1.0, True), (100.0, False)])
+def test_patience_lets_a_response_end_before_its_time_out(patience: float, late: bool) -> None:
+    async def main() -> bool:
+        go = trio.Event()
+
+        async def handler(stream: trio.SocketStream) -> None:
+            await stream.send_all(OK[:-4])
+            await go.wait()
+            time.sleep(0.4)  # noqa: ASYNC251 - the loop is to stand still
+            await stream.aclose()
+
+        async with serving(handler) as address:
+            transcript = Transcript(patience)
+            connection = await Connection.open(address, transcript)
+            with exclude_stalls():
+                go.set()
+                response = await connection.response(timeout=0.2)
+            await connection.close()
+        assert not response.complete
+        return transcript.closed_late
+
+    assert trio.run(main, clock=StallClock()) is late
