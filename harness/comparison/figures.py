@@ -64,4 +64,13 @@ def _scenario_figures(cell: ScenarioResult) -> Iterator[Figure]:
 
 
 def _metric_figure(metric: Metric, higher_is_better: bool | None) -> Figure:
-    return Figure(metric.id, metric.label, metric.value, metric.unit, higher_is_better, metric.censored, metric.note)
+    return Figure(
+        metric.id,
+        metric.label,
+        metric.value,
+        metric.unit,
+        higher_is_better,
+        metric.censored,
+        metric.note,
+        metric.lateness,
+    )

@@ -7,6 +7,7 @@ judge           a word for each (figure, candidate), corrected for their number 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -119,8 +120,15 @@ def _pair(first: Figure, rounds: Sequence[RoundResult], letter: str, *, again: b
     baselines = tuple(_figure_of(each, first.id, BASELINE_LETTER) for each in rounds)
     others = tuple(_figure_of(each, first.id, letter, again=again) for each in rounds)
     values = [comparable_values(*each) for each in zip(baselines, others, strict=True)]
-    ratio = Ratio.of(metric(first), [base for base, _ in values], [other for _, other in values])
+    compared = dataclasses.replace(metric(first), server_share=_server_share((*baselines, *others)))
+    ratio = Ratio.of(compared, [base for base, _ in values], [other for _, other in values])
     return _Pair(first, ratio, others, baselines)
+
+
+def _server_share(found: Sequence[Figure | None]) -> float:
+    """Return the median share of the values that is not lateness of the generator."""
+    shares = [max(0.0, 1 - each.lateness / each.value) for each in found if each is not None and each.value]
+    return statistics.median(shares) if shares else 1.0
 
 
 def comparable_values(base: Figure | None, other: Figure | None) -> tuple[float | None, float | None]:

@@ -42,7 +42,7 @@ class Figure(msgspec.Struct, frozen=True):
 
     `id` is snake_case; a figure of a scenario has the id of the scenario before it. `value` is None if it could not be
     measured; `why` says why. If `bound` is true, the true value is at least `value`. `higher_is_better` is None if
-    neither is.
+    neither is. `lateness` is the part of a response time that may be the generator's own, in seconds.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Figure(msgspec.Struct, frozen=True):
     higher_is_better: bool | None = None
     bound: bool = False
     why: str = ""
+    lateness: float = 0.0
 
 
 class SlotResult(msgspec.Struct, frozen=True):

@@ -140,7 +140,8 @@ class Metric(msgspec.Struct, frozen=True):
 
     `id` is snake_case and stays the same in later versions. `label` and `note` are for the reader. `value` is None if
     it could not be measured. If `censored` is true, it is only a lower bound. `unit` is 's', 'bytes', 'requests/s',
-    '%' and the like. It is '' for a count, and 'yes/no' for 1 and 0.
+    '%' and the like. It is '' for a count, and 'yes/no' for 1 and 0. `lateness` is the part of a response time that may
+    be the generator's own: how late its sends were, in seconds, at the same percentile.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Metric(msgspec.Struct, frozen=True):
     unit: str = ""
     censored: bool = False
     note: str = ""
+    lateness: float = 0.0
 
     @classmethod
     def labelled(

@@ -35,7 +35,9 @@ class Metric:
 
     `better` and `worse` are the words for candidate B if its figure is better or worse than that of A.
     `step` is the smallest difference that the measurement can show: relative to the value for a ratio, absolute for a
-    share. Rounds that agree by accident then claim no impossible precision.
+    share. Rounds that agree by accident then claim no impossible precision. `server_share` is the part of the value
+    that the server has caused for sure. The rest, for example a late send, is the same for both candidates and makes
+    their difference look smaller than it is.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Metric:
     better: str = "faster"
     worse: str = "slower"
     step: float = HISTOGRAM_STEP
+    server_share: float = 1.0
 
     def inside(self, shown: float) -> float:
         """Return the figure of the statistics for a ratio or difference as shown to people."""
@@ -61,8 +64,11 @@ class Metric:
         return "%" if self.scale is Scale.RATIO else "points"
 
     def margin(self, margin: float) -> float:
-        """Return the margin of no relevant difference, on the scale of the statistics. 0.05 is 5 % or 5 points."""
-        return math.log1p(margin) if self.scale is Scale.RATIO else margin
+        """Return the margin of no relevant difference, on the scale of the statistics. 0.05 is 5 % or 5 points.
+
+        A difference of 5 % of the server's share is a smaller one of the whole value, so the margin is smaller too.
+        """
+        return math.log1p(margin * self.server_share) if self.scale is Scale.RATIO else margin
 
 
 MOST = 700.0

@@ -6,7 +6,9 @@ import pytest
 
 from wsgi_gauntlet.harness.comparison import default_scenario
 from wsgi_gauntlet.harness.comparison.figures import figures
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult, Step
+from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 
 def cell(**fields: object) -> ScenarioResult:
@@ -98,3 +100,24 @@ def test_every_default_figure_belongs_to_a_part() -> None:
 )
 def test_the_common_rate_suits_the_slowest_server(capacities: tuple[float, ...], rate: float) -> None:
     assert default_scenario.common_rate(capacities) == rate
+
+
+@pytest.mark.parametrize(("late_ms", "p99_ms", "valid"), [(2.0, 5.0, True), (2.0, 3.0, False), (0.9, 1.0, True)])
+def test_the_lateness_of_an_open_loop_may_be_half_of_its_p99(late_ms: float, p99_ms: float, valid: bool) -> None:
+    latency, lateness = Histogram(), Histogram()
+    latency.record(int(p99_ms * 1e6), 200)
+    lateness.record(int(late_ms * 1e6), 200)
+    found = GeneratorResult(
+        connections=1,
+        seconds=1.0,
+        cpu_seconds=0.1,
+        latency=latency,
+        service=latency,
+        waiting=Histogram(),
+        lateness=lateness,
+        offered=200.0,
+        achieved=200.0,
+    )
+    health = found.health(default_scenario.shortest_time_that_decides(p99_ms / 1e3))
+    assert health.valid is valid
+    assert valid or "late" in health.why

@@ -63,6 +63,31 @@ def test_each_figure_has_its_word(figure_id: str, factor: float, word: Compariso
     assert each.ratio.low <= true <= each.ratio.high or each.ratio.estimate == pytest.approx(true, abs=0.02)
 
 
+def test_lateness_of_the_generator_makes_equality_harder_to_show_and_differences_no_easier() -> None:
+    def judged_with(share: float, factor: float) -> ComparisonWord:
+        made = comparison({"p99": factor})
+        rounds = tuple(
+            replace(
+                each,
+                slots=tuple(
+                    replace(
+                        slot,
+                        figures=tuple(
+                            replace(one, lateness=share * one.value) if one.id == "p99" and one.value else one
+                            for one in slot.figures
+                        ),
+                    )
+                    for slot in each.slots
+                ),
+            )
+            for each in made.rounds
+        )
+        return found(judged(replace(made, rounds=rounds)), "p99").word
+
+    assert [judged_with(share, 1.0) for share in (0.0, 0.9)] == [ComparisonWord.EQUAL, ComparisonWord.INCONCLUSIVE]
+    assert [judged_with(share, 1.2) for share in (0.0, 0.9)] == [ComparisonWord.WORSE, ComparisonWord.WORSE]
+
+
 def test_a_against_a_is_beside_every_figure() -> None:
     for each in comparison({"capacity": 2.0}).judged:
         assert each.noise is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -23,6 +24,8 @@ def test_a_share_is_compared_by_its_difference() -> None:
     assert SERVED.shown(-0.1) == -0.1
     assert (SERVED.margin(0.05), SERVED.unit) == (0.05, "points")
     assert P99.margin(0.05) == pytest.approx(math.log(1.05))
+    # Half of the value is the generator's own, so 5 % of the server's half is 2.5 % of the whole.
+    assert dataclasses.replace(P99, server_share=0.5).margin(0.05) == pytest.approx(math.log(1.025))
     assert P99.unit == "%"
 
 
