@@ -15,6 +15,9 @@ from wsgi_gauntlet.reports.text.labels import join_names, pluralize
 NOT_JUDGED_LOAD = frozenset({Grade.INVALID, Grade.INCONCLUSIVE, Grade.ERROR})
 """Grades of cells of load that are listed as not judged. `unsupported` says something about the server."""
 
+MAX_NAMES = 2
+"""Servers that the headline about requirements names."""
+
 MAX_PYTHONS = 3
 """Versions of Python that the line about the run names."""
 
@@ -132,10 +135,12 @@ def _about_requirements(rows: tuple[Row, ...]) -> str:
     who = _who(len(rows), rows)
     if len(rows) == 1:
         return f"{who} breaks {judged[0].must_broken} of {pluralize(judged[0].judged, 'requirement')} judged"
-    clean = [each for each in judged if not each.must_broken]
+    clean = [each.server for each in judged if not each.must_broken]
+    if len(clean) == len(rows):
+        return f"{who}: none breaks a requirement (must)"
     if clean:
-        verb = "breaks" if len(clean) == 1 else "break"
-        return f"{who}: {len(clean)} {verb} no requirement (must)"
+        names = join_names([line(each, 60) for each in clean]) if len(clean) <= MAX_NAMES else f"{len(clean)}"
+        return f"{who}: {names} {'breaks' if len(clean) == 1 else 'break'} no requirement (must)"
     least, most = min(each.must_broken for each in judged), max(each.must_broken for each in judged)
     numbers = f"{least}" if least == most else f"{least} to {most}"
     each_of = "each breaks" if len(judged) == len(rows) else f"{len(judged)} judged, each breaks"

@@ -79,7 +79,15 @@ def test_the_headline_is_made_from_one_scenario(load: list[ScenarioResult], expe
         (checks("a", security=4, broken=1), "a breaks 1 of 4 requirements judged"),
         (
             [*checks("a", security=4, broken=1), *checks("b", security=4, broken=0)],
-            "2 WSGI servers: 1 breaks no requirement (must)",
+            "2 WSGI servers: b breaks no requirement (must)",
+        ),
+        (
+            [*checks("a", security=4, broken=0), *checks("b", security=4, broken=0)],
+            "2 WSGI servers: none breaks a requirement (must)",
+        ),
+        (
+            [cell for name in "abcd" for cell in checks(name, security=4, broken=int(name == "d"))],
+            "4 WSGI servers: 3 break no requirement (must)",
         ),
         (
             [*checks("a", security=4, broken=1), *checks("b", security=4, broken=3)],

@@ -306,7 +306,7 @@ export function worstCase(store, server, r) {
 function serverGrid(context, state, chosen, asked, shown, changed) {
   const { store } = context;
   const columns = state.area ? requirementColumns(context, shown) : areaColumns(context, asked, changed);
-  const width = state.area ? "3.8rem" : "7rem";
+  const width = state.area ? "3.8rem" : "7.6rem";
   const node = virtualGrid({
     label: state.area ? `Servers and the requirements of ${state.area}` : "Servers and areas", className: `server-grid ${state.area ? "turned" : ""}`,
     rowHeight: ROW_HEIGHT, rowCount: chosen.length,
