@@ -11,8 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 # With this variable, each of the thousand processes that the tests start would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Live tests wait for servers and time-outs, so one process more than there are cores. With more, tests disturb each other.
-TEST_PROCESSES ?= $(shell expr 1 + $$(nproc))
+# Live tests wait for servers and for times more than they compute, so there are two processes for each core.
+# tests/conftest.py orders the tests so that one process computes while the others wait.
+TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
