@@ -14,6 +14,9 @@ HOSTILE_MARKDOWN = "before\n```\n@maintainer look at #1 <img src=x onerror=alert
 
 AREAS = ("pep3333/environ", "pep3333/input", "http/framing", "http/host", "http/connection", "http/responses")
 
+MANY_SERVERS, MANY_CASES = 56, 1300
+"""A large run."""
+
 VARIANTS = 10
 """Variants of each second requirement."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.model import Results
@@ -12,6 +13,8 @@ from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.hostile_sample import hostile_results
 from .....helpers.report_browser import ReportBrowser, launched
+from .....helpers.sample_conformance import MANY_CASES, MANY_SERVERS, build_conformance
+from .....helpers.scoreboard_results import classroom
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,14 @@ def sample_page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> P
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of results in which every text of a server is hostile."""
     return write_page(hostile_results(), tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="session")
+def page_of_many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of MANY_SERVERS with MANY_CASES and load."""
+    results = build_conformance(MANY_SERVERS, MANY_CASES)
+    load = tuple(classroom(name, 1 - number / 100) for number, name in enumerate(results.servers))
+    return write_page(msgspec.structs.replace(results, load=load), tmp_path_factory.mktemp("many"))
 
 
 def write_page(results: Results, folder: Path) -> Path:

@@ -21,8 +21,6 @@ MAX_ELEMENTS = 5000
 
 CELL = "#/cell/server-00/pep3333/environ/requirement-001/v1"
 
-MANY_SERVERS, MANY_CASES = 56, 1300
-
 HISTORY = tuple(HistoryPoint(f"2026-11-0{day}", "server-00", f"1.{day}", 9 - day, 3, 50) for day in range(1, 5))
 
 
@@ -31,14 +29,6 @@ def page_of_few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three servers, with a history."""
     file = tmp_path_factory.mktemp("few") / "report.html"
     file.write_text(report_page.render(msgspec.structs.replace(build_conformance(), history=HISTORY)), "utf-8")
-    return file
-
-
-@pytest.fixture(scope="module")
-def page_of_many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """56 servers and 1,300 cases."""
-    file = tmp_path_factory.mktemp("many") / "report.html"
-    file.write_text(report_page.render(build_conformance(MANY_SERVERS, MANY_CASES)), "utf-8")
     return file
 
 

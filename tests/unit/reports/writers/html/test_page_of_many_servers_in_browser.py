@@ -9,18 +9,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from wsgi_gauntlet.reports.writers.html import report_page
-
 from .....helpers.report_browser import OpenPage, ReportBrowser
-from .....helpers.sample_conformance import build_conformance
-from .....helpers.scoreboard_results import classroom
+from .....helpers.sample_conformance import MANY_SERVERS
 
 pytestmark = pytest.mark.browser
-
-SERVERS, CASES = 56, 1300
 
 MAX_BYTES = 8_000_000
 MAX_STATIC_ELEMENTS = 3000
@@ -33,20 +27,10 @@ ELEMENTS = "document.querySelectorAll('*').length"
 CELLS_IN_VIEW = "document.querySelectorAll('.grid-body [role=gridcell]').length"
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page."""
-    results = build_conformance(SERVERS, CASES)
-    load = tuple(classroom(name, 1 - number / 100) for number, name in enumerate(results.servers))
-    made = tmp_path_factory.mktemp("many") / "report.html"
-    made.write_text(report_page.render(msgspec.structs.replace(results, load=load)), "utf-8")
-    return made
-
-
 @pytest.fixture
-def tab(reader: ReportBrowser, file: Path) -> Iterator[OpenPage]:
+def tab(reader: ReportBrowser, page_of_many: Path) -> Iterator[OpenPage]:
     """The open page. Its console stays empty."""
-    opened = reader.open(file)
+    opened = reader.open(page_of_many)
     yield opened
     assert opened.console_messages == []
 
@@ -65,12 +49,12 @@ def reached_by_tab(tab: OpenPage) -> int:
     raise AssertionError("Tab never leaves the page")
 
 
-def test_it_has_few_bytes_and_few_elements_without_scripts(reader: ReportBrowser, file: Path) -> None:
+def test_it_has_few_bytes_and_few_elements_without_scripts(reader: ReportBrowser, page_of_many: Path) -> None:
     """All servers are on the first screen."""
-    assert file.stat().st_size <= MAX_BYTES
-    page = reader.open(file, scripts=False).page
+    assert page_of_many.stat().st_size <= MAX_BYTES
+    page = reader.open(page_of_many, scripts=False).page
     assert page.locator("*").count() <= MAX_STATIC_ELEMENTS
-    assert page.locator("#scoreboard tbody tr").count() == SERVERS
+    assert page.locator("#scoreboard tbody tr").count() == MANY_SERVERS
 
 
 def test_the_first_screen_has_few_elements_tab_stops_and_printed_pages(tab: OpenPage) -> None:
@@ -107,8 +91,8 @@ def test_a_wide_grid_has_the_columns_in_view(tab: OpenPage) -> None:
     assert len(later) < 30
     page.locator(".grid-body [tabindex='0']").focus()
     page.keyboard.press("End")
-    assert page.evaluate("Number(document.activeElement.dataset.column)") == SERVERS
-    tab.wait_until(f"{columns}.at(-1) === {SERVERS}")
+    assert page.evaluate("Number(document.activeElement.dataset.column)") == MANY_SERVERS
+    tab.wait_until(f"{columns}.at(-1) === {MANY_SERVERS}")
     cell = page.evaluate("document.activeElement.getBoundingClientRect().right")
     head = page.evaluate("document.querySelector('.grid-head > :last-child').getBoundingClientRect().right")
     assert cell == pytest.approx(head, abs=3)
