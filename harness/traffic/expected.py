@@ -41,8 +41,8 @@ _CLOSING_TAGS = re.compile(rb"(?:\s*</[A-Za-z][A-Za-z0-9-]*>)+\s*\Z")
 class ExpectedBody(msgspec.Struct, frozen=True):
     """What a body must have. It is a msgspec type, so that a generator process receives it as a message.
 
-    `whole` is the body if it never differs, and `longest` its length. Else it has `pieces` in this order, begins with the first one if
-    `begins`, ends with the last one if `ends`, and has a length from `shortest` to `longest` (0: any).
+    `whole` is the body if it never differs, and `longest` its length. Else it has `pieces` in this order, begins with
+    the first one if `begins`, ends with the last one if `ends`, and has a length from `shortest` to `longest` (0: any).
     """
 
     whole: bytes | None = None
@@ -159,7 +159,7 @@ def _common(first: bytes, second: bytes) -> tuple[list[tuple[int, int]], bool]:
 
 
 def _ends(first: bytes, second: bytes, at: int, other_at: int) -> list[tuple[int, int, int]]:
-    """Return the common beginning and the common end: their place in both, counted from `at` and `other_at`, and size."""
+    """Return the common beginning and the common end: place in both, counted from `at` and `other_at`, and size."""
     begin = _common_prefix(first, second)
     end = min(_common_prefix(first[::-1], second[::-1]), min(len(first), len(second)) - begin)
     return [(at, other_at, begin), (at + len(first) - end, other_at + len(second) - end, end)]
