@@ -36,6 +36,9 @@ Exit codes:
   130  interrupted
 """
 
+PREFERRED_SERVERS = ("gunicorn:gthread", "waitress")
+"""The servers that `traffic check` starts by default, if they are installed: those that most people use."""
+
 KeepSecretsOption = Annotated[
     bool,
     Option(
@@ -80,8 +83,8 @@ def traffic() -> None:
 def check(arguments: TrafficCheckArguments) -> None:
     """Play each sequence of FILE on your app, and show what came.
 
-    The command starts SERVER, by default the first installed server that is made for production. It plays each
-    sequence twice: the second visit shows what of a page is the same each time, and whether a visit can be repeated.
+    The command starts SERVER, by default gunicorn:gthread, or another installed server for production. It
+    plays each sequence twice: the second visit shows what of a page is the same each time, and whether a visit can be repeated.
     """
     from wsgi_gauntlet.harness import config
     from wsgi_gauntlet.harness.traffic.check import check as check_traffic
@@ -133,7 +136,7 @@ def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:
 
 
 def _first_installed(python: str) -> str:
-    """Return the name of the first installed server that is no proxy and not for development.
+    """Return the name of the first installed server that is no proxy and not for development, preferred ones first.
 
     Raises NotInstalled if there is none.
     """
@@ -141,7 +144,8 @@ def _first_installed(python: str) -> str:
     from wsgi_gauntlet.harness.server import planning
 
     interpreter = session.interpreter(python)
-    for name in registry.default_variants():
+    names = registry.default_variants()
+    for name in (*(each for each in PREFERRED_SERVERS if each in names), *names):
         plan = planning.plan(name, python=interpreter)
         if plan.upstream is None and not plan.adapter.for_development and planning.missing(plan).available:
             return name
