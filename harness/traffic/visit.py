@@ -305,10 +305,10 @@ def resolve(reference: str, base: bytes, host: bytes) -> bytes | None:
         port = found.port
     except ValueError:
         return None
-    ours = urlsplit(origin)
-    if found.scheme not in DEFAULT_PORTS or (found.hostname or "").lower() != (ours.hostname or "").lower():
+    expected = urlsplit(origin)
+    if found.scheme not in DEFAULT_PORTS or (found.hostname or "").lower() != (expected.hostname or "").lower():
         return None
-    if (port or DEFAULT_PORTS[found.scheme]) != (ours.port or DEFAULT_PORTS[found.scheme]):
+    if (port or DEFAULT_PORTS[found.scheme]) != (expected.port or DEFAULT_PORTS[found.scheme]):
         return None
     target = (found.path if found.path.startswith("/") else f"/{found.path}") + (
         f"?{found.query}" if found.query else ""

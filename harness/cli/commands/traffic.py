@@ -13,6 +13,8 @@ from wsgi_gauntlet.harness.cli.execute import print_message
 from wsgi_gauntlet.harness.cli.options import (
     HELP_OPTIONS,
     SERVER_NAMES_HELP,
+    AppOption,
+    AppSetupBlock,
     ConfigOption,
     Group,
     Option,
@@ -55,9 +57,8 @@ class TrafficCheckArguments:
 
     file: Annotated[Path, click.Argument(["file"], type=path_argument)]
     server: Annotated[str | None, click.Argument(["server"], required=False)]
-    app: Annotated[
-        str, Option(["--app"], metavar="MODULE:NAME", required=True, help="User app that the traffic visits.")
-    ]
+    app: AppOption
+    app_setup: AppSetupBlock
     python: PythonOption
     config: ConfigOption
     keep_secrets: KeepSecretsOption
@@ -83,8 +84,8 @@ def traffic() -> None:
 def check(arguments: TrafficCheckArguments) -> None:
     """Play each sequence of FILE on your app, and show what came.
 
-    The command starts SERVER, by default gunicorn:gthread, or another installed server for production. It
-    plays each sequence twice: the second visit shows what of a page is the same each time, and whether a visit can be repeated.
+    The command starts SERVER, by default gunicorn:gthread or another installed server for production. It plays each
+    sequence twice. So it sees the parts of a page that are the same each time, and whether a visit can be repeated.
     """
     from wsgi_gauntlet.harness import config
     from wsgi_gauntlet.harness.traffic.check import check as check_traffic
@@ -125,10 +126,15 @@ def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:
     """Return the plan of the server. Raises the errors of `session.plan_servers`, NotInstalled if none is installed."""
     from wsgi_gauntlet.harness import session
 
+    if arguments.app is None:
+        raise ConfigurationError(
+            "traffic check needs --app: name the app that has the pages, as --app shop:application"
+        )
     options = session.RunOptions(
         servers=(arguments.server or _first_installed(arguments.python),),
         python=arguments.python,
         app=arguments.app,
+        app_setup=arguments.app_setup.options(),
         config=arguments.config,
     )
     (plan,) = session.plan_servers(options, settings, print_message)

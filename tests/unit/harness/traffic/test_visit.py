@@ -430,7 +430,7 @@ def test_a_missing_value_is_no_request() -> None:
     played = visit(step(captures=(Capture("t", "t=(.)"),)), step("/${t}"), step("/end"), give_up=False)
     played.request(HOST)
     played.receive(response(200, b"nothing"))
-    with pytest.raises(MissingValue, match="^t$"):
+    with pytest.raises(MissingValue, match=r"^t$"):
         played.request(HOST)
     played.skip()
     assert played.request(HOST).target == b"/end"
