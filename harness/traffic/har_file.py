@@ -206,7 +206,9 @@ class _Notes:
             more = f" and {len(self.other_sites) - 5} more" if len(self.other_sites) > 5 else ""
             found.append(f"requests to other sites are left out: {sites}{more}")
         found += [f"requests left out because {why}: {count}" for why, count in self.left_out.items()]
-        found += [f"header {name} dropped from {_requests(count)}" for name, count in self.dropped_headers.items()]
+        for name, count in self.dropped_headers.items():
+            cookies = "; each visit keeps the cookies that the app sets" if name.lower() == "cookie" else ""
+            found.append(f"header {name} is dropped from {_requests(count)}{cookies}")
         return (*found, *dict.fromkeys(self.changes))
 
 
