@@ -293,9 +293,11 @@ class _Recording:
             kept = self._query(query, f"{step}: header {name}, ") if question else ""
             return [(name, f"${{{ORIGIN}}}{escape_placeholders(_printable(path))}{question}{kept}")]
         if lower == "cookie" or is_secret(name):
-            captured = "" if lower == "cookie" else self._captured(name, value, f"{step}: header {name}")
+            # A token may follow its scheme, as in `Bearer TOKEN`.
+            scheme, space, token = value.rpartition(" ")
+            captured = "" if lower == "cookie" else self._captured(name, token, f"{step}: header {name}")
             if captured:
-                return [(name, captured)]
+                return [(name, f"{escape_placeholders(scheme)}{space}{captured}")]
             if not self._keep_secrets:
                 self._notes.dropped_headers[name] += 1
                 return []

@@ -156,6 +156,17 @@ def test_the_token_of_the_last_page_is_used() -> None:
     assert post_a.body == FormBody((("csrfmiddlewaretoken", "${csrfmiddlewaretoken_2}"),))
 
 
+def test_a_token_after_its_scheme_is_captured() -> None:
+    token = "header.payload.signature"
+    data = document(
+        entry("POST", f"{SITE}/login", second=0, mime="application/json", text=json.dumps({"access": token})),
+        entry("GET", f"{SITE}/me", second=1, sent={"Authorization": f"Bearer {token}"}),
+    )
+    login, me = parsed(data)[0]
+    assert login.captures == (Capture("access", "/access", "json"),)
+    assert dict(me.headers)["Authorization"] == "Bearer ${access}"
+
+
 def test_the_site_is_that_of_most_pages() -> None:
     images = [entry("GET", f"https://cdn.example/{each}.png", second=2, mime="image/png") for each in range(9)]
     pages = [entry("GET", f"http://localhost:8000/{each}", second=1) for each in range(2)]

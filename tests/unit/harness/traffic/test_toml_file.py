@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.traffic import values_file
+from wsgi_gauntlet.harness.traffic import toml_writer, values_file
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.model import (
     Capture,
@@ -138,6 +138,14 @@ def test_captures(text: str, expected: Capture) -> None:
     assert one_step(f"path = '/'\ncapture.c = {{ {text} }}").captures == (expected,)
 
 
+def test_a_body_may_be_left_out_of_the_comparison() -> None:
+    assert one_step("path = '/'").compare
+    step = one_step("path = '/'\ncompare = false")
+    assert not step.compare
+    written = toml_writer.render(Traffic((Sequence(step.name, (step,)),)))
+    assert traffic(written).sequences[0].steps == (step,)
+
+
 def test_steps_of_the_same_name_get_a_number() -> None:
     text = "[[sequence]]\n" + "[[sequence.step]]\npath = '/'\n" * 3
     assert [each.name for each in traffic(text).sequences[0].steps] == ["GET /", "GET / (2)", "GET / (3)"]
@@ -171,6 +179,7 @@ MISTAKES = [
     (REQUEST + "status = true", "use a number from 200 to 599"),
     (REQUEST + "status = '200'", "use a number from 200 to 599"),
     (REQUEST + "follow = 1", "follow takes true or false"),
+    (REQUEST + "compare = 'no'", "compare takes true or false"),
     (REQUEST + "think_time = -1", "think_time is -1; use a number from 0 to 3600"),
     (REQUEST + "think_time = inf", "think_time must be a number of seconds"),
     (REQUEST + "think_time = true", "think_time must be a number of seconds"),
