@@ -74,7 +74,7 @@ class TrafficConvertArguments:
 
 @click.group("traffic", cls=Group, context_settings={"help_option_names": HELP_OPTIONS})
 def traffic() -> None:
-    """Check and convert files that describe the visits of an app's users.
+    """Check or convert traffic files: the visits of users.
 
     FILE is a traffic file in TOML, or a HAR file that a browser exported. docs/traffic.md describes both.
     """
