@@ -101,9 +101,9 @@ def check(arguments: TrafficCheckArguments) -> None:
 
 @command(TrafficConvertArguments)
 def convert(arguments: TrafficConvertArguments) -> None:
-    """Print the HAR file FILE as a traffic file, so that you can edit it.
+    """Print the HAR file FILE as a traffic file.
 
-    The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless you keep them.
+    Edit it then. The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless you keep them.
     """
     from wsgi_gauntlet.harness.traffic import har_file, toml_writer
     from wsgi_gauntlet.harness.traffic.read_file import is_har, read_bytes
