@@ -103,7 +103,8 @@ def check(arguments: TrafficCheckArguments) -> None:
 def convert(arguments: TrafficConvertArguments) -> None:
     """Print the HAR file FILE as a traffic file.
 
-    Edit it then. The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless you keep them.
+    You can edit it then. The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless
+    you keep them.
     """
     from wsgi_gauntlet.harness.traffic import har_file, toml_writer
     from wsgi_gauntlet.harness.traffic.read_file import is_har, read_bytes
