@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.load.runner import run_watching_other_processes
 from wsgi_gauntlet.harness.model import Figure, Grade, Metric, ScenarioResult, SlotResult
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
+from wsgi_gauntlet.harness.traffic.model import Traffic
 
 SlotProgress = Callable[[str], None]
 """Called with the name of a server and its present activity."""
@@ -32,11 +33,15 @@ class ScenarioRun:
 
 @dataclass(frozen=True)
 class SlotEnvironment:
-    """What all slots have in common. `page` is the page of the user app. `metrics` are the chosen default figures."""
+    """What all slots have in common. `metrics` are the chosen default figures.
+
+    `page` is the page of the user app. `traffic` replaces it if there is one.
+    """
 
     folders: RunFolders
     page: str = "/"
     metrics: Collection[str] = ()
+    traffic: Traffic | None = None
 
 
 async def measure_slot(
@@ -93,6 +98,7 @@ async def _run_scenario(
         logs=environment.folders.logs,
         progress=lambda _fraction, doing: on_activity(doing),
         page=environment.page,
+        traffic=environment.traffic,
     )
     try:
         if why := run.scenario.unsuitable_reason(plan):

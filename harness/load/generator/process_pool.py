@@ -45,7 +45,7 @@ from wsgi_gauntlet.harness.load.generator.process_messages import (
     pack_times,
     receive_message,
 )
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.server.remote.guard import watch_credentials
 from wsgi_gauntlet.harness.server.remote.proof import address_fields
 from wsgi_gauntlet.harness.stats.histogram import Histogram
@@ -73,7 +73,7 @@ STDERR_TAIL_BYTES = 2000
 
 
 async def parallel_closed_loop(
-    address: Address, page: VerifiedRequest, options: LoopOptions, seconds: float, *, processes: int | None = None
+    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, processes: int | None = None
 ) -> GeneratorResult:
     """Run `closed_loop` in several `processes`, by default in as many as suit the machine.
 
@@ -92,7 +92,7 @@ async def parallel_closed_loop(
 
 async def parallel_open_loop(
     address: Address,
-    page: VerifiedRequest,
+    page: VerifiedPage,
     options: LoopOptions,
     pacer: Pacer,
     seconds: float,
