@@ -2,8 +2,8 @@
 
     python benchmarks/traffic_vs_fixed_request.py [--rounds 7] [--seconds 2]
 
-The traffic is one sequence of eight requests with a cookie jar: a form with a token, a login with this token, six pages,
-of which one names its owner. One nginx worker on a core of its own answers. Each round measures both, in alternating
+The traffic is one sequence of eight requests with a cookie jar: a form with a token, a login with this token, and six
+pages, of which one names its owner. One nginx worker on a core of its own answers. Each round measures both, in alternating
 order, each in a process of its own. The table has the median of each, and the median and 95 % interval of the ratio
 traffic / fixed request within a round.
 
@@ -114,7 +114,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _measure(script: str, port: int, options: argparse.Namespace, core: int) -> float:
     """Run `script` on `core` and return its requests per CPU second."""
-    arguments: Sequence[str] = [str(port), str(options.connections), str(options.seconds), MARKED_PAGE, MARK, MARKED_BODY]
+    arguments: Sequence[str] = [
+        str(port),
+        str(options.connections),
+        str(options.seconds),
+        MARKED_PAGE,
+        MARK,
+        MARKED_BODY,
+    ]
     done = subprocess.run(
         [sys.executable, "-P", "-c", script, *arguments],
         capture_output=True,

@@ -252,7 +252,7 @@ class _Call:
         self._runs = list(runs)
         self._recorder = recorder
         load_options = options.common.load_options
-        self._environment = SlotEnvironment(folders, load_options.page, options.metrics, load_options.traffic)
+        self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page, options.metrics)
         self._slot_parameters = default_scenario.parameters_for(options.metrics, options.slot_parameters)
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:

@@ -33,15 +33,14 @@ class ScenarioRun:
 
 @dataclass(frozen=True)
 class SlotEnvironment:
-    """What all slots have in common. `metrics` are the chosen default figures.
+    """What all slots have in common. `page` is the page of the user app, or its traffic.
 
-    `page` is the page of the user app. `traffic` replaces it if there is one.
+    `metrics` are the chosen default figures.
     """
 
     folders: RunFolders
-    page: str = "/"
+    page: str | Traffic = "/"
     metrics: Collection[str] = ()
-    traffic: Traffic | None = None
 
 
 async def measure_slot(
@@ -98,7 +97,6 @@ async def _run_scenario(
         logs=environment.folders.logs,
         progress=lambda _fraction, doing: on_activity(doing),
         page=environment.page,
-        traffic=environment.traffic,
     )
     try:
         if why := run.scenario.unsuitable_reason(plan):

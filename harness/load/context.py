@@ -44,9 +44,9 @@ from wsgi_gauntlet.harness.server.user_app import control_prefix, plan_with_cont
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.load.catalog import Scenario
-    from wsgi_gauntlet.harness.traffic.model import Traffic
     from wsgi_gauntlet.harness.server.plan import Plan
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
+    from wsgi_gauntlet.harness.traffic.model import Traffic
 
 ProgressCallback = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None if unknown) and a description of the current step."""
@@ -106,7 +106,7 @@ class ScenarioContext(Generic[P_co]):
     """One scenario on one server, with the scenario's `parameters`.
 
     `scratch` is a private folder for sockets and configuration. `logs` is the folder of the server logs. `page` is the
-    page of a user app that healthy users request. They send `traffic` in its place if there is one.
+    page of a user app that healthy users request, or the traffic that they send.
     """
 
     def __init__(
@@ -118,15 +118,13 @@ class ScenarioContext(Generic[P_co]):
         scratch: Path,
         logs: Path,
         progress: ProgressCallback = lambda _fraction, _doing: None,
-        page: str = "/",
-        traffic: Traffic | None = None,
+        page: str | Traffic = "/",
     ) -> None:
         self.plan = plan_with_control_paths(plan)
         self.scenario = scenario
         self.parameters = parameters
         self.progress = progress
-        self._user_app_path = page
-        self._traffic = traffic
+        self._user_app_requests = page
         self._user_app_workload: UserAppPage | TrafficWorkload | None = None
         self._target_refusal: TargetRefused | None = None
         self.finished_phases: list[Phase] = []
@@ -154,8 +152,7 @@ class ScenarioContext(Generic[P_co]):
             scratch=self._scratch,
             logs=self._logs,
             progress=self.progress,
-            page=self._user_app_path,
-            traffic=self._traffic,
+            page=self._user_app_requests,
         )
         found.began = self.began
         self._comparisons.append(found)
@@ -264,11 +261,12 @@ class ScenarioContext(Generic[P_co]):
         return self._user_app_workload
 
     async def _learn(self, address: Address, mount: str) -> UserAppPage | TrafficWorkload:
-        if self._traffic is None:
-            self.progress(None, f"learning the response of {self._user_app_path}")
-            return await learn_expected_response(address, f"{mount}{self._user_app_path}")
-        self.progress(None, f"learning the responses of {self._traffic.source}")
-        return await learn_traffic(address, with_mount(self._traffic, mount))
+        requests = self._user_app_requests
+        if isinstance(requests, str):
+            self.progress(None, f"learning the response of {requests}")
+            return await learn_expected_response(address, f"{mount}{requests}")
+        self.progress(None, f"learning the responses of {requests.source}")
+        return await learn_traffic(address, with_mount(requests, mount))
 
     def server_logs(self) -> str:
         """Return the logs of all servers so far."""

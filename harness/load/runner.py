@@ -115,8 +115,7 @@ def _scenario_context(
         scratch=folders.scratch,
         logs=folders.logs,
         progress=_progress_callback(events, plan, scenario),
-        page=load_options.page,
-        traffic=load_options.traffic,
+        page=load_options.traffic or load_options.page,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from statistics import fmean
 
 import msgspec
@@ -57,8 +58,8 @@ class TrafficWorkload:
 
     @property
     def source(self) -> str:
-        """The name of the file."""
-        return self.traffic.source or "the traffic"
+        """The name of the file, without its folder."""
+        return PurePath(self.traffic.source).name or "the traffic"
 
     @property
     def probe_name(self) -> str:
@@ -95,7 +96,10 @@ class TrafficWorkload:
     def verified(self, *, keep: bool = True) -> VerifiedTraffic:
         """Return what a generator sends. Each call begins with other visits."""
         return VerifiedTraffic(
-            self.traffic, self.expected, first_visit=next(self._loads) * VISITS_PER_LOAD, keep=keep,
+            self.traffic,
+            self.expected,
+            first_visit=next(self._loads) * VISITS_PER_LOAD,
+            keep=keep,
             latency_ratio=self.latency_ratio,
         )
 
@@ -210,12 +214,15 @@ async def _learn_visit(
                 request = visit.request(host, scheme)
             except MissingValue as missing:
                 raise PageError(f"{what} needs the value {missing}, which no response had; {SEE_CHECK}") from None
-            with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS) as limit:
-                if connection is None or not connection.is_idle:
-                    connection = await _reopen(address, connection)
-                response = await connection.send_request(request.data, head=request.is_head)
-            if limit.cancelled_caught:
-                raise ServerError(f"{what} was not answered within {RESPONSE_TIMEOUT_SECONDS:g} s; {SEE_CHECK}")
+            try:
+                with trio.fail_after(RESPONSE_TIMEOUT_SECONDS):
+                    if connection is None or not connection.is_idle:
+                        connection = await _reopen(address, connection)
+                    response = await connection.send_request(request.data, head=request.is_head)
+            except trio.TooSlowError:
+                raise ServerError(
+                    f"{what} was not answered within {RESPONSE_TIMEOUT_SECONDS:g} s; {SEE_CHECK}"
+                ) from None
             outcome = visit.receive(response)
             if not outcome.ok:
                 raise PageError(f"{what}: {outcome.reason}; {SEE_CHECK}")

@@ -67,7 +67,9 @@ class VisitingUsers:
             made = user.visit.request(self._host, self._scheme)
         except MissingValue:
             return None
-        data = made.data if keep else made.data.replace(b"\r\nConnection: keep-alive\r\n", b"\r\nConnection: close\r\n", 1)
+        data = (
+            made.data if keep else made.data.replace(b"\r\nConnection: keep-alive\r\n", b"\r\nConnection: close\r\n", 1)
+        )
         return UserRequest(data, made.is_head, made.method in IDEMPOTENT)
 
     def receive(self, user: VisitingUser, response: Response) -> Outcome:

@@ -33,9 +33,10 @@ from wsgi_gauntlet.harness.load.generator.loop import (
     require_positive,
 )
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
-from wsgi_gauntlet.harness.load.generator.request_source import P, RequestSource
+from wsgi_gauntlet.harness.load.generator.request_source import Match, P, RequestSource
 from wsgi_gauntlet.harness.load.generator.user_visits import UserVisit, UserVisits
-from wsgi_gauntlet.harness.load.workload import VerifiedPage, VerifiedTraffic
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.stats.histogram import PRECISION_BITS, Histogram
 
 EPOLL_TIMEOUT = 0.005
@@ -251,7 +252,7 @@ class _VisitLoop(_ClosedLoop[UserVisit]):
         This is the hot path of the other loop, but the next request depends on the user.
         """
         clock, pool, counts = time.perf_counter_ns, self._pool, self._latency.counts
-        poll, following = pool.epoll.poll, pool.source.following
+        poll, following, recognize = pool.epoll.poll, pool.source.following, pool.source.recognize
         response_gap = pool.counters.response_gap
         receive, send, started, pending = pool.receive, pool.send, pool.started, pool.pending
         batch, size = min(self._connections, MAX_EVENTS), pool.size
@@ -266,8 +267,10 @@ class _VisitLoop(_ClosedLoop[UserVisit]):
                 except OSError as error:
                     event = pool.handle_error(fd, error)
                 else:
-                    user = pending[fd]
-                    if data == user.response:
+                    user, match = pending[fd], None
+                    if data == user.response or (
+                        data.__class__ is bytes and data and (match := recognize(user, data)) is Match.KEPT
+                    ):
                         now = clock()
                         took = now - started[fd]
                         if took < _LEAST:
@@ -288,7 +291,7 @@ class _VisitLoop(_ClosedLoop[UserVisit]):
                         if count != len(request):
                             pool.mark_partially_sent(fd, count)
                         continue
-                    event = pool.read(fd, data)
+                    event = pool.read(fd, data, match)
                 if event is not ConnectionEvent.PENDING:
                     now = self._handle_event(fd, event) or now
                     if event is ConnectionEvent.FAILED and pool.must_pause:

@@ -202,8 +202,11 @@ class ConnectionPool(Generic[P]):
         connection.busy = False
         self.receive[fd] = connection.receive_unmatched
 
-    def read(self, fd: int, data: Received) -> ConnectionEvent:
-        """Process what `receive[fd]` returned and the hot path did not recognise."""
+    def read(self, fd: int, data: Received, match: Match | None = None) -> ConnectionEvent:
+        """Process what `receive[fd]` returned and the hot path did not recognise.
+
+        `match` is the result of `source.recognize` if the loop has asked already, for bytes that are not empty.
+        """
         connection = self.open[fd]
         if data is None:
             return self._continue_send(connection)
@@ -219,7 +222,8 @@ class ConnectionPool(Generic[P]):
             return self._close(connection, ConnectionEvent.UNSOLICITED_BYTES)
         if connection.parser is None:
             pending = self.pending[fd]
-            match = self.source.recognize(pending, data)
+            if match is None:
+                match = self.source.recognize(pending, data)
             if match is Match.KEPT:
                 self.receive[fd] = connection.sock.recv
                 return ConnectionEvent.RESPONSE_OK
@@ -311,9 +315,7 @@ class ConnectionPool(Generic[P]):
             return self._fail(connection, "unexpected bytes follow a response")
         # The hot path compares bytes only, so it may learn a response only if the bytes alone show its end.
         learnable = response.framing is not Framing.CLOSE and len(response.raw) < RAW_LIMIT
-        closes = (
-            self.source.kind(pending).asks_close or response.announces_close or response.framing is Framing.CLOSE
-        )
+        closes = self.source.kind(pending).asks_close or response.announces_close or response.framing is Framing.CLOSE
         if learnable:
             self.source.learn(response, pending, closes=closes)
         if closes:
@@ -381,4 +383,3 @@ class ConnectionPool(Generic[P]):
 
 def _errno_text(code: int | None) -> str:
     return f"{errno.errorcode.get(code or 0, 'error')} ({os.strerror(code or 0)})"
-

@@ -30,7 +30,8 @@ from wsgi_gauntlet.harness.load.generator.loop import (
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequests
 from wsgi_gauntlet.harness.load.generator.request_source import P, RequestSource
 from wsgi_gauntlet.harness.load.generator.user_visits import UserVisits
-from wsgi_gauntlet.harness.load.workload import VerifiedPage, VerifiedTraffic
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 TRIO_TIMER_ERROR_NS = 2_000_000

@@ -48,18 +48,18 @@ MAX_VISITS_WITHOUT_REQUEST = 100
 class UserVisit(PendingRequest):
     """A user and the present visit; as a PendingRequest it is the next request of the visit.
 
-    `path` is that of the request, `hop` the number of redirects before it. If the visit has taken the response,
-    `taken` is true, and `goes_on` says whether the same visit has a next request.
+    `hop` is the number of redirects before the request. If the visit itself made the request, `made` has its path and
+    its kind; else those of the step are right. If the visit has taken the response, `taken` is true, and `goes_on` says
+    whether the same visit has a next request.
     """
 
-    __slots__ = ("ended", "goes_on", "hop", "kind", "path", "redirects", "step", "taken", "visit")
+    __slots__ = ("ended", "goes_on", "hop", "made", "redirects", "step", "taken", "visit")
 
     def __init__(self, visit: Visit, step: VisitStep) -> None:
         super().__init__(b"")
         self.visit = visit
         self.step = step
-        self.path = b"/"
-        self.kind = step.kind
+        self.made: tuple[bytes, RequestKind] | None = None
         self.hop = 0
         self.taken = self.goes_on = self.redirects = False
         self.ended: RequestEnd | None = None
@@ -137,16 +137,21 @@ class UserVisits:
         if step is None:
             user.visit, step = self._new_visit()
         user.step = step
-        before = step.before_cookies
-        if before is None:
+        path = step.path
+        if path is None:
             return self._prepare(user)
         # The hot path: all of `_prepare` that matters here.
-        cookies = user.visit.jar.header(step.path)
-        user.request = (
-            b"%bCookie: %b\r\n%b" % (before, cookies, step.after_cookies) if cookies else before + step.after_cookies
-        )
+        cookies = user.visit.jar.header(path)
+        request = step.before_cookies + cookies + step.after_cookies if cookies else step.alone
+        if step.body is not None:
+            try:
+                body = step.body.render(user.visit.values)
+            except MissingValue:
+                return self._prepare(user)
+            request += b"%d\r\n\r\n%b" % (len(body), body)
+        user.request = request
         user.response = step.exact
-        user.kind, user.path = step.kind, step.path
+        user.made = None
         return user
 
     def _prepare(self, user: UserVisit) -> UserVisit:
@@ -165,8 +170,7 @@ class UserVisits:
                 continue
             user.request = made.data
             user.response = NO_MATCH if user.hop else step.exact
-            user.kind = kind_of(made.method, keep=self._keep)
-            user.path = made.target.partition(b"?")[0]
+            user.made = (made.target.partition(b"?")[0], kind_of(made.method, keep=self._keep))
             return user
         raise ValueError(
             f"{self._compiled.traffic.source or 'the traffic'}: no visit can be made, because values are missing; "
@@ -178,6 +182,9 @@ class UserVisits:
         visit = Visit(self._compiled, sequence, next(self._numbers), expected=self._expected[sequence])
         return visit, self._first_steps[sequence]
 
+    def _path(self, user: UserVisit) -> bytes:
+        return (user.step.path or b"/") if user.made is None else user.made[0]
+
     def put_back(self, user: UserVisit, end: RequestEnd) -> None:
         """Let `user` wait for a new connection. One whose request was not answered comes first."""
         user.ended = end
@@ -188,7 +195,7 @@ class UserVisits:
 
     def kind(self, user: UserVisit) -> RequestKind:
         """Return the properties of the request."""
-        return user.kind
+        return user.step.kind if user.made is None else user.made[1]
 
     def longest_response(self, user: UserVisit) -> int:
         """Return the bytes beyond which a response is wrong."""
@@ -202,7 +209,7 @@ class UserVisits:
         shape = step.shapes.get((user.hop, len(data)))
         if shape is None or not shape.matches(data):
             return Match.NONE
-        captured = shape.take(data, user.visit, user.path)
+        captured = shape.take(data, user.visit, self._path(user))
         if captured is None:
             return Match.NONE
         if shape.redirect is not None:
@@ -233,8 +240,8 @@ class UserVisits:
         """Let the visit take a complete response; return what is wrong with it, None if it is correct."""
         visit = user.visit
         visit.position = user.step.index
-        if user.step.before_cookies is not None:
-            # The request may have been put together without the visit, which must know its target.
+        if user.made is None:
+            # The request was put together without the visit, which must know its target.
             visit.request(self._host, self._scheme)
         outcome = visit.receive(response)
         user.taken = True
@@ -263,7 +270,7 @@ class UserVisits:
     def learn(self, response: Response, user: UserVisit, *, closes: bool) -> None:
         """Learn the shape of a correct response."""
         self.longest_learned = max(self.longest_learned, len(response.raw))
-        user.step.learn(response, user.visit, user.hop, closes=closes, redirected=user.redirects)
+        user.step.learn(response, user.visit, user.hop, self._path(user), closes=closes, redirected=user.redirects)
 
     def describe(self, user: UserVisit, message: str) -> str:
         """Return `message` with the name of the step."""

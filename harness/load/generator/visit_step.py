@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from wsgi_gauntlet.harness.http.parser import BODY_LIMIT, HEAD_LIMIT, Response
 from wsgi_gauntlet.harness.load.generator.request_source import IDEMPOTENT, NO_MATCH, RequestKind
-from wsgi_gauntlet.harness.load.generator.response_shape import ResponseShape, shape_of, varying_fields
+from wsgi_gauntlet.harness.load.generator.response_shape import ResponseShape
+from wsgi_gauntlet.harness.load.generator.shape_learning import CorrectResponse, shape_of, varying_fields
 from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.harness.traffic.compiled import CompiledStep
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.template import Template
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
 MAX_SHAPES = 64
@@ -40,16 +42,19 @@ class StepCounts:
 class VisitStep:
     """One step. `next` is the step after it, None after the last one. `index` is its place in the visit.
 
-    `exact` is a correct response without anything of one user in it, as far as one is known. If the request is the same
-    for all users but for their cookies, it is `before_cookies`, the cookies for `path`, and `after_cookies`;
-    `before_cookies` is None if only the visit can make it.
+    `exact` is a correct response without anything of one user in it, as far as one is known. `path` is that of the
+    request if it is the same for all users, else None; then only the visit can make the request. With a `path` the
+    request is `alone`, or `before_cookies`, the cookies for `path`, and `after_cookies`. If the body has values of the
+    user, these have no body, and `body` and its length follow.
     """
 
     __slots__ = (
         "_last_responses",
         "_varying",
         "after_cookies",
+        "alone",
         "before_cookies",
+        "body",
         "compiled",
         "counts",
         "exact",
@@ -71,8 +76,9 @@ class VisitStep:
         self.shapes: dict[tuple[int, int], ResponseShape] = {}
         """The shapes by the number of the redirect, 0 for the first request, and by the length of the response."""
         self.kind = RequestKind(False, False, False)
-        self.before_cookies: bytes | None = None
-        self.after_cookies = self.path = b""
+        self.path: bytes | None = None
+        self.alone = self.before_cookies = self.after_cookies = b""
+        self.body: Template | None = None
         self._last_responses: dict[int, Response] = {}
         self._varying: dict[int, frozenset[bytes]] = {}
 
@@ -89,31 +95,26 @@ class VisitStep:
             or compiled.cookies.constant != b""
             or (self.next is not None and self.next.compiled.reference)
         )
-        if needs_visit or target is None or head is None or (body is not None and body.constant is None):
+        if needs_visit or target is None or head is None:
             return
         self.path = target.partition(b"?")[0]
-        self.before_cookies = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target, host, head)
-        self.after_cookies = (
-            b"\r\n"
-            if body is None or body.constant is None
-            else b"Content-Length: %d\r\n\r\n%b" % (len(body.constant), body.constant)
-        )
+        before = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target, host, head)
+        after = b"\r\n"
+        if body is not None and body.constant is None:
+            self.body, after = body, b"Content-Length: "
+        elif body is not None and body.constant is not None:
+            after = b"Content-Length: %d\r\n\r\n%b" % (len(body.constant), body.constant)
+        self.alone, self.before_cookies, self.after_cookies = before + after, before + b"Cookie: ", b"\r\n" + after
 
-    def learn(self, response: Response, visit: Visit, hop: int, *, closes: bool, redirected: bool) -> None:
-        """Learn a correct response to the redirect number `hop`, or to the first request if that is 0."""
+    def learn(self, response: Response, visit: Visit, hop: int, path: bytes, *, closes: bool, redirected: bool) -> None:
+        """Learn a correct response to the redirect number `hop`, or to the first request if that is 0, for `path`."""
         last = self._last_responses.get(hop)
         varying = self._varying.get(hop, frozenset())
         if last is not None and len(last.raw) == len(response.raw):
             varying = self._varying[hop] = varying | varying_fields(last, response)
         self._last_responses[hop] = response
         shape = shape_of(
-            response,
-            self.compiled,
-            self.expected,
-            visit,
-            closes=closes,
-            redirected=redirected,
-            varying=varying,
+            CorrectResponse(response, self.compiled, self.expected, visit, path, closes, redirected, varying)
         )
         if shape is None:
             return
