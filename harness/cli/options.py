@@ -235,10 +235,6 @@ TrafficOption = Annotated[
         help="Requests of the users, a TOML or HAR file, in place of --app-path; `traffic check` shows them.",
     ),
 ]
-KeepSecretsOption = Annotated[
-    bool,
-    Option(["--keep-secrets"], is_flag=True, help="Keep the cookies, passwords and tokens of a HAR file."),
-]
 
 
 AllChangesOption = Annotated[

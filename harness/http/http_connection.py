@@ -136,9 +136,9 @@ class HttpConnection:
         return cls(await connect(sock, address))
 
     async def send_request(self, request: bytes, *, head: bool = False) -> Response:
-        """Send `request` and return its response, however it ended. Raises OSError if sending fails.
+        """Send `request` and return its response, however it ended; `head` says that it is a HEAD request.
 
-        `head` says that it is a HEAD request, whose response has no body.
+        Raises OSError if sending fails.
         """
         parser = ResponseParser(head=head)
         await send_all(self._sock, request)

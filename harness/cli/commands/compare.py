@@ -12,9 +12,9 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
-    KeepSecretsOption,
     Option,
     OutputsOption,
     TrafficOption,

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import click
 
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
     Command,
-    KeepSecretsOption,
     Option,
     RunArguments,
     TrafficOption,

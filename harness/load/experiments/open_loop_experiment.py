@@ -42,8 +42,8 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
-from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
 

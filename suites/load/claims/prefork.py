@@ -180,7 +180,9 @@ async def _run_closed_loops(ctx: ScenarioContext[PreforkParameters], cores: int)
 async def _page(running: ServerUnderTest) -> VerifiedRequest:
     workload = ReferencePage(running.reference_app_path)
     page = await verify_request(running.address, workload, secrets.token_hex(8), BODY_BYTES, keep=False)
-    return msgspec.structs.replace(page, request=page.request.replace(b"&size=", f"&work={APP_CPU_MS}&size=".encode(), 1))
+    return msgspec.structs.replace(
+        page, request=page.request.replace(b"&size=", f"&work={APP_CPU_MS}&size=".encode(), 1)
+    )
 
 
 async def _find_threshold(
