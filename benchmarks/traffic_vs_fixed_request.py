@@ -4,8 +4,8 @@
 
 The traffic is one sequence of eight requests with a cookie jar: a form with a token, a login with this token, and six
 pages, of which one names its owner. One nginx worker on a core of its own answers. Each round measures both, in
-alternating order, each in a process of its own. The table has the median of each, and the median and 95 % interval of the ratio
-traffic / fixed request within a round.
+alternating order, each in a process of its own. The table has the median of each, and the median and 95 % interval of
+the ratio traffic / fixed request within a round.
 
 Ends with 0, with 1 if the interval of the ratio is completely below --bar, with 2 if a tool is missing.
 """
