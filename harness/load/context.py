@@ -33,6 +33,7 @@ from wsgi_gauntlet.harness.model import (
     Sample,
     ScenarioResult,
     Step,
+    TrafficStep,
     Window,
 )
 from wsgi_gauntlet.harness.server import instance
@@ -94,6 +95,7 @@ class Measured(TypedDict, total=False):
     metrics: tuple[Metric, ...]
     claims: tuple[Claim, ...]
     windows: tuple[Window, ...]
+    traffic: tuple[TrafficStep, ...]
     phase: str
     caveats: tuple[str, ...]
     note: str

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
-from statistics import fmean
 
 import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import PageError, ServerError
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
@@ -23,7 +20,7 @@ from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.model import Traffic
-from wsgi_gauntlet.harness.traffic.template import MissingValue
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
 from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
 
 LEARNED_VISITS = 3
@@ -31,9 +28,6 @@ LEARNED_VISITS = 3
 
 RELEARN_DELAY_SECONDS = 1.1
 """Seconds before the last visits, so that a clock that shows seconds changes."""
-
-RESPONSE_TIMEOUT_SECONDS = 10.0
-"""Seconds in which a server must answer a single request while it is idle."""
 
 VISITS_PER_LOAD = 100_003
 """Numbers of visits that belong to one load. So the next load uses other rows of long value lists."""
@@ -155,95 +149,51 @@ def with_mount(traffic: Traffic, mount: str) -> Traffic:
     )
 
 
-@dataclass
-class _Learned:
-    """The responses to one step: their bodies, and the seconds and the requests that each took."""
-
-    bodies: list[bytes] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    requests: int = 0
-
-
 async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
     """Play each sequence several times, and return the traffic with the bodies of its correct responses.
 
-    Raises PageError if a response is not correct, ServerError if none arrives in time; OSError.
+    Raises PageError if a response is not correct, ServerError if none arrives, OutOfResources.
     """
     compiled = CompiledTraffic(traffic)
-    learned = [[_Learned() for _ in each.steps] for each in traffic.sequences]
+    learned: list[list[list[PlayedRequest]]] = [[[] for _ in each.steps] for each in traffic.sequences]
     for number in range(LEARNED_VISITS):
         if number == LEARNED_VISITS - 1:
             await trio.sleep(RELEARN_DELAY_SECONDS)
         for sequence, steps in enumerate(learned):
-            await _learn_visit(address, compiled, sequence, number, steps)
-    every = [each for steps in learned for each in steps]
-    probe = learned[probe_sequence(traffic)][0]
+            # Each visit has a row of its own, as far as there are as many.
+            visit = Visit(compiled, sequence, number * len(learned) + sequence)
+            position = 0
+            for each in await play(address, visit):
+                _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
+                steps[position].append(each)
+                position += each.is_last_of_step
+    seconds = [[min(request.seconds for request in step) for step in steps] for steps in learned]
     weights = [each.weight for each in traffic.sequences]
-    steps_per_visit = sum(weight * len(steps) for weight, steps in zip(weights, learned, strict=True))
-    seconds_per_visit = sum(
-        weight * sum(min(each.seconds) / each.requests * LEARNED_VISITS for each in steps)
-        for weight, steps in zip(weights, learned, strict=True)
+    mean = sum(weight * sum(each) for weight, each in zip(weights, seconds, strict=True)) / sum(
+        weight * len(each) for weight, each in zip(weights, seconds, strict=True)
     )
-    ratio = (
-        seconds_per_visit / steps_per_visit / max(min(probe.seconds) / probe.requests * LEARNED_VISITS, 1e-6)
-        if steps_per_visit
-        else 1.0
-    )
+    requests = sum(len(step) for steps in learned for step in steps)
     return TrafficWorkload(
         traffic,
-        tuple(tuple(expected.learn(each.bodies) for each in steps) for steps in learned),
-        requests_per_step=fmean(each.requests / LEARNED_VISITS for each in every),
-        latency_ratio=ratio,
+        tuple(tuple(map(_expected_body, steps)) for steps in learned),
+        requests_per_step=requests / LEARNED_VISITS / sum(map(len, learned)),
+        latency_ratio=mean / max(seconds[probe_sequence(traffic)][0], 1e-6),
     )
 
 
-async def _learn_visit(
-    address: Address, compiled: CompiledTraffic, sequence: int, number: int, steps: Sequence[_Learned]
-) -> None:
-    """Play one visit over one connection, as long as the server keeps it."""
-    visit = Visit(compiled, sequence, number)
-    host, scheme = address.authority.encode("ascii"), _scheme(address)
-    source = compiled.traffic.source or "the traffic"
-    connection: HttpConnection | None = None
-    began = time.monotonic()
-    try:
-        while not visit.ended:
-            position = visit.position
-            what = f"{source}: {compiled.sequences[sequence].sequence.name}: {visit.step.step.name}"
-            try:
-                request = visit.request(host, scheme)
-            except MissingValue as missing:
-                raise PageError(f"{what} needs the value {missing}, which no response had; {SEE_CHECK}") from None
-            try:
-                with trio.fail_after(RESPONSE_TIMEOUT_SECONDS):
-                    if connection is None or not connection.is_idle:
-                        connection = await _reopen(address, connection)
-                    response = await connection.send_request(request.data, head=request.is_head)
-            except trio.TooSlowError:
-                raise ServerError(
-                    f"{what} was not answered within {RESPONSE_TIMEOUT_SECONDS:g} s; {SEE_CHECK}"
-                ) from None
-            outcome = visit.receive(response)
-            if not outcome.ok:
-                raise PageError(f"{what}: {outcome.reason}; {SEE_CHECK}")
-            steps[position].requests += 1
-            if outcome.next != "redirect":
-                steps[position].bodies.append(response.body)
-                now = time.monotonic()
-                steps[position].seconds.append(now - began)
-                began = now
-            if response.announces_close or not response.complete:
-                connection.close()
-                connection = None
-    finally:
-        if connection is not None:
-            connection.close()
+def _require_correct(played: PlayedRequest, where: str) -> None:
+    if played.outcome.ok:
+        return
+    error = ServerError if played.outcome.fault is Fault.INCOMPLETE else PageError
+    raise error(f"{where}: {played.step.step.name}: {played.outcome.reason}; {SEE_CHECK}")
 
 
-async def _reopen(address: Address, connection: HttpConnection | None) -> HttpConnection:
-    if connection is not None:
-        connection.close()
-    return await HttpConnection.open(address)
+def _expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
+    """Return what the bodies of one step have in common, None if the file says that they are not compared."""
+    last = [each for each in requests if each.is_last_of_step]
+    if not last[0].step.step.compare:
+        return None
+    return expected.learn([each.body for each in last], [each.length for each in last])
 
 
 def _scheme(address: Address) -> str:

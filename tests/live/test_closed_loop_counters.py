@@ -13,7 +13,7 @@ import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.generator import connections, loop, source_addresses
+from wsgi_gauntlet.harness.load.generator import connections, loop, request_marks, source_addresses
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.open_loop import open_loop
@@ -55,7 +55,7 @@ async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
 
 
 async def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_LIMIT", 10_000)
+    monkeypatch.setattr(request_marks, "HEAD_LIMIT", 10_000)
 
     def behave(conn: socket.socket, _number: int) -> None:
         next(requests(conn))

@@ -41,11 +41,12 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
+from wsgi_gauntlet.harness.load.generator.step_figures import traffic_steps
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
-from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase, TrafficStep
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
@@ -307,6 +308,10 @@ class OpenLoopExperiment:
             for histogram, name in ((found.latency, phase.name), (found.service, f"{phase.name}, service time"))
             for point in histogram.percentiles(name)
         )
+
+    def traffic(self) -> tuple[TrafficStep, ...]:
+        """Return the figures of each step of the traffic, in all loads together."""
+        return traffic_steps(each.steps for each in self.results)
 
     def health(self, time_resolution: float = 0.0) -> GeneratorHealth:
         """Return the worst health of the generator in any load, with `time_resolution` as in GeneratorResult.

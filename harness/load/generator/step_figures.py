@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.model import TrafficStep
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 
@@ -28,6 +29,11 @@ class StepFigures:
     def p99(self) -> float | None:
         """The latency in seconds of the slowest percent of the correct responses, None without any."""
         return self.latency.quantile(0.99) if self.ok else None
+
+
+def traffic_steps(results: Iterable[Iterable[StepFigures]]) -> tuple[TrafficStep, ...]:
+    """Return the figures of all steps for the result of a scenario."""
+    return tuple(TrafficStep(each.name, each.ok, each.failed, each.p99) for each in merge_steps(results))
 
 
 def merge_steps(every: Iterable[Iterable[StepFigures]]) -> tuple[StepFigures, ...]:

@@ -129,8 +129,9 @@ class VisitStep:
         """The bytes beyond which a response is wrong. In one with chunks of one byte each byte takes six."""
         if self.compiled.step.follow or self.expected is None:
             return 8 * BODY_LIMIT
-        longest = len(self.expected.whole) if self.expected.whole is not None else self.expected.longest
-        return 8 * longest + 4 * HEAD_LIMIT if longest or self.expected.whole is not None else 8 * BODY_LIMIT
+        if self.expected.whole is None and not self.expected.longest:
+            return 8 * BODY_LIMIT
+        return 8 * max(len(self.expected.whole or b""), self.expected.longest) + 4 * HEAD_LIMIT
 
 
 _KINDS: Mapping[tuple[bool, bool, bool], RequestKind] = {

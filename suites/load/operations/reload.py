@@ -89,6 +89,7 @@ async def _round(ctx: ScenarioContext[ReloadParameters]) -> ScenarioResult:
         generator=health,
         phases=tuple(experiment.phases),
         percentiles=experiment.percentiles(),
+        traffic=experiment.traffic(),
         metrics=_measures(found, experiment, reload_runs, rate),
         windows=tuple(
             each.window(experiment.started(result)) for result in experiment.results for each in result.windows

@@ -112,6 +112,7 @@ async def capacity(ctx: ScenarioContext[CapacityParameters]) -> ScenarioResult:
         if connection_limit
         else _health(experiment, tries, capacity_try),
         phases=tuple(experiment.phases),
+        traffic=experiment.traffic(),
         percentiles=tuple(each for each in experiment.percentiles() if each.phase.startswith(AT_CAPACITY)),
         metrics=(
             Metric(

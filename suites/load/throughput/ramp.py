@@ -110,6 +110,7 @@ async def _round(ctx: ScenarioContext[RampParameters]) -> ScenarioResult:
         phases=phases,
         windows=windows,
         percentiles=experiment.percentiles(),
+        traffic=experiment.traffic(),
         metrics=tuple(measures),
         conditions=experiment.conditions(),
         caveats=experiment.caveats(),

@@ -81,6 +81,7 @@ async def steady(ctx: ScenarioContext[SteadyParameters]) -> ScenarioResult:
         generator=health,
         phases=phases,
         percentiles=experiment.percentiles(),
+        traffic=experiment.traffic(),
         metrics=tuple(measures),
         conditions=experiment.conditions(),
         caveats=experiment.caveats(),
