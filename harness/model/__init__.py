@@ -43,6 +43,7 @@ from wsgi_gauntlet.harness.model.load import (
     ScenarioResult,
     Step,
     ThresholdViolation,
+    TrafficStep,
     Window,
 )
 from wsgi_gauntlet.harness.model.results import (
@@ -102,6 +103,7 @@ __all__ = [
     "SlotResult",
     "Step",
     "ThresholdViolation",
+    "TrafficStep",
     "Verdict",
     "Window",
 ]

@@ -135,6 +135,18 @@ class Percentile(msgspec.Struct, frozen=True, array_like=True):
     latency: float
 
 
+class TrafficStep(msgspec.Struct, frozen=True):
+    """The responses to one step of the traffic: how many were correct and failed, and the p99 of the correct ones (s).
+
+    A redirect that the step follows is a request of its own.
+    """
+
+    name: str
+    ok: int
+    failed: int = 0
+    p99: float | None = None
+
+
 class Metric(msgspec.Struct, frozen=True):
     """One figure that only this scenario has.
 
@@ -235,7 +247,8 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     clients made the server collapse. `recovery` is None if it was not measured, or if the server did not recover.
     `slow_clients` lists (seconds, clients connected). `conditions` describes the server: workers, threads, keep-alive,
     backlog, Python. `phase` names the phase that `goodput` and `slowdown` describe, if it is not the phase with slow
-    clients. `broken` are the thresholds of the user that the cell breaks.
+    clients. `broken` are the thresholds of the user that the cell breaks. `traffic` has the steps of the user's
+    traffic.
     """
 
     server: str
@@ -257,6 +270,7 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     metrics: tuple[Metric, ...] = ()
     claims: tuple[Claim, ...] = ()
     windows: tuple[Window, ...] = ()
+    traffic: tuple[TrafficStep, ...] = ()
     phase: str = ""
     broken: tuple[ThresholdViolation, ...] = ()
     parameters: dict[str, Any] = {}

@@ -16,9 +16,11 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.generator.step_figures import traffic_steps
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, ScenarioResult, Step
 
 WARM_UP_SECONDS = 0.2
@@ -93,13 +95,14 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
             for each, phase in steps
         ),
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
+        traffic=traffic_steps(each.steps for each in results),
         conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **workload_conditions},
         caveats=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
         note=" ".join(filter(None, (error, _note(steps)))),
     )
 
 
-async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedRequest:
+async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedPage:
     """Return the page to request. Raises UnexpectedResponse if the response is wrong in each of `tries`."""
     while True:
         tries -= 1

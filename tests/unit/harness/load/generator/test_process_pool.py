@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.load.arrivals import Uniform
 from wsgi_gauntlet.harness.load.generator import process_messages, process_pool
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow, merge_results
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
@@ -65,6 +66,12 @@ def results(draw: st.DrawFn, opened: bool) -> GeneratorResult:
             for number, (ok, waiting) in sorted(draw(windows).items())
         ),
         began=draw(st.floats(0, 1e6)),
+        steps=tuple(
+            StepFigures(name, over(values), failed)
+            for name, (values, failed) in draw(
+                st.dictionaries(st.sampled_from(["a", "b"]), st.tuples(nanoseconds, counts))
+            ).items()
+        ),
         **{name: draw(counts) for name in COUNTED},
     )
 
@@ -90,6 +97,10 @@ def test_merging_adds_everything_up(every: list[GeneratorResult]) -> None:
         assert getattr(whole, name) == sum(getattr(each, name) for each in every)
     for name in ("latency", "service", "waiting"):
         assert getattr(whole, name) == Histogram.merged(getattr(each, name) for each in every)
+    for step in whole.steps:
+        same = [found for each in every for found in each.steps if found.name == step.name]
+        assert (step.ok, step.failed) == (sum(each.ok for each in same), sum(each.failed for each in same))
+    assert {step.name for step in whole.steps} == {step.name for each in every for step in each.steps}
     assert whole.cpu_share == max(each.cpu_share for each in every)
     assert whole.seconds == max(each.seconds for each in every)
     assert sum((whole.error_messages or {}).values()) == sum(

@@ -10,11 +10,11 @@ from wsgi_gauntlet.harness.load.generator.request_marks import (
     MARK_COUNT,
     MARK_COUNT_LONG_BODIES,
     MAX_TEMPLATE_BYTES,
-    NO_MATCH,
     MarkedRequests,
     Template,
     make_marked_requests,
 )
+from wsgi_gauntlet.harness.load.generator.request_source import NO_MATCH
 
 MARK = b"0123456789abcdef"
 REQUEST = b"GET /page?n=%s HTTP/1.1\r\n\r\n" % MARK

@@ -1,0 +1,200 @@
+"""The traffic of a user app as a workload: it is learned once on each server, then users and generators send it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
+
+import msgspec
+import trio
+
+from wsgi_gauntlet.harness.errors import PageError, ServerError
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.model import Outcome
+from wsgi_gauntlet.harness.traffic import expected
+from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.model import Traffic
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
+from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
+
+LEARNED_VISITS = 3
+"""Visits of each sequence while the traffic is learned."""
+
+RELEARN_DELAY_SECONDS = 1.1
+"""Seconds before the last visits, so that a clock that shows seconds changes."""
+
+VISITS_PER_LOAD = 100_003
+"""Numbers of visits that belong to one load. So the next load uses other rows of long value lists."""
+
+SEE_CHECK = "`wsgi-gauntlet traffic check` shows each request"
+
+
+@dataclass(frozen=True, eq=False)
+class TrafficWorkload:
+    """The learned `traffic` of one server. As a Workload it is the first request of a visit, without the others.
+
+    `expected` has the correct body of each step of each sequence. `requests_per_step` is above 1 if redirects are
+    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request.
+    """
+
+    traffic: Traffic
+    expected: tuple[tuple[ExpectedBody | None, ...], ...]
+    requests_per_step: float = 1.0
+    latency_ratio: float = 1.0
+    has_requested_size: bool = False
+    _loads: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def source(self) -> str:
+        """The name of the file, without its folder."""
+        return PurePath(self.traffic.source).name or "the traffic"
+
+    @property
+    def probe_name(self) -> str:
+        """The name of the first request."""
+        return self.traffic.sequences[self._probe].steps[0].name
+
+    @property
+    def conditions(self) -> Mapping[str, object]:
+        """The traffic, and what is compared in its responses."""
+        steps = list(itertools.chain.from_iterable(self.expected))
+        whole = sum(each is not None and each.whole is not None for each in steps)
+        parts = sum(each is not None and each.whole is None and bool(each.pieces) for each in steps)
+        sequences = len(self.traffic.sequences)
+        requests = len(steps)
+        return {
+            "traffic": f"{self.source}: {requests} request{'' if requests == 1 else 's'} in {sequences} "
+            f"sequence{'' if sequences == 1 else 's'}",
+            "correct response": f"status, completeness and the texts of the file; the whole body of {whole} of "
+            f"{requests} requests, the parts that never differ of {parts}",
+        }
+
+    def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one request
+        """Return the first request of a visit."""
+        return self._first_visit(keep=keep).request(address.authority.encode("ascii"), _scheme(address)).data
+
+    def outcome(self, response: Response, nonce: str, size: int) -> Outcome:  # noqa: ARG002 - one request
+        """Return whether `response` is a correct one to the first request of a visit."""
+        visit = self._first_visit(keep=True)
+        visit.request(b"localhost")
+        if visit.step.step.follow and response.complete and response.status in range(300, 400):
+            return Outcome.OK
+        return outcome_of(visit.receive(response))
+
+    def verified(self, *, keep: bool = True) -> VerifiedTraffic:
+        """Return what a generator sends. Each call begins with other visits."""
+        return VerifiedTraffic(
+            self.traffic,
+            self.expected,
+            first_visit=next(self._loads) * VISITS_PER_LOAD,
+            keep=keep,
+            latency_ratio=self.latency_ratio,
+        )
+
+    def new_visits(self, *, keep: bool) -> CompiledTraffic:
+        """Return the traffic with its requests made ready."""
+        return self._kept if keep else self._closing
+
+    @cached_property
+    def _kept(self) -> CompiledTraffic:
+        return CompiledTraffic(self.traffic)
+
+    @cached_property
+    def _closing(self) -> CompiledTraffic:
+        return CompiledTraffic(self.traffic, keep=False)
+
+    @property
+    def _probe(self) -> int:
+        return probe_sequence(self.traffic)
+
+    def _first_visit(self, *, keep: bool) -> Visit:
+        return Visit(self.new_visits(keep=keep), self._probe, 0, expected=self.expected[self._probe])
+
+
+def probe_sequence(traffic: Traffic) -> int:
+    """Return the sequence whose first request is sent to an idle server: the most frequent one that begins with GET."""
+    numbered = list(enumerate(traffic.sequences))
+    return max(numbered, key=lambda each: (each[1].steps[0].method == "GET", each[1].weight, -each[0]))[0]
+
+
+def outcome_of(outcome: StepOutcome) -> Outcome:
+    """Return the outcome of a request in the figures: a wrong body is wrong, a wrong status is an error."""
+    if outcome.ok:
+        return Outcome.OK
+    return Outcome.ERROR if outcome.fault in (Fault.INCOMPLETE, Fault.STATUS) else Outcome.WRONG
+
+
+def with_mount(traffic: Traffic, mount: str) -> Traffic:
+    """Return the traffic of an app whose paths begin with `mount`. Links that come from the app have it already."""
+    if not mount:
+        return traffic
+    return msgspec.structs.replace(
+        traffic,
+        sequences=tuple(
+            msgspec.structs.replace(
+                each,
+                steps=tuple(
+                    msgspec.structs.replace(step, target=mount + step.target) if step.target.startswith("/") else step
+                    for step in each.steps
+                ),
+            )
+            for each in traffic.sequences
+        ),
+    )
+
+
+async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
+    """Play each sequence several times, and return the traffic with the bodies of its correct responses.
+
+    Raises PageError if a response is not correct, ServerError if none arrives, OutOfResources.
+    """
+    compiled = CompiledTraffic(traffic)
+    learned: list[list[list[PlayedRequest]]] = [[[] for _ in each.steps] for each in traffic.sequences]
+    for number in range(LEARNED_VISITS):
+        if number == LEARNED_VISITS - 1:
+            await trio.sleep(RELEARN_DELAY_SECONDS)
+        for sequence, steps in enumerate(learned):
+            # Each visit has a row of its own, as far as there are as many.
+            visit = Visit(compiled, sequence, number * len(learned) + sequence)
+            position = 0
+            for each in await play(address, visit):
+                _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
+                steps[position].append(each)
+                position += each.is_last_of_step
+    seconds = [[min(request.seconds for request in step) for step in steps] for steps in learned]
+    weights = [each.weight for each in traffic.sequences]
+    mean = sum(weight * sum(each) for weight, each in zip(weights, seconds, strict=True)) / sum(
+        weight * len(each) for weight, each in zip(weights, seconds, strict=True)
+    )
+    requests = sum(len(step) for steps in learned for step in steps)
+    return TrafficWorkload(
+        traffic,
+        tuple(tuple(map(_expected_body, steps)) for steps in learned),
+        requests_per_step=requests / LEARNED_VISITS / sum(map(len, learned)),
+        latency_ratio=mean / max(seconds[probe_sequence(traffic)][0], 1e-6),
+    )
+
+
+def _require_correct(played: PlayedRequest, where: str) -> None:
+    if played.outcome.ok:
+        return
+    error = ServerError if played.outcome.fault is Fault.INCOMPLETE else PageError
+    raise error(f"{where}: {played.step.step.name}: {played.outcome.reason}; {SEE_CHECK}")
+
+
+def _expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
+    """Return what the bodies of one step have in common, None if the file says that they are not compared."""
+    last = [each for each in requests if each.is_last_of_step]
+    if not last[0].step.step.compare:
+        return None
+    return expected.learn([each.body for each in last], [each.length for each in last])
+
+
+def _scheme(address: Address) -> str:
+    return "https" if address.tls else "http"

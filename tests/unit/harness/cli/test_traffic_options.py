@@ -1,0 +1,76 @@
+"""The option --traffic: what it needs, and what it says of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
+from wsgi_gauntlet.harness.errors import ConfigurationError
+
+TRAFFIC = """
+[[request]]
+path = "/"
+"""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    traffic: Path | None = None
+    keep_secrets: bool = False
+    app_path: str | None = None
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.toml"
+    path.write_text(TRAFFIC)
+    return path
+
+
+def test_a_traffic_file_of_an_app(file: Path) -> None:
+    traffic = read_traffic_option(Arguments(file), "shop:app")
+    assert traffic is not None
+    assert traffic.sequences[0].steps[0].target == "/"
+    assert read_traffic_option(Arguments(), None) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "app", "message"),
+    [
+        ({"keep_secrets": True}, "shop:app", "--keep-secrets needs --traffic"),
+        ({"traffic": True}, None, "--traffic needs --app"),
+        ({"traffic": True, "app_path": "/x"}, "shop:app", "--traffic and --app-path cannot be combined"),
+    ],
+)
+def test_options_that_do_not_go_together(given: dict[str, object], app: str | None, message: str, file: Path) -> None:
+    arguments = Arguments(
+        file if given.get("traffic") else None,
+        bool(given.get("keep_secrets")),
+        given.get("app_path"),  # type: ignore[arg-type]
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        read_traffic_option(arguments, app)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["load", "waitress", "--traffic", "FILE"], "--traffic needs --app"),
+        (["compare", "waitress", "cheroot", "--traffic", "FILE"], "--traffic needs --app"),
+        (["load", "waitress", "--app", "shop:app", "--traffic", "no-such.toml"], "no-such.toml"),
+        (["load", "waitress", "--keep-secrets"], "--keep-secrets needs --traffic"),
+    ],
+)
+def test_commands_end_with_one_line(
+    command: list[str], message: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    done = CliRunner().invoke(cli, [str(file) if each == "FILE" else each for each in command])
+    assert done.exit_code == 2 or isinstance(done.exception, ConfigurationError)
+    assert message in f"{done.output}{done.exception}"
+    assert not list(file.parent.glob("gauntlet-out*"))

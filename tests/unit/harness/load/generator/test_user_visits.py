@@ -1,0 +1,230 @@
+"""Users in a loop: their requests are those of a visit, byte for byte, and each connection gets the right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.parser import Response, ResponseParser
+from wsgi_gauntlet.harness.load.generator import user_visits
+from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
+from wsgi_gauntlet.harness.load.generator.request_source import Match, RequestEnd
+from wsgi_gauntlet.harness.load.generator.user_visits import UserVisit, UserVisits
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
+from wsgi_gauntlet.harness.traffic.model import (
+    Body,
+    Capture,
+    FileBody,
+    FilePart,
+    FormBody,
+    JsonBody,
+    RawBody,
+    Sequence,
+    Step,
+    Traffic,
+    ValueList,
+)
+from wsgi_gauntlet.harness.traffic.visit import Visit
+
+ADDRESS = Address(port=8000)
+NAMES = ValueList("user", ("name",), (("ada & co",), ("bob",), ("cyd",)))
+
+
+def users(*steps: Step, keep: bool = True, first_visit: int = 0, stride: int = 1, lists: bool = True) -> UserVisits:
+    traffic = Traffic((Sequence("s", steps),), (NAMES,) if lists else (), "s.toml")
+    expected = (tuple(None for _ in steps),)
+    return UserVisits(VerifiedTraffic(traffic, expected, first_visit=first_visit, stride=stride, keep=keep), ADDRESS)
+
+
+def raw(body: bytes = b"ok", *fields: bytes, status: bytes = b"200 OK") -> bytes:
+    lines = b"".join(each + b"\r\n" for each in fields)
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n%b\r\n%b" % (status, len(body), lines, body)
+
+
+def parsed(data: bytes) -> Response:
+    parser = ResponseParser()
+    parser.feed(data)
+    return parser.response()
+
+
+def answer(source: UserVisits, user: UserVisit, data: bytes) -> Match:
+    """Give `data` to `user` as a connection does, and return whether it was recognised."""
+    match = source.recognize(user, data)
+    if match is Match.NONE:
+        response = parsed(data)
+        assert source.check(user, response) is None
+        source.learn(response, user, closes=response.announces_close)
+    return match
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    ("target", "method", "body", "headers"),
+    [
+        ("/a?b=c", "GET", None, ()),
+        ("/a/${user.name}?b=${user.name}", "GET", None, (("Accept", "text/html"),)),
+        ("/a", "POST", FormBody((("x", "1 2"), ("n", "${user.name}"))), (("X-Name", "${user.name}"),)),
+        ("/a", "POST", JsonBody('{"n": "${user.name}"}'), (("Cookie", "own=1"),)),
+        ("/a", "PUT", RawBody(b"\0data", "text/plain"), (("Host", "shop.test"),)),
+        ("/a", "POST", FileBody((FilePart("f", "a.txt", "text/plain", b"x"),), (("n", "${user.name}"),)), ()),
+        ("/a", "DELETE", None, ()),
+        ("/a", "POST", None, ()),
+    ],
+)
+def test_requests_are_those_of_a_visit(
+    target: str, method: str, body: Body | None, headers: tuple[tuple[str, str], ...], keep: bool
+) -> None:
+    steps = (Step("first", "GET", "/"), Step("second", method, target, headers, body))
+    source = users(*steps, keep=keep)
+    user = source.take()
+    answer(source, user, raw(b"ok", b"Set-Cookie: sid=5; Path=/"))
+    source.following(user)
+    visit = Visit(CompiledTraffic(Traffic((Sequence("s", steps),), (NAMES,)), keep=keep), 0, 0)
+    visit.request(b"127.0.0.1:8000")
+    visit.receive(parsed(raw(b"ok", b"Set-Cookie: sid=5; Path=/")))
+    assert user.request == visit.request(b"127.0.0.1:8000").data
+    kind = source.kind(user)
+    assert kind.head is False
+    assert kind.repeatable is (method in ("GET", "PUT", "DELETE"))
+    assert kind.asks_close is not keep
+
+
+def test_a_visit_ends_and_a_new_one_has_an_empty_jar_and_the_next_row() -> None:
+    source = users(Step("a", "GET", "/a/${user.name}"), Step("b", "GET", "/b"), first_visit=1, stride=2)
+    user = source.take()
+    requests = []
+    for _ in range(4):
+        requests.append(user.request)
+        answer(source, user, raw(b"ok", b"Set-Cookie: sid=5; Path=/"))
+        source.following(user)
+    assert [each.split(b" ")[1] for each in requests] == [b"/a/bob", b"/b", b"/a/ada%20&%20co", b"/b"]
+    assert [b"Cookie: sid=5" in each for each in requests] == [False, True, False, True]
+
+
+def test_the_exact_response_of_one_user_is_that_of_all() -> None:
+    source = users(Step("a", "GET", "/a"), Step("b", "GET", "/b"))
+    first, second = source.take(), source.take()
+    assert answer(source, first, raw()) is Match.NONE
+    assert answer(source, second, raw()) is Match.KEPT
+    third = source.take()
+    # Bodies are not compared here, so they are holes, and no bytes are the only correct ones.
+    assert third.response != raw()
+    assert answer(source, third, raw(b"OK")) is Match.KEPT
+    assert answer(source, source.take(), raw(b"longer")) is Match.NONE
+
+
+def test_a_closed_connection_leaves_the_visit_where_it_was() -> None:
+    source = users(Step("a", "GET", "/a"), Step("b", "POST", "/b"), Step("c", "GET", "/c"))
+    one, two = source.take(), source.take()
+    answer(source, one, raw(b"ok", b"Connection: close"))
+    source.put_back(one, RequestEnd.ANSWERED)
+    source.put_back(two, RequestEnd.NOT_SENT)
+    # The one whose request was not answered comes first, with the same request.
+    assert source.take() is two
+    assert two.request.startswith(b"GET /a ")
+    assert source.take() is one
+    assert one.request.startswith(b"POST /b ")
+    assert not source.kind(one).repeatable
+    source.put_back(one, RequestEnd.FAILED)
+    assert source.take() is one
+    assert one.request.startswith(b"GET /a ")
+
+
+def test_a_response_that_closes_the_connection_is_recognised_as_such() -> None:
+    source = users(Step("a", "GET", "/a"))
+    answer(source, source.take(), raw(b"ok", b"Connection: close"))
+    assert source.recognize(source.take(), raw(b"ok", b"Connection: close")) is Match.CLOSES
+
+
+def test_redirects_are_followed_with_the_cookies_of_this_user() -> None:
+    source = users(Step("login", "POST", "/login", follow=True), Step("home", "GET", "/home"))
+    for number, expected in ((1, Match.NONE), (2, Match.KEPT)):
+        user = source.take()
+        moved = raw(b"", b"Location: /welcome", b"Set-Cookie: sid=%d; Path=/" % number, status=b"302 Found")
+        assert answer(source, user, moved) is expected
+        source.following(user)
+        assert user.request.startswith(b"GET /welcome ")
+        assert b"Cookie: sid=%d\r\n" % number in user.request
+        assert source.kind(user).repeatable
+        assert answer(source, user, raw(b"welcome")) is expected
+        source.following(user)
+        assert user.request.startswith(b"GET /home ")
+        assert answer(source, user, raw(b"home")) is expected
+
+
+def test_endless_redirects_are_wrong() -> None:
+    source = users(Step("loop", "GET", "/loop", follow=True))
+    user = source.take()
+    moved = raw(b"", b"Location: /loop", status=b"302 Found")
+    for _ in range(10):
+        answer(source, user, moved)
+        source.following(user)
+    assert source.recognize(user, moved) is Match.NONE
+    wrong = source.check(user, parsed(moved))
+    assert wrong is not None
+    assert wrong.body
+    assert "more than 10 redirects" in wrong.message
+
+
+def test_a_link_of_a_page_is_the_next_target() -> None:
+    source = users(
+        Step("list", "GET", "/list/", captures=(Capture("link", 'href="([^"]*)"'),)), Step("item", "GET", "${link}")
+    )
+    for link in (b"item/17", b"item/99"):
+        user = source.take()
+        answer(source, user, raw(b'<a href="%b">' % link))
+        source.following(user)
+        assert user.request.startswith(b"GET /list/%b " % link)
+        answer(source, user, raw(b"an item"))
+
+
+def test_a_missing_value_ends_the_visit_and_counts() -> None:
+    source = users(
+        Step("list", "GET", "/list", captures=(Capture("link", 'href="([^"]*)"'),)), Step("item", "GET", "${link}")
+    )
+    counters = LoopCounters(0)
+    source.restart_counters(counters)
+    user = source.take()
+    answer(source, user, raw(b'<a href="http://other.test/">'))
+    source.following(user)
+    assert user.request.startswith(b"GET /list ")
+    assert counters.wrong == 1
+    assert list(counters.error_messages) == [
+        "s: item: no response had the value link (it is a link to another site), which it needs"
+    ]
+    assert [(each.name, each.failed) for each in source.steps()] == [("s: list", 0), ("s: item", 1)]
+
+
+def test_traffic_that_cannot_begin_says_what_to_do() -> None:
+    with pytest.raises(ValueError, match=r"s.toml: no visit can be made.*traffic check"):
+        users(Step("a", "GET", "/${nothing}")).take()
+
+
+def test_one_message_for_each_fault_of_a_step() -> None:
+    source = users(Step("a", "GET", "/a", contains=("shirt",)))
+    messages = set()
+    for body in (b"hat", b"coat"):
+        wrong = source.check(source.take(), parsed(raw(body)))
+        assert wrong is not None
+        messages.add(wrong.message)
+    assert messages == {"the body does not contain 'shirt'"}
+    error = source.check(source.take(), parsed(raw(status=b"503 No")))
+    assert error is not None
+    assert not error.body
+
+
+def test_steps_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_visits, "MAX_STEP_NAMES", 2)
+    source = users(*(Step(f"n{number}", "GET", "/") for number in range(4)))
+    assert [each.name for each in source.steps()] == ["s: n0", "s: n1", "other steps"]
+
+
+def test_a_request_of_one_step_has_one_name() -> None:
+    assert user_visits.step_name("home", "home") == "home"
+    assert user_visits.step_name("buy", "home") == "buy: home"
+
+
+def test_a_head_request_has_no_body_to_read() -> None:
+    source = users(Step("a", "HEAD", "/a"))
+    assert source.kind(source.take()).head
