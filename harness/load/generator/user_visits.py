@@ -261,11 +261,20 @@ class UserVisits:
         names = {name for template, _ in user.step.compiled.contains for name in template.names}
         for name in sorted(names):
             mine = user.visit.values.get(name, "")
-            for other in self._users:
-                value = other.visit.values.get(name, "")
-                if value and value != mine and value.encode() in response.body:
+            for value in self._values_of_others(name):
+                if value and value not in mine and value.encode() in response.body:
                     return f"the page of another user: it has {name} {value[:80]!r} in place of {mine[:80]!r}"
         return f"the page of another user, or of none: {reason}"
+
+    def _values_of_others(self, name: str) -> Iterator[str]:
+        """Yield the values `name` of present visits, and of all rows: the other user may have left."""
+        for user in self._users:
+            yield user.visit.values.get(name, "")
+        for each in self._compiled.traffic.values:
+            for number, column in enumerate(each.columns):
+                if f"{each.name}.{column}" == name:
+                    for row in each.rows:
+                        yield row[number]
 
     def learn(self, response: Response, user: UserVisit, *, closes: bool) -> None:
         """Learn the shape of a correct response."""
