@@ -22,6 +22,15 @@ MAX_CURVE_POINTS = 12
 """Points of a curve that a chart shows."""
 
 
+COMPARED_IN_FINALS = (
+    FigureId.CAPACITY.value,
+    FigureId.P99_AT_PEAK.value,
+    FigureId.GOODPUT_AMONG_SLOW.value,
+    FigureId.MEMORY.value,
+)
+"""The ids of the figures that get a word in the finals."""
+
+
 def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
     """Return the figures of the candidate `name` over all of its trials."""
     own = [each for each in trials if each.candidate == name]
@@ -80,9 +89,7 @@ def _median_point(points: Sequence[RatePoint]) -> RatePoint:
         return points[0]
     known = sorted((each for each in valid if each.p99 is not None), key=lambda each: each.p99 or 0.0)
     middle = known[len(known) // 2] if known else valid[0]
-    return RatePoint(
-        middle.rate, middle.p99, statistics.median(each.wrong for each in valid), censored=middle.censored
-    )
+    return RatePoint(middle.rate, middle.p99, statistics.median(each.wrong for each in valid), censored=middle.censored)
 
 
 def figure(which: FigureId, value: float | None, *, bound: bool = False, why: str = "") -> Figure:

@@ -1,8 +1,8 @@
 """What a good server is: first the requirements that must hold, then the order of those that hold them. Pure.
 
     must hold     correct answers; capacity >= peak; p99 at the peak within its limit; memory within its limit;
-                  users served beside slow clients; no broken requirement of security
-    then          room for twice the peak, fewer broken requirements, less memory, a lower p99, fewer parts
+                  users served beside slow clients
+    then          room for twice the peak, fewer broken requirements of security, less memory, a lower p99, fewer parts
 
 Without a peak the highest capacity comes first. Figures that differ by less than a band count as equal.
 """
@@ -41,7 +41,8 @@ class Requirements:
     """What must hold. `peak` is requests/s (0: none), `p99_limit` seconds, `memory_limit` bytes (0: none).
 
     Without `slow_clients`, nobody needs to be served beside them. `margin` is a share by which a figure may miss its
-    limit: in screening, a figure that misses it by less than that may be within it.
+    limit: in screening, a figure that misses it by less than that may be within it. Only finalists are checked for
+    security, so `compare_security` is false where others take part.
     """
 
     peak: float = 0.0
@@ -49,6 +50,7 @@ class Requirements:
     memory_limit: int = 0
     slow_clients: bool = True
     margin: float = 0.0
+    compare_security: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,6 @@ def broken_requirements(figures: CandidateFigures, wanted: Requirements) -> tupl
         lambda value: 0 < wanted.memory_limit * slack < value,
         lambda value: f"it needs {format_bytes(value)} of memory, and the limit is {format_bytes(wanted.memory_limit)}",
     )
-    check(
-        FigureId.SECURITY_MUST_BROKEN,
-        lambda value: value > 0,
-        lambda value: f"it breaks {value:.0f} requirement{'s' if value > 1 else ''} of security",
-    )
     return tuple(found)
 
 
@@ -120,7 +117,7 @@ def order_key(candidate: RecommendationCandidate, figures: CandidateFigures, wan
         float(len(broken)),
         float(figures.capacity is None or figures.capacity.value is None),
         -_band(room, CAPACITY_BAND),
-        _value(figures.must_broken, 0.0),
+        _value(figures.security_must_broken, 0.0) if wanted.compare_security else 0.0,
         _band(_value(figures.memory, math.inf), MEMORY_BAND),
         _band(p99, P99_BAND),
         float(bool(candidate.front)),

@@ -70,7 +70,8 @@ def screen(
 ) -> ScreeningRound:
     """Return who goes on. All `candidates` have figures. At least one goes on, even if all break a requirement."""
     order = ranked(candidates, figures, wanted)
-    kept, leaving = [], []
+    kept: list[RecommendationCandidate] = []
+    leaving: list[Elimination] = []
     place = kept_count(len(candidates), finalists)
     best = order[0]
     best_holds = not broken_requirements(figures(best.name), wanted)

@@ -1,8 +1,8 @@
 """How a search divides its time. Pure.
 
-    screening     45 % of the budget; the first round has most of it, because it has most candidates
-    finals        until 88 %: interleaved rounds, as many as fit
-    checks        the rest: requirements of HTTP, reloads, the report
+screening     45 % of the budget; the first round has most of it, because it has most candidates
+finals        until 88 %: interleaved rounds, as many as fit
+checks        the rest: requirements of HTTP, reloads, the report
 """
 
 from __future__ import annotations
