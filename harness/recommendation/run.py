@@ -316,7 +316,8 @@ class _Search:
         self._plans = plans
         self._recorder = recorder
         self._folders = folders
-        self._environment = SlotEnvironment(folders, options.common.load_options.page)
+        load_options = options.common.load_options
+        self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page)
         self._budget = TimeBudget(options.budget)
         self._began = began
         self._in_race = list(recorder.state.candidates)

@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.cli.commands.load import other_parameters
 from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
+    AppSetupBlock,
     Option,
     OutputsOption,
     TrafficOption,
@@ -151,6 +152,7 @@ class CompareArguments:
     ]
     traffic: TrafficOption
     keep_secrets: KeepSecretsOption
+    app_setup: AppSetupBlock
     command: Annotated[
         str,
         Option(
@@ -221,6 +223,9 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         raise ConfigurationError("--scenario and --metric cannot be combined: --metric chooses default figures")
     if arguments.set and not arguments.scenario:
         raise ConfigurationError("--set requires --scenario: name the scenario that has the parameter")
+    app_setup = arguments.app_setup.options()
+    if app_setup.given and not arguments.app:
+        raise ConfigurationError(f"{app_setup.given} requires --app: name your app, as --app shop.wsgi:application")
     servers = arguments.servers or ()
     candidates = candidate_options(
         servers,
@@ -241,6 +246,7 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         ),
         python=candidates[0].python,
         app=candidates[0].app,
+        app_setup=app_setup,
         out=arguments.out,
         resume=arguments.resume,
         output_files=arguments.outputs.files,
@@ -281,5 +287,6 @@ def repeat_command(arguments: CompareArguments) -> str:
     ):
         for value in values:
             words += [name, value]
+    words += arguments.app_setup.options().words()
     flags = {"--keep-secrets": arguments.keep_secrets, "--until-decided": arguments.until_decided}
     return shlex.join([*words, *(flag for flag, given in flags.items() if given)])
