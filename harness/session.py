@@ -10,7 +10,6 @@ import contextlib
 import os
 import platform
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +63,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
-from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
+from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
@@ -300,33 +299,21 @@ class _Session:
     def run_until_interrupted(self) -> None:
         """Run all cells, or run until a signal. Raises GauntletError and OSError without an exception group."""
 
-        async def main() -> None:
-            with trio.open_signal_receiver(*shutdown_signals()) as signals:
-                async with trio.open_nursery() as nursery:
-
-                    async def wait_for_signal() -> None:
-                        async for number in signals:
-                            if number == signal.SIGHUP:
-                                redirect_terminal_to_null()
-                            self.interrupted = True
-                            self.recorder.pass_on(
-                                Message("interrupted: stopping the servers, then the report of the results until now")
-                            )
-                            nursery.cancel_scope.cancel()
-                            return
-
-                    nursery.start_soon(wait_for_signal)
-                    with self._scope:
-                        await handle_events(self._run_cells, self._handle_event)
-                    nursery.cancel_scope.cancel()
+        async def work() -> None:
+            with self._scope:
+                await handle_events(self._run_cells, self._handle_event)
 
         try:
-            trio.run(main, clock=StallClock())
+            trio.run(run_until_signal, work, self._on_signal, clock=StallClock())
         except BaseExceptionGroup as group:
             expected_errors = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
             if expected_errors:
                 raise expected_errors[0] from None
             raise
+
+    def _on_signal(self) -> None:
+        self.interrupted = True
+        self.recorder.pass_on(Message("interrupted: stopping the servers, then the report of the results until now"))
 
     async def _run_cells(self, events: EventQueue) -> None:
         load_options = self.options.load_options

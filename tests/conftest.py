@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,3 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ordered += first + others[: share - len(first)]
         del others[: share - len(first)]
     items[:] = ordered + others
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keep_tests_from_the_garbage_collector() -> Iterator[None]:
+    """Freeze what pytest has collected, and keep it frozen.
+
+    The harness collects garbage before each phase of load. Among the objects of 7,000 tests that takes 0.6 s of CPU
+    time, in the program 0.02 s.
+    """
+    gc.collect()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("freeze", "unfreeze"):
+            patch.setattr(gc, name, lambda: None)
+        yield

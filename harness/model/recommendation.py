@@ -33,7 +33,7 @@ class Stage(enum.StrEnum):
 class RecommendationCandidate(msgspec.Struct, frozen=True):
     """A server with its settings, and the proxy before it. `name` is its server name, and its key everywhere.
 
-    `workers` and `threads` are None for the server's default. `front` is the proxy's adapter name, '' without one.
+    `workers` and `threads` are the effective numbers, None if the server does not say. `front` is the proxy's adapter name, '' without one.
     `advice` says which advice the candidate follows: that of the server's documentation, '' for none.
     """
 
@@ -56,6 +56,7 @@ class FigureId(enum.StrEnum):
     GOODPUT_AMONG_SLOW = "goodput_among_slow"
     MEMORY = "memory"
     CPU = "cpu"
+    MEMORY_GROWTH = "memory_growth"
     MUST_BROKEN = "must_broken"
     SECURITY_MUST_BROKEN = "security_must_broken"
     RELOAD_LOSSES = "reload_losses"
@@ -105,7 +106,8 @@ class CandidateFigures(msgspec.Struct, frozen=True):
     `capacity` is the highest rate at which p99 keeps the limit and all answers are correct. `p99_at_peak` is p99 in
     seconds at the user's peak. `goodput_alone` and `goodput_among_slow` are the shares of the users' requests that were
     answered correctly and in time, without and with slow clients. `memory` is the peak of all processes in bytes, each
-    shared page counted once. `cpu` is seconds per request. The last three are counts.
+    shared page counted once. `cpu` is seconds per request. `memory_growth` is the bytes that a request leaves
+    behind. The last three are counts.
     `curve` has the offered rates, lowest first.
     """
 
@@ -116,6 +118,7 @@ class CandidateFigures(msgspec.Struct, frozen=True):
     goodput_among_slow: MeasuredFigure | None = None
     memory: MeasuredFigure | None = None
     cpu: MeasuredFigure | None = None
+    memory_growth: MeasuredFigure | None = None
     must_broken: MeasuredFigure | None = None
     security_must_broken: MeasuredFigure | None = None
     reload_losses: MeasuredFigure | None = None
