@@ -50,7 +50,6 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
-from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
@@ -118,7 +117,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
-    known_cases = case_file.load(options.case_file) if options.case_file is not None else registry.cases()
+    known_cases = _load_cases(options.case_file) if options.case_file is not None else registry.cases()
     baseline_session = open_baseline(
         options.baseline or configuration.baseline,
         [each.id for each in known_cases],
@@ -343,6 +342,12 @@ class _Session:
             self.stopped = True
             self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
             self._scope.cancel()
+
+
+def _load_cases(file: Path) -> tuple[Case, ...]:
+    from wsgi_gauntlet.harness.fuzz import case_file  # few runs need it, and it takes a tenth of the start of each
+
+    return case_file.load(file)
 
 
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:
