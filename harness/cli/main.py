@@ -25,6 +25,7 @@ from wsgi_gauntlet.harness.cli.commands.load import load, target_app
 from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
+from wsgi_gauntlet.harness.cli.commands.traffic import traffic
 from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
 from wsgi_gauntlet.harness.workflow_commands import commands_escaped
@@ -80,6 +81,7 @@ for each in (
     load,
     compare,
     fuzz,
+    traffic,
     target_app,
     servers,
     cases,

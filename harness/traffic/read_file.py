@@ -29,8 +29,8 @@ def read_traffic(path: Path, *, keep_secrets: bool = False) -> TrafficFile:
     With `keep_secrets`, cookies, passwords and tokens of a HAR file stay. Raises ConfigurationError, which names the
     file, the place and what to do.
     """
-    data = _read(path, f"{path}")
-    if path.suffix.lower() == HAR_SUFFIX or data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+    data = read_bytes(path)
+    if is_har(path, data):
         return TrafficFile(*har_file.parse(data, str(path), keep_secrets=keep_secrets))
     try:
         text = data.decode("utf-8-sig")
@@ -42,6 +42,16 @@ def read_traffic(path: Path, *, keep_secrets: bool = False) -> TrafficFile:
         return _read(path.parent / name, name)
 
     return TrafficFile(toml_file.parse(text, str(path), read))
+
+
+def is_har(path: Path, data: bytes) -> bool:
+    """Return whether the file with that content is a HAR file: its name ends with .har, or it is a JSON object."""
+    return path.suffix.lower() == HAR_SUFFIX or data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of the file at `path`. Raises ConfigurationError."""
+    return _read(path, f"{path}")
 
 
 def _read(path: Path, name: str) -> bytes:
