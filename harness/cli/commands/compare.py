@@ -12,7 +12,14 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
-from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, OutputsOption, command, path_argument
+from wsgi_gauntlet.harness.cli.options import (
+    SERVER_NAMES_HELP,
+    AppSetupBlock,
+    Option,
+    OutputsOption,
+    command,
+    path_argument,
+)
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -140,6 +147,7 @@ class CompareArguments:
     app_path: Annotated[
         str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
     ]
+    app_setup: AppSetupBlock
     command: Annotated[
         str,
         Option(
@@ -210,6 +218,9 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         raise ConfigurationError("--scenario and --metric cannot be combined: --metric chooses default figures")
     if arguments.set and not arguments.scenario:
         raise ConfigurationError("--set requires --scenario: name the scenario that has the parameter")
+    app_setup = arguments.app_setup.options()
+    if app_setup.given and not arguments.app:
+        raise ConfigurationError(f"{app_setup.given} requires --app: name your app, as --app shop.wsgi:application")
     servers = arguments.servers or ()
     candidates = candidate_options(
         servers,
@@ -226,6 +237,7 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         load_options=LoadOptions(page=page, other_parameters=other_parameters(arguments.set)),
         python=candidates[0].python,
         app=candidates[0].app,
+        app_setup=app_setup,
         out=arguments.out,
         resume=arguments.resume,
         output_files=arguments.outputs.files,
@@ -265,4 +277,5 @@ def repeat_command(arguments: CompareArguments) -> str:
     ):
         for value in values:
             words += [name, value]
+    words += arguments.app_setup.options().words()
     return shlex.join([*words, *(["--until-decided"] if arguments.until_decided else [])])

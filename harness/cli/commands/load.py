@@ -135,6 +135,7 @@ def _remote_token(arguments: LoadArguments) -> str:
         raise ConfigurationError("--target and SERVER cannot be combined: name one of them")
     for option, value in (
         ("app", arguments.app),
+        (arguments.app_setup.options().given.lstrip("-"), arguments.app_setup.options().given),
         ("command", arguments.command),
         ("config", arguments.config),
         ("tuned", arguments.tuned),
