@@ -92,8 +92,9 @@ def test_the_first_wrong_answer_is_named(tmp_path: Path) -> None:
     traffic.write_text(traffic.read_text().replace('password = "${users.password}"', 'password = "wrong"'))
     done = run(project, "traffic", "check", *words)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "log in" in done.stdout
-    assert "Log out ada<" in done.stdout
+    first, *_ = (line for line in done.stdout.splitlines() if line.startswith("✗"))
+    assert first.split()[1:4] == ["POST", "/login", "200"]
+    assert "wrong: the body does not contain 'Log out ada<'" in done.stdout
 
 
 def test_a_form_without_the_token_of_its_page_is_refused(tmp_path: Path) -> None:
@@ -102,7 +103,9 @@ def test_a_form_without_the_token_of_its_page_is_refused(tmp_path: Path) -> None
     traffic.write_text(traffic.read_text().replace('csrf_token = "${token}", text', "text"))
     done = run(project, "traffic", "check", *words)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "status 400" in done.stdout
+    first, *_ = (line for line in done.stdout.splitlines() if line.startswith("✗"))
+    assert first.split()[1:4] == ["POST", "/add", "400"]
+    assert "wrong: status 400 in place of 200 to 399" in done.stdout
 
 
 def test_the_app_of_the_article_goes_through(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.cli.execute import print_message
 from wsgi_gauntlet.harness.cli.options import (
     HELP_OPTIONS,
     SERVER_NAMES_HELP,
+    AppSetupBlock,
     ConfigOption,
     Group,
     Option,
@@ -55,6 +56,7 @@ class TrafficCheckArguments:
     app: Annotated[
         str, Option(["--app"], metavar="MODULE:NAME", required=True, help="User app that the traffic visits.")
     ]
+    app_setup: AppSetupBlock
     python: PythonOption
     config: ConfigOption
     keep_secrets: KeepSecretsOption
@@ -126,6 +128,7 @@ def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:
         servers=(arguments.server or _first_installed(arguments.python),),
         python=arguments.python,
         app=arguments.app,
+        app_setup=arguments.app_setup.options(),
         config=arguments.config,
     )
     (plan,) = session.plan_servers(options, settings, print_message)
