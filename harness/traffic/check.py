@@ -25,6 +25,9 @@ from wsgi_gauntlet.harness.traffic.visit import Visit
 SECOND_VISIT_DELAY_SECONDS = 1.1
 """Seconds between the two visits of a sequence, so that a clock that shows seconds changes between them."""
 
+VISITS = 2
+"""Visits of each sequence."""
+
 
 @dataclass(frozen=True)
 class CheckedStep:
@@ -109,13 +112,12 @@ async def check_sequences(
 ) -> tuple[CheckedSequence, ...]:
     """Play each sequence of `traffic` twice on a running server, with different rows of the value lists."""
     compiled = CompiledTraffic(traffic)
-    count = len(traffic.sequences)
     began = time.monotonic()
     first: list[tuple[list[PlayedRequest], str]] = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: first visit")
         mark = server.log_position()
-        played = await _visit(server.address, compiled, number, number)
+        played = await _visit(server.address, compiled, number, _row(number, 0, VISITS))
         log = ""
         if any(not each.outcome.ok for each in played):
             await server.wait_for_log()
@@ -125,7 +127,7 @@ async def check_sequences(
     found = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: second visit")
-        second = await _visit(server.address, compiled, number, count + number)
+        second = await _visit(server.address, compiled, number, _row(number, 1, VISITS))
         played, log = first[number]
         steps = []
         for requests, again in zip(_by_step(played), _by_step(second), strict=True):
@@ -152,13 +154,12 @@ async def learn_expected(
     from `first_row` on.
     """
     bodies: list[list[tuple[PlayedRequest, ...]]] = [[] for _ in traffic.sequences]
-    row = first_row
     for number in range(visits):
         if number == visits - 1:
             await trio.sleep(SECOND_VISIT_DELAY_SECONDS)
         for at in range(len(traffic.sequences)):
-            bodies[at].append(tuple(requests[-1] for requests in _by_step(await _visit(address, traffic, at, row))))
-            row += 1
+            played = await _visit(address, traffic, at, first_row + _row(at, number, visits))
+            bodies[at].append(tuple(requests[-1] for requests in _by_step(played)))
     return tuple(
         tuple(
             learn([each.body for each in step], [each.length for each in step])
@@ -168,6 +169,11 @@ async def learn_expected(
         )
         for each in bodies
     )
+
+
+def _row(sequence: int, visit: int, visits: int) -> int:
+    """Return the row of a visit: the visits of a sequence have different users if a list has two rows or more."""
+    return sequence * visits + visit
 
 
 async def _visit(address: Address, traffic: CompiledTraffic, sequence: int, row: int) -> list[PlayedRequest]:

@@ -107,10 +107,11 @@ def learn(bodies: Sequence[bytes], lengths: Sequence[int] = ()) -> ExpectedBody:
         return _growing(stable, first, bodies)
     stable = [(start, end) for start, end in stable if end - start >= MIN_PIECE_BYTES]
     variation = max(sizes) - min(sizes)
+    pieces = tuple(first[start:end] for start, end in stable)
     return ExpectedBody(
-        pieces=tuple(first[start:end] for start, end in stable),
-        begins=bool(stable) and stable[0][0] == 0,
-        ends=bool(stable) and stable[-1][1] == len(first),
+        pieces=pieces,
+        begins=bool(pieces) and all(each.startswith(pieces[0]) for each in bodies),
+        ends=bool(pieces) and all(each.endswith(pieces[-1]) for each in bodies),
         shortest=max(
             sum(end - start for start, end in stable), min(sizes) - EXTRA_BYTES - VARIATION_FACTOR * variation
         ),
@@ -122,11 +123,12 @@ def _growing(stable: list[tuple[int, int]], first: bytes, bodies: Sequence[bytes
     """Return the beginning and the last closing tags: entries of a list may leave it later."""
     pieces: list[bytes] = []
     begins = bool(stable) and stable[0][0] == 0 and stable[0][1] >= MIN_PIECE_BYTES
+    begins = begins and all(each.startswith(first[: stable[0][1]]) for each in bodies)
     if begins:
         pieces.append(first[: stable[0][1]])
     closing = _CLOSING_TAGS.search(first[-1024:])
     tail = closing[0] if closing else b""
-    room = len(first) - (stable[0][1] if begins else 0)
+    room = min(map(len, bodies)) - (stable[0][1] if begins else 0)
     ends = bool(tail) and len(tail) <= room and all(each.endswith(tail) for each in bodies)
     if ends:
         pieces.append(tail)

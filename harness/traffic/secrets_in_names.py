@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _PARTS = re.compile(
-    r"passw|passphrase|\bpwd\b|\bpass\b|secret|token|csrf|xsrf|api_?key|access_?key|private_?key|credential|\bauth"
+    r"passw|passphrase|\bpwd\b|\bpass\b|secret|token|csrf|xsrf|api_?key|access_?key|private_?key|credential|\bauth\b|authenti"
     r"|authori[sz]ation|signature|\bsig\b|session|\bsid\b|\bjwt\b|\botp\b|\bpin\b|\bcvv\b|\bcvc\b|card_?number|\biban\b"
     r"|\bssn\b|\bcode_?verifier\b|\bassertion\b|\bnonce\b"
 )

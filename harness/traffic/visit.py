@@ -233,8 +233,8 @@ class Visit:
         if target is None:
             raise WrongResponse(Fault.REDIRECT, f"it redirects to another site, {_text(location)}")
         method, with_body = self._method, self._redirected is None or self._redirected[2]
-        if (status == 303 and method != b"HEAD") or (status in (301, 302) and method == b"POST"):
-            method, with_body = b"GET", False
+        if status == 303 or (status in (301, 302) and method == b"POST"):
+            method, with_body = b"HEAD" if method == b"HEAD" else b"GET", False
         self._redirects += 1
         self._redirected = (method, target, with_body)
 
@@ -305,10 +305,10 @@ def resolve(reference: str, base: bytes, host: bytes) -> bytes | None:
         port = found.port
     except ValueError:
         return None
-    ours = urlsplit(origin)
-    if found.scheme not in DEFAULT_PORTS or (found.hostname or "").lower() != (ours.hostname or "").lower():
+    expected = urlsplit(origin)
+    if found.scheme not in DEFAULT_PORTS or (found.hostname or "").lower() != (expected.hostname or "").lower():
         return None
-    if (port or DEFAULT_PORTS[found.scheme]) != (ours.port or DEFAULT_PORTS[found.scheme]):
+    if (port or DEFAULT_PORTS[found.scheme]) != (expected.port or DEFAULT_PORTS[found.scheme]):
         return None
     target = (found.path if found.path.startswith("/") else f"/{found.path}") + (
         f"?{found.query}" if found.query else ""

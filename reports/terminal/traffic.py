@@ -14,9 +14,6 @@ from wsgi_gauntlet.reports.terminal.listings import TerminalConsole
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
-FIGURES_COLUMNS = 30
-"""Columns of status, bytes and time at the end of a line."""
-
 MAX_CAPTURED_CHARACTERS = 40
 
 
@@ -51,7 +48,7 @@ def _request_line(request: PlayedRequest, columns: int) -> Text:
     status = "-" if request.status is None else str(request.status)
     bytes_ = labels.pluralize(request.length, "byte")
     figures = f"{status:>5}  {bytes_:>14}  {request.seconds * 1000:5.0f} ms"
-    place = clip(f"{request.method} {request.target or request.step.step.target}", max(columns - len(figures) - 3, 10))
+    place = clip(f"{request.method} {request.target or request.step.step.target}", columns - len(figures) - 3)
     mark, style = (
         ("✗", "red") if not request.outcome.ok else ("→", "dim") if not request.is_last_of_step else ("✓", "green")
     )
@@ -64,8 +61,7 @@ def _request_line(request: PlayedRequest, columns: int) -> Text:
 def _print_details(out: Console, step: CheckedStep) -> None:
     outcome = step.requests[-1].outcome
     for name, value in outcome.captured:
-        shown = line(value, MAX_CAPTURED_CHARACTERS)
-        _print(out, f"  {name} = {shown!r} captured" if not shown else f"  {name} = {shown} (captured)", "dim")
+        _print(out, f"  {name} = {line(value, MAX_CAPTURED_CHARACTERS) or 'empty text'} (captured)", "dim")
     if not outcome.ok:
         _print(out, f"  wrong: {outcome.reason}{step.log}", "red")
     elif step.second_fault:

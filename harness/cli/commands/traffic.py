@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.cli.execute import print_message
 from wsgi_gauntlet.harness.cli.options import (
     HELP_OPTIONS,
     SERVER_NAMES_HELP,
+    AppOption,
     AppSetupBlock,
     ConfigOption,
     Group,
@@ -37,6 +38,9 @@ Exit codes:
   130  interrupted
 """
 
+PREFERRED_SERVERS = ("gunicorn:gthread", "waitress")
+"""The servers that `traffic check` starts by default, if they are installed: those that most people use."""
+
 KeepSecretsOption = Annotated[
     bool,
     Option(
@@ -53,9 +57,7 @@ class TrafficCheckArguments:
 
     file: Annotated[Path, click.Argument(["file"], type=path_argument)]
     server: Annotated[str | None, click.Argument(["server"], required=False)]
-    app: Annotated[
-        str, Option(["--app"], metavar="MODULE:NAME", required=True, help="User app that the traffic visits.")
-    ]
+    app: AppOption
     app_setup: AppSetupBlock
     python: PythonOption
     config: ConfigOption
@@ -82,8 +84,8 @@ def traffic() -> None:
 def check(arguments: TrafficCheckArguments) -> None:
     """Play each sequence of FILE on your app, and show what came.
 
-    The command starts SERVER, by default the first installed server that is made for production. It plays each
-    sequence twice: the second visit shows what of a page is the same each time, and whether a visit can be repeated.
+    The command starts SERVER, by default gunicorn:gthread or another installed server for production. It plays each
+    sequence twice. So it sees the parts of a page that are the same each time, and whether a visit can be repeated.
     """
     from wsgi_gauntlet.harness import config
     from wsgi_gauntlet.harness.traffic.check import check as check_traffic
@@ -124,6 +126,10 @@ def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:
     """Return the plan of the server. Raises the errors of `session.plan_servers`, NotInstalled if none is installed."""
     from wsgi_gauntlet.harness import session
 
+    if arguments.app is None:
+        raise ConfigurationError(
+            "traffic check needs --app: name the app that has the pages, as --app shop:application"
+        )
     options = session.RunOptions(
         servers=(arguments.server or _first_installed(arguments.python),),
         python=arguments.python,
@@ -136,7 +142,7 @@ def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:
 
 
 def _first_installed(python: str) -> str:
-    """Return the name of the first installed server that is no proxy and not for development.
+    """Return the name of the first installed server that is no proxy and not for development, preferred ones first.
 
     Raises NotInstalled if there is none.
     """
@@ -144,7 +150,8 @@ def _first_installed(python: str) -> str:
     from wsgi_gauntlet.harness.server import planning
 
     interpreter = session.interpreter(python)
-    for name in registry.default_variants():
+    names = registry.default_variants()
+    for name in (*(each for each in PREFERRED_SERVERS if each in names), *names):
         plan = planning.plan(name, python=interpreter)
         if plan.upstream is None and not plan.adapter.for_development and planning.missing(plan).available:
             return name
