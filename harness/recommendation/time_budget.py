@@ -12,6 +12,9 @@ from dataclasses import dataclass
 SCREENING_SHARE, FINALS_END = 0.45, 0.88
 """Shares of the budget at which screening and the finals end."""
 
+LATEST_END = 1.05
+"""The share of the budget at which every measurement ends. The budget is kept to a tenth."""
+
 FIRST_ROUND_SHARE = 0.6
 """The share of the screening that its first round has, if there are several."""
 
@@ -43,6 +46,16 @@ class TimeBudget:
     def finals_end(self) -> float:
         """Seconds at which the finals end."""
         return FINALS_END * self.seconds
+
+    @property
+    def finals_deadline(self) -> float:
+        """Seconds after which no slot of the finals begins."""
+        return 0.95 * self.seconds
+
+    @property
+    def latest_end(self) -> float:
+        """Seconds at which every measurement is cut off: the report needs the rest of the tenth."""
+        return LATEST_END * self.seconds
 
     def candidates(self) -> int:
         """Return how many candidates the first round has time for."""
