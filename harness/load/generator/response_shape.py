@@ -76,8 +76,8 @@ class ResponseShape:
     """One shape of the responses to one step.
 
     `pieces` have their begin, end and bytes. The head ends at `head_end` and has `head_lines`. `closes` says that the
-    connection ends after such a response. `redirect` is the response if the visit follows it. `exact` says that it has
-    no hole but its Date.
+    connection ends after such a response. `redirect` is the response, without its cookies, if the visit follows it.
+    `exact` says that it has no hole but its Date.
     """
 
     length: int

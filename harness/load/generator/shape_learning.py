@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.generator.response_shape import (
@@ -70,7 +70,7 @@ def shape_of(correct: CorrectResponse) -> ResponseShape | None:
             head_end,
             raw.count(b"\n", 0, head_end),
             correct.closes,
-            redirect=response,
+            redirect=_without_cookies(response),
             cookies=cookies,
         )
     stable = _stable_spans(response.body, correct.expected)
@@ -95,6 +95,11 @@ def shape_of(correct: CorrectResponse) -> ResponseShape | None:
         cookie_captures=tuple(each for each in captures if isinstance(each, CookieCapture)),
         owners=owners,
     )
+
+
+def _without_cookies(response: Response) -> Response:
+    """Return the response for other users, whose cookies are not these."""
+    return replace(response, headers=tuple(each for each in response.headers if each[0].lower() != b"set-cookie"))
 
 
 def varying_fields(first: Response, second: Response) -> frozenset[bytes]:
