@@ -79,13 +79,19 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     about_app = findings(
         [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
         figures,
+        mixing=[each for each in search.candidates if gone.get(each.name) is Stage.CORRECTNESS],
         cores=search.conditions.cores,
         memory_limit=search.conditions.memory_limit,
         peak=search.conditions.peak,
     )
     if not in_race:
         return replace(
-            search, answer=Answer.NOT_DECIDED, headline=_nothing_measured(search), winner="", runner_up="", reasons=()
+            search,
+            answer=Answer.NOT_DECIDED,
+            headline=_nothing_measured(search),
+            winner="",
+            runner_up="",
+            reasons=about_app,
         )
     order = ranked(in_race, figures, wanted)
     holding = [each for each in order if not broken_requirements(figures(each.name), wanted)]

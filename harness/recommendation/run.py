@@ -507,7 +507,8 @@ class _Search:
             return SlotResult(own, figures, valid=trial.valid, why=trial.why)
 
         # The budget of the rounds counts from the start of the search.
-        await measure_rounds(finals, RoundLimits(budget=self._budget.finals_end), measure, events, began=self._began)
+        limits = RoundLimits(budget=self._budget.finals_end)
+        await measure_rounds(finals, limits, measure, events, began=self._began, clock=time.monotonic)
 
     def _comparison(self) -> ComparisonResult:
         """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""
