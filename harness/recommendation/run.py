@@ -368,11 +368,26 @@ class _Search:
             if not known:
                 continue
             found = screening.screen(known, self._figures, wanted, finalists)
-            # A candidate whose measurements were all disturbed cannot be compared with the others.
-            await self._eliminate(found.eliminated, events)
+            await self._eliminate([*found.eliminated, *self._disturbed(known)], events)
             self._in_race = list(found.kept)
             if len(self._in_race) <= finalists:
                 break
+
+    def _disturbed(self, known: Sequence[RecommendationCandidate]) -> list[Elimination]:
+        """Return the candidates without a valid measurement: they cannot be compared with the others."""
+        return [
+            Elimination(
+                each.name,
+                Stage.SCREENING,
+                f"Its measurements did not count, which says nothing about the server: {self._why_invalid(each.name)}.",
+            )
+            for each in self._in_race
+            if each not in known
+        ]
+
+    def _why_invalid(self, name: str) -> str:
+        trials = [each for each in self._recorder.state.trials if each.candidate == name and not each.valid]
+        return trials[-1].why if trials else "it has no capacity"
 
     def _finalists(self) -> int:
         lengths = [each.seconds for each in self._recorder.state.trials if each.valid and each.seconds]

@@ -18,7 +18,7 @@ LATEST_END = 1.05
 FIRST_ROUND_SHARE = 0.6
 """The share of the screening that its first round has, if there are several."""
 
-SHORT_TRIAL_SECONDS = 5.0
+SHORT_TRIAL_SECONDS = 7.0
 """Seconds of the shortest trial with its two server starts."""
 
 MIN_CANDIDATES, MAX_CANDIDATES = 3, 60

@@ -163,6 +163,16 @@ def test_a_worse_finalist_is_told_apart_with_its_figures() -> None:
     assert "memory (30.1 MB against 70.1 MB)" in reason.text
 
 
+def test_a_finalist_that_breaks_a_requirement_is_out_with_its_figure() -> None:
+    one, two = candidate(1, 16), candidate(1, 1)
+    found = decide(*with_finals(App(wait=0.02), one, two))
+    left = found.elimination(two.name)
+    assert left is not None
+    assert (left.stage, left.better) == (Stage.FINALS, one.name)
+    assert left.reason == "Beside slow clients only 10 % of the users' requests are answered in time."
+    assert not found.not_distinguished
+
+
 def test_the_runner_up_is_better_in_something() -> None:
     one, two = candidate(1, 16), candidate(5, 16)
     found = decide(*with_finals(App(wait=0.02), one, two))

@@ -48,7 +48,7 @@ def test_an_app_that_waits_is_served_by_as_many_threads_as_littles_law_says() ->
 def test_a_lock_is_found_and_nothing_helps() -> None:
     (found,) = reasons(App(cpu=0.0002, wait=0.02, locked=True))
     assert found.text.startswith("The app serves one request at a time, whatever the server does: about 49.5/s")
-    assert {each.candidate for each in found.cells} == {each.name for each in SETTINGS}
+    assert {each.candidate for each in found.cells} == {each.name for each in SETTINGS if each != candidate(2, 1)}
 
 
 def test_a_leak_is_found_with_the_time_until_the_memory_is_full() -> None:

@@ -26,10 +26,17 @@ def test_a_third_goes_on_until_the_finalists_are_left() -> None:
 
 
 def test_a_broken_requirement_comes_first_with_its_figure() -> None:
+    slow, good, best = candidate(1), candidate(2), candidate(3)
+    broken = figures(**{**GOOD, "goodput_among_slow": 0.1})
+    kept, out = run({slow: broken, good: figures(**GOOD), best: figures(**GOOD)}, finalists=3)
+    assert kept == [good.name, best.name]
+    assert out[slow.name] == "Beside slow clients only 10 % of the users' requests are answered in time."
+
+
+def test_a_second_candidate_goes_on_so_that_the_finals_compare_two() -> None:
     slow, good = candidate(1), candidate(2)
     kept, out = run({slow: figures(**{**GOOD, "goodput_among_slow": 0.1}), good: figures(**GOOD)})
-    assert kept == [good.name]
-    assert out[slow.name] == "Beside slow clients only 10 % of the users' requests are answered in time."
+    assert (kept, out) == ([good.name, slow.name], {})
 
 
 def test_if_nobody_holds_the_best_go_on() -> None:

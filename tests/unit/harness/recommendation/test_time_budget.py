@@ -14,7 +14,7 @@ from wsgi_gauntlet.harness.recommendation.time_budget import (
 
 
 def test_the_default_budget_has_room_for_a_dozen_candidates_and_more() -> None:
-    assert TimeBudget(600).candidates() >= 24
+    assert TimeBudget(600).candidates() >= 20
     assert TimeBudget(20).candidates() == MIN_CANDIDATES
     assert TimeBudget(86_400).candidates() == MAX_CANDIDATES
 
@@ -31,7 +31,7 @@ def test_measurements_grow_with_the_time_within_limits() -> None:
     budget = TimeBudget(600)
     assert budget.scale(0, 0) == MIN_SCALE
     assert budget.scale(1e6, 1) == MAX_SCALE
-    assert budget.scale(150, 20) == pytest.approx(1.0)
+    assert budget.scale(210, 20) == pytest.approx(1.0)
 
 
 def test_the_finals_have_as_many_candidates_as_six_rounds_have_time_for() -> None:
