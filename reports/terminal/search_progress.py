@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -19,7 +18,7 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     TrialFinished,
 )
-from wsgi_gauntlet.harness.model.recommendation import FigureId, Recommendation, Trial
+from wsgi_gauntlet.harness.model.recommendation import FigureId, Trial
 from wsgi_gauntlet.harness.recommendation.screening import SHOWN
 from wsgi_gauntlet.reports.terminal.comparison_progress import describe_round, time_left
 from wsgi_gauntlet.reports.terminal.live_display import LiveDisplay
@@ -97,24 +96,3 @@ def describe_trial(trial: Trial) -> str:
     ]
     others = [f"{line(each.label, 60)} {each.value:g}" for each in trial.figures if each.value is not None]
     return f"{name}: {', '.join(shown or others) or 'no figure'}"
-
-
-def print_answer(found: Recommendation, folder: Path, console: Console | None = None) -> None:
-    """Print the answer of a search, with its conclusion last."""
-    out = console or Console(highlight=False)
-
-    def show(text: str) -> None:
-        out.print(Text(line(text, 1000)), soft_wrap=False)
-
-    for reason in found.reasons:
-        show(f"- {reason.text}")
-    for other in found.not_distinguished:
-        show(f"- {other.candidate}: {other.text}")
-    if found.runner_up:
-        show(f"The runner-up is {found.runner_up}. {found.when_runner_up}")
-    for change in found.what_would_change:
-        show(f"With {change.condition}: {change.answer}")
-    if found.stopped:
-        show(f"The search stopped early: {found.stopped}")
-    show(f"report: {folder / 'report.html'}")
-    show(found.headline)

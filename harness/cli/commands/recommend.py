@@ -141,13 +141,14 @@ def recommend(arguments: RecommendArguments) -> None:
     from wsgi_gauntlet.harness import config, registry
     from wsgi_gauntlet.harness.cli.execute import print_output
     from wsgi_gauntlet.harness.recommendation import run
-    from wsgi_gauntlet.reports.terminal.search_progress import SearchDisplay, print_answer
+    from wsgi_gauntlet.reports.terminal.recommendation import print_recommendation
+    from wsgi_gauntlet.reports.terminal.search_progress import SearchDisplay
 
     options = search_options(arguments)
     settings = config.load_nearest()
     with SearchDisplay() as display:
         outcome = run.recommend(options, settings, display.handle)
-    print_answer(outcome.recommendation, outcome.folder)
+    print_recommendation(outcome.recommendation, outcome.folder)
     for name in arguments.outputs.printed:
         print_output(registry.outputs()[name], outcome.results)
     if outcome.error is not None:
