@@ -33,7 +33,8 @@ class Stage(enum.StrEnum):
 class RecommendationCandidate(msgspec.Struct, frozen=True):
     """A server with its settings, and the proxy before it. `name` is its server name, and its key everywhere.
 
-    `workers` and `threads` are the effective numbers, None if the server does not say. `front` is the proxy's adapter name, '' without one.
+    `workers` and `threads` are the effective numbers, None if the server does not say. `front` is the adapter name of
+    the proxy, '' without one.
     `advice` says which advice the candidate follows: that of the server's documentation, '' for none.
     """
 

@@ -131,7 +131,7 @@ def _memory_table(found: Recommendation, points: Sequence[FrontierPoint]) -> Tab
 
 
 def _p99_chart(found: Recommendation, caption: str) -> Chart | None:
-    lines = [each for name in found.finalists if (each := _rate_line(found, name)) is not None]
+    lines = [each for name in _finalists(found) if (each := _rate_line(found, name)) is not None]
     if not lines:
         return None
     asked = found.conditions
@@ -193,10 +193,16 @@ def _p99_table(found: Recommendation) -> Table:
                 words.name(name), labels.rate(each.rate), labels.duration(each.p99, at_least=each.censored),
                 labels.percent(each.wrong), "valid" if each.valid else f"invalid: {line(each.why, 200)}".rstrip(": "),
             ]
-            for name in found.finalists
+            for name in _finalists(found)
             for each in _curve(found, name)
         ],
     )  # fmt: skip
+
+
+def _finalists(found: Recommendation) -> list[str]:
+    """Return the finalists, or all that are still in the race if there were no finals."""
+    known = [each for each in words.ordered_names(found) if found.elimination(each) is None]
+    return list(found.finalists) or known
 
 
 def _curve(found: Recommendation, name: str) -> list[RatePoint]:

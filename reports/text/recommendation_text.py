@@ -59,6 +59,9 @@ FIGURES: dict[FigureId, FigureWords] = {
         "peak memory", "The most memory of all its processes together. A page that they share counts once."
     ),
     FigureId.CPU: FigureWords("CPU a request", "The processor time that one request costs."),
+    FigureId.MEMORY_GROWTH: FigureWords(
+        "left behind a request", "Memory that one request leaves behind: a leak if it goes on."
+    ),
     FigureId.MUST_BROKEN: FigureWords("musts broken", "Requirements of PEP 3333 and HTTP that it breaks."),
     FigureId.SECURITY_MUST_BROKEN: FigureWords(
         "security musts broken", "Those of them against smuggling and injection."
@@ -154,7 +157,7 @@ def describe_value(which: FigureId, value: float) -> str:
             return labels.duration(value)
         case FigureId.GOODPUT_ALONE | FigureId.GOODPUT_AMONG_SLOW:
             return labels.percent(value)
-        case FigureId.MEMORY:
+        case FigureId.MEMORY | FigureId.MEMORY_GROWTH:
             return labels.size(round(value))
         case FigureId.MUST_BROKEN | FigureId.SECURITY_MUST_BROKEN | FigureId.RELOAD_LOSSES:
             return labels.number(value)
@@ -254,9 +257,7 @@ def runner_up(found: Recommendation) -> list[Sentence]:
 def not_distinguished(found: Recommendation) -> list[Sentence]:
     """Return a sentence for each candidate that the rounds do not tell apart from the winner."""
     return [
-        Sentence(
-            text if (text := _sentence(each.text)) else f"{name(each.candidate)}: no difference shown.", each.cells
-        )
+        Sentence(_about(each.candidate, _sentence(each.text) or "No difference is shown."), each.cells)
         for each in found.not_distinguished
     ]
 
@@ -431,6 +432,11 @@ def _sentence(text: str) -> str:
     """Return `text` on one line, with a full stop."""
     flat = line(text, MAX_SENTENCE_CHARACTERS)
     return flat if not flat or flat[-1] in ".!?…" else f"{flat}."
+
+
+def _about(candidate: str, sentence: str) -> str:
+    """Return a sentence that names its candidate."""
+    return sentence if sentence.startswith(name(candidate)) else f"{name(candidate)}: {sentence}"
 
 
 def _capitalized(text: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+
+import msgspec
+
 from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
@@ -138,6 +142,7 @@ def recommendation() -> Recommendation:
                 measured(0.998, 0),
                 measured(96 * MB),
                 measured(0.0018),
+                measured(120, 0),
                 measured(3, 0),
                 measured(0, 0),
                 measured(0, 0),
@@ -151,6 +156,7 @@ def recommendation() -> Recommendation:
                 measured(1.0, 0),
                 measured(171 * MB),
                 measured(0.0021),
+                measured(96, 0),
                 measured(4, 0),
                 measured(1, 0),
                 measured(2, 0),
@@ -164,6 +170,7 @@ def recommendation() -> Recommendation:
                 measured(0.97, 0),
                 measured(58 * MB),
                 measured(0.0017),
+                measured(16, 0),
                 measured(2, 0),
                 measured(0, 0),
                 MeasuredFigure(None, why="it has no reload"),
@@ -210,3 +217,24 @@ def results(found: Recommendation | None = None) -> Results:
         servers,
         recommendation=found or recommendation(),
     )
+
+
+def renamed(found: Recommendation, text: str) -> Recommendation:
+    """Return a search in which `text` stands in every place for text: names, reasons, evidence, files and commands."""
+    names = {each: f"{text} {number}" for number, each in enumerate([each.name for each in found.candidates])}
+    changed = _replaced(found, names, text)
+    assert isinstance(changed, Recommendation)
+    return changed
+
+
+def _replaced(value: object, names: dict[str, str], text: str) -> object:
+    if isinstance(value, enum.Enum):
+        return value
+    if isinstance(value, str):
+        return names.get(value, text) if value else value
+    if isinstance(value, tuple):
+        return tuple(_replaced(each, names, text) for each in value)
+    if isinstance(value, msgspec.Struct):
+        fields = {each: _replaced(getattr(value, each), names, text) for each in value.__struct_fields__}
+        return msgspec.structs.replace(value, **fields)
+    return value

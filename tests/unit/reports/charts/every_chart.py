@@ -14,6 +14,7 @@ from wsgi_gauntlet.reports.charts.latency_rows import latency_plot, latency_rows
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Line, line_plot
 from wsgi_gauntlet.reports.charts.metric_bars import bar_plot, cost_bars, goodput_bars, size_ticks
 from wsgi_gauntlet.reports.charts.percentile_plot import percentile_plot
+from wsgi_gauntlet.reports.charts.recommendation_charts import recommendation_charts
 from wsgi_gauntlet.reports.charts.requirement_bars import RequirementRow, requirement_bar, requirement_plot
 from wsgi_gauntlet.reports.charts.run_note import RunNote, run_note
 from wsgi_gauntlet.reports.charts.samples import shared_axes
@@ -22,6 +23,7 @@ from wsgi_gauntlet.reports.charts.strip import strip, strip_axes
 from wsgi_gauntlet.reports.charts.strip_plot import strip_plot
 from wsgi_gauntlet.reports.charts.time_panel import time_panel
 
+from ....helpers import sample_recommendation
 from ....helpers.sample_results import build
 from ....helpers.sample_scenarios import build_scenarios
 
@@ -81,6 +83,11 @@ def _many_lines(narrow: bool) -> Drawing:
     return line_plot(lines, axes, "Many lines", "", narrow=narrow)
 
 
+def _recommended(name: str) -> Callable[[bool], Drawing]:
+    charts = {each.name: each for each in recommendation_charts(sample_recommendation.results())}
+    return charts[f"recommendation/{name}"].draw
+
+
 CHARTS: dict[str, Callable[[bool], Drawing]] = {
     "strip": lambda _: strip(cells("classroom")[1], strip_axes(cells("classroom"))),
     "strip-invalid": lambda _: strip(cells("classroom")[3], strip_axes(cells("classroom"))),
@@ -108,6 +115,9 @@ CHARTS: dict[str, Callable[[bool], Drawing]] = {
     "panel-soak": lambda _: _windows("soak"),
     "panel-ramp": lambda _: _windows("ramp"),
     "many-lines": _many_lines,
+    "capacity-and-memory": _recommended("memory"),
+    "p99-by-rate": _recommended("p99"),
+    "users-among-slow": _recommended("users"),
 }
 
 
@@ -131,6 +141,9 @@ def hostile_charts() -> dict[str, Drawing]:
             "intervals": interval_plot([IntervalRow(name, 0.9, 1, 1.1, HOSTILE)], title=name, narrow=narrow),
         }
         found |= {f"{chart}{'-narrow' if narrow else ''}": each for chart, each in drawn.items()}
+        hostile = sample_recommendation.renamed(sample_recommendation.recommendation(), name)
+        for each in recommendation_charts(sample_recommendation.results(hostile)):
+            found[f"{each.name}{'-narrow' if narrow else ''}"] = each.draw(narrow)
     axes = shared_axes(loads)
     return found | {"strip": strip(loads[0], axes), "panel": time_panel(loads[3], axes, note), "empty": _empty(name)}
 

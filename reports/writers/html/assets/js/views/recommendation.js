@@ -2,7 +2,7 @@
 
 import { chartFigure, dataTable, tableTools } from "../chart.js";
 import { copyText, saveFile } from "../copy.js";
-import { breakable, h, scrollBox } from "../dom.js";
+import { breakable, h, prose, scrollBox } from "../dom.js";
 import { counted } from "../text.js";
 
 /** Show the recommendation. `#/recommendation/FIGURE/CANDIDATE` goes to one figure in the table of all candidates. */
@@ -37,7 +37,7 @@ export async function render(context, params) {
 
 function sentence(context, data, { text, cells }) {
   const several = new Set(cells.map((each) => each.candidate)).size > 1;
-  return h("li", {}, text, cells.length > 0 && [" ", h("span", { class: "figures" }, "(",
+  return h("li", {}, prose(text), cells.length > 0 && [" ", h("span", { class: "figures" }, "(",
     cells.map((each, place) => [place > 0 && ", ", figureLink(context, data, each, several)]), ")")]);
 }
 

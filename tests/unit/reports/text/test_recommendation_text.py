@@ -1,0 +1,215 @@
+"""A recommendation in words, and its section of summary.md."""
+
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model.recommendation import (
+    Answer,
+    CandidateFigures,
+    Change,
+    Elimination,
+    FigureId,
+    InvalidMeasurement,
+    MeasuredFigure,
+    NotDistinguished,
+    PasteFile,
+    Recommendation,
+    RecommendationCandidate,
+    Stage,
+)
+from wsgi_gauntlet.reports.analysis.headline import headline
+from wsgi_gauntlet.reports.analysis.key_findings import key_findings
+from wsgi_gauntlet.reports.text import recommendation_text as words
+from wsgi_gauntlet.reports.text.labels import NO_BREAK_SPACE
+from wsgi_gauntlet.reports.writers import markdown
+
+from ....helpers.hostile_texts import HOSTILE_TEXTS
+from ....helpers.sample_recommendation import (
+    ABSENT,
+    CONDITIONS,
+    EQUAL,
+    GUNICORN_FILE,
+    LATE,
+    MIXED,
+    RUNNER_UP,
+    SLOW,
+    WINNER,
+    recommendation,
+    renamed,
+    results,
+)
+
+RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def plain(text: str) -> str:
+    return text.replace(NO_BREAK_SPACE, " ")
+
+
+def test_every_figure_and_stage_has_words() -> None:
+    assert set(words.FIGURES) == set(FigureId)
+    assert set(words.STAGES) == set(Stage)
+    for each in FigureId:
+        assert words.describe_value(each, 1.0)
+        assert words.FIGURES[each].meaning.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("which", "figure", "text", "spread"),
+    [
+        (FigureId.CAPACITY, None, "–", "not measured: it left the race before"),
+        (FigureId.CAPACITY, MeasuredFigure(812.0, n=5, low=790, high=830), "812/s", "790/s to 830/s, n = 5"),
+        (FigureId.CAPACITY, MeasuredFigure(812.0, n=1, bound=True), "≥ 812/s", "n = 1"),
+        (FigureId.P99_AT_PEAK, MeasuredFigure(0.03, n=2, n_invalid=1), "30 ms", "n = 2, 1 invalid"),
+        (FigureId.GOODPUT_ALONE, MeasuredFigure(0.9996, n=1), "99.96 %", "n = 1"),
+        (FigureId.MEMORY, MeasuredFigure(0.0, n=1), "0 B", "n = 1"),
+        (FigureId.MUST_BROKEN, MeasuredFigure(3.0, n=1), "3", "n = 1"),
+        (FigureId.CPU, MeasuredFigure(None, n_invalid=2, why="busy"), "invalid", "2 invalid, busy"),
+        (FigureId.RELOAD_LOSSES, MeasuredFigure(None, why="no reload"), "not measured", "no reload"),
+    ],
+)
+def test_a_figure_in_words(which: FigureId, figure: MeasuredFigure | None, text: str, spread: str) -> None:
+    assert plain(words.describe_figure(which, figure)) == text
+    assert plain(words.describe_spread(which, figure)) == spread
+
+
+def test_what_the_user_asked_for() -> None:
+    assert plain(words.describe_question(recommendation())) == (
+        "shop:create_app(), traffic of shop.toml, 60/s at the peak, p99 of at most 300 ms, 40 users, 8 slow clients, "
+        "at most 512 MiB of memory, 2 cores"
+    )
+    bare = replace(CONDITIONS, peak=0.0, p99_limit=0.0, users=0, slow_clients=0, memory_limit=0, cores=0, traffic="")
+    assert words.describe_question(Recommendation(bare, ())) == "shop:create_app(), page /, no slow clients"
+
+
+def test_candidates_are_in_the_order_of_the_answer() -> None:
+    found = recommendation()
+    assert words.ordered_names(found) == [WINNER, RUNNER_UP, EQUAL, SLOW, LATE, MIXED, ABSENT]
+    assert [words.describe_place(found, each) for each in words.ordered_names(found)] == [
+        "recommended", "runner-up", "not told apart", "out: screening", "out: screening", "out: correct answers",
+        "out: start",
+    ]  # fmt: skip
+    assert words.describe_place(replace(found, not_distinguished=()), EQUAL) == "finalist"
+    assert words.describe_place(replace(found, not_distinguished=(), finalists=()), EQUAL) == "in the race"
+
+
+def test_a_runner_up_that_left_the_race_is_still_the_runner_up() -> None:
+    found = replace(recommendation(), runner_up=SLOW)
+    assert words.describe_place(found, SLOW) == "runner-up"
+    assert words.ordered_names(found).count(SLOW) == 1
+
+
+def test_names_that_the_search_does_not_know_do_not_fail() -> None:
+    found = replace(recommendation(), winner="gone", eliminated=(Elimination("lost", Stage.FINALS, ""),), candidates=())
+    assert words.ordered_names(found) == ["gone", RUNNER_UP, WINNER, EQUAL, "lost"]
+    assert words.describe_candidate(found, "gone") == ""
+    assert words.describe_elimination(found.eliminated[0]) == "No reason is known."
+    assert markdown.render(results(found))
+
+
+@pytest.mark.parametrize(
+    ("answer", "winner", "headline_text", "shown"),
+    [
+        (Answer.RECOMMENDED, WINNER, "Take it.", "Take it"),
+        (Answer.RECOMMENDED, WINNER, "", f"Use {WINNER}"),
+        (Answer.NONE_HOLDS, "", "", "No server meets your requirements"),
+        (Answer.NOT_DECIDED, "", "", "The search has no answer"),
+    ],
+)
+def test_the_headline_is_the_answer(answer: Answer, winner: str, headline_text: str, shown: str) -> None:
+    found = replace(recommendation(), answer=answer, winner=winner, headline=headline_text)
+    assert headline(results(found)).text == words.title(found) == shown
+
+
+def test_every_part_of_the_answer_is_a_finding() -> None:
+    topics = [each.topic for each in key_findings(results())]
+    assert topics[:5] == ["Recommendation", "Why", "Runner-up", "Not told apart", "Would change"]
+    (first, *rest) = key_findings(results(Recommendation(CONDITIONS, ())))
+    assert first.text.startswith("The search has no answer. The search is not finished.")
+    assert [each.topic for each in rest] == ["Not available"]
+
+
+def test_sentences_name_their_candidate_and_end_once() -> None:
+    found = replace(
+        recommendation(),
+        not_distinguished=(NotDistinguished("a", "nothing tells them apart"), NotDistinguished("b", "b is equal.")),
+        what_would_change=(Change("twice the users.", "the answer stays"), Change("", "")),
+    )
+    assert [each.text for each in words.not_distinguished(found)] == ["a: nothing tells them apart.", "b is equal."]
+    assert words.changes(found)[0].text == "Twice the users: the answer stays."
+
+
+def test_warnings_say_what_does_not_count() -> None:
+    (disturbed,) = words.warnings(recommendation())
+    assert disturbed.startswith(
+        "3 measurements did not count; no server is to blame: the generator was late by 31 ms; "
+    )
+    reasons = [f"reason {chr(ord('a') + each)}" for each in range(5)]
+    invalid = tuple(InvalidMeasurement("a", Stage.SCREENING, each) for each in reasons)
+    found = replace(recommendation(), finished=False, stopped="Ctrl-C", invalid=invalid)
+    unfinished, stopped, disturbed = words.warnings(found)
+    assert "not finished" in unfinished
+    assert stopped == "The search ended early: Ctrl-C."
+    assert disturbed.endswith("reason a; reason b; reason c; and 2 more.")
+    assert words.warnings(replace(recommendation(), invalid=())) == []
+
+
+def test_the_command_repeats_the_search_with_its_seed_once() -> None:
+    found = recommendation()
+    assert words.repeat_command(found).endswith("--peak 60/s --seed 4711")
+    given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9")
+    assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9"
+    assert words.repeat_command(replace(found, conditions=replace(found.conditions, command=""))) == ""
+
+
+def test_columns_without_any_figure_are_left_out() -> None:
+    figures = (CandidateFigures("a", capacity=MeasuredFigure(1.0, n=1)),)
+    found = Recommendation(CONDITIONS, (RecommendationCandidate("a", "a"),), figures=figures)
+    assert words.table_heads(found) == ["candidate", "as it ran", "place", "capacity"]
+    assert words.table_rows(found) == [["a", "", "in the race", "1.0/s"]]
+
+
+def test_summary_md_has_the_answer_first_and_the_files() -> None:
+    text = plain(markdown.render(results()))
+    assert text.startswith("# Use ")
+    places = [text.index(each) for each in ("## Recommendation", "### Why", "### Runner-up", "### Files to paste")]
+    assert places == sorted(places)
+    blocks = [each.content for each in RENDERER.parse(text) if each.type == "fence"]
+    assert blocks[0] == GUNICORN_FILE
+    assert "(`gunicorn:gthread[workers=2,threads=8]: capacity 412/s, p99 at the peak 34 ms`)" in text
+    assert "visit 7 of user anna" in text
+    assert Results.__struct_fields__[-1] == "recommendation"
+
+
+@pytest.mark.parametrize("text", ["", "`", "```", "~~~", "a ```` b\n```\n# head\n", "\u202e\x1b[31m\r", "\n\n"])
+def test_nothing_in_a_file_ends_its_block(text: str) -> None:
+    tokens = RENDERER.parse(f"a\n\n{words.fenced(text)}\nb\n")
+    kinds = [each.type for each in tokens if not each.type.startswith("paragraph")]
+    assert kinds == ["inline", "fence", "inline"]
+    assert not {"\u202e", "\x1b", "\r"} & set(words.fenced(text))
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
+def test_texts_of_servers_and_apps_add_no_markup(text: str) -> None:
+    """As many headings, items, rows and blocks of code as if every text were one word."""
+    shapes = []
+    for each in (text, "word"):
+        tokens = RENDERER.parse(markdown.render(results(renamed(recommendation(), each))))
+        shapes.append([token.type for token in tokens])
+        inline = [child.type for token in tokens for child in (token.children or ())]
+        assert not {"link_open", "image", "html_inline", "s_open"} & set(inline), each
+        assert "html_block" not in shapes[-1]
+    assert shapes[0] == shapes[1]
+
+
+def test_a_file_is_left_out_whole_or_not_at_all() -> None:
+    found = recommendation()
+    huge = PasteFile(WINNER, "huge.conf", "x = 1\n" * 300_000)
+    text = markdown.render(results(replace(found, files=(*found.files[:1], huge))))
+    assert len(text.encode()) <= markdown.GITHUB_LIMIT_BYTES
+    assert "huge.conf" not in text
+    assert [each.content for each in RENDERER.parse(text) if each.type == "fence"] == [GUNICORN_FILE]
