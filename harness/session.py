@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 import psutil
@@ -492,7 +492,7 @@ def environment(options: RunOptions) -> dict[str, object]:
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"app": options.app} if options.target is None else {"target": options.target}),
-        **({"page": options.load_options.page} if is_user_app(options.app) else {}),
+        **_requested(options),
         "full": options.load_options.full,
         rerun_command.OPTIONS_KEY: rerun_command.options(
             options.python,
@@ -504,6 +504,13 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.app_setup.words(),
         ),
     }
+
+
+def _requested(options: RunOptions) -> dict[str, object]:
+    """Return what users request of the user app."""
+    if options.load_options.traffic is not None:
+        return {"traffic": PurePath(options.load_options.traffic.source).name}
+    return {"page": options.load_options.page} if is_user_app(options.app) else {}
 
 
 def _processor_name() -> str:

@@ -254,6 +254,16 @@ AppPathOption = Annotated[
     str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
 ]
 
+TrafficOption = Annotated[
+    Path | None,
+    Option(
+        ["--traffic"],
+        type=path_argument,
+        metavar="FILE",
+        help="Requests of the users, a TOML or HAR file, in place of --app-path; `traffic check` shows them.",
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppSetupArguments:

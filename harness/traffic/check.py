@@ -33,8 +33,8 @@ VISITS = 2
 class CheckedStep:
     """One step: the requests of the first visit, with redirects, and the reason why the second visit failed.
 
-    `expected` is what later visits are compared with, None if a visit failed. `log` is the end of a traceback in the
-    server's log.
+    `expected` is what later visits are compared with, None if a visit failed or the file says so. `log` is the end of a
+    traceback in the server's log.
     """
 
     requests: tuple[PlayedRequest, ...]
@@ -117,7 +117,7 @@ async def check_sequences(
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: first visit")
         mark = server.log_position()
-        played = await _visit(server.address, compiled, number, _row(number, 0, VISITS))
+        played = await _visit(server.address, compiled, number, _row(number, 0))
         log = ""
         if any(not each.outcome.ok for each in played):
             await server.wait_for_log()
@@ -127,7 +127,7 @@ async def check_sequences(
     found = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: second visit")
-        second = await _visit(server.address, compiled, number, _row(number, 1, VISITS))
+        second = await _visit(server.address, compiled, number, _row(number, 1))
         played, log = first[number]
         steps = []
         for requests, again in zip(_by_step(played), _by_step(second), strict=True):
@@ -137,7 +137,9 @@ async def check_sequences(
                 CheckedStep(
                     requests,
                     last_again.outcome.reason if last.outcome.ok else "",
-                    learn([last.body, last_again.body], [last.length, last_again.length]) if ok else None,
+                    learn([last.body, last_again.body], [last.length, last_again.length])
+                    if ok and last.step.step.compare
+                    else None,
                     "" if last.outcome.ok else log,
                 )
             )
@@ -145,35 +147,9 @@ async def check_sequences(
     return tuple(found)
 
 
-async def learn_expected(
-    address: Address, traffic: CompiledTraffic, *, visits: int = 3, first_row: int = 0
-) -> tuple[tuple[ExpectedBody | None, ...], ...]:
-    """Return what the bodies of each step of each sequence have in common, None for steps with a wrong response.
-
-    The last of the `visits` (two or more) begins SECOND_VISIT_DELAY_SECONDS after the first ones. They use the rows
-    from `first_row` on.
-    """
-    bodies: list[list[tuple[PlayedRequest, ...]]] = [[] for _ in traffic.sequences]
-    for number in range(visits):
-        if number == visits - 1:
-            await trio.sleep(SECOND_VISIT_DELAY_SECONDS)
-        for at in range(len(traffic.sequences)):
-            played = await _visit(address, traffic, at, first_row + _row(at, number, visits))
-            bodies[at].append(tuple(requests[-1] for requests in _by_step(played)))
-    return tuple(
-        tuple(
-            learn([each.body for each in step], [each.length for each in step])
-            if all(each.outcome.ok for each in step)
-            else None
-            for step in zip(*each, strict=True)
-        )
-        for each in bodies
-    )
-
-
-def _row(sequence: int, visit: int, visits: int) -> int:
+def _row(sequence: int, visit: int) -> int:
     """Return the row of a visit: the visits of a sequence have different users if a list has two rows or more."""
-    return sequence * visits + visit
+    return sequence * VISITS + visit
 
 
 async def _visit(address: Address, traffic: CompiledTraffic, sequence: int, row: int) -> list[PlayedRequest]:

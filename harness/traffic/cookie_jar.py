@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 
 MAX_COOKIES = 180
@@ -19,17 +20,18 @@ MAX_COOKIE_BYTES = 4096
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-class CookieJar:
-    """Cookies by name and path."""
+@dataclass(frozen=True)
+class SetCookie:
+    """The value of one Set-Cookie header. An `expired` cookie leaves the jar."""
 
-    __slots__ = ("_cookies", "_headers")
+    name: bytes
+    path: bytes
+    value: bytes
+    expired: bool = False
 
-    def __init__(self) -> None:
-        self._cookies: dict[tuple[bytes, bytes], bytes] = {}
-        self._headers: dict[bytes, bytes] = {}
-
-    def store(self, set_cookie: bytes, path: bytes, now: float | None = None) -> None:
-        """Take the value of one Set-Cookie header of a response to a request for `path`, or ignore a wrong one.
+    @classmethod
+    def parse(cls, set_cookie: bytes, path: bytes, now: float | None = None) -> SetCookie | None:
+        """Return the cookie of a response to a request for `path`, None if browsers ignore it.
 
         `now` is the time in seconds since 1970, by default that of the clock.
         """
@@ -37,7 +39,7 @@ class CookieJar:
         name, equals, value = pair.partition(b"=")
         name, value = name.strip(b" \t"), value.strip(b" \t")
         if not (name and equals) or len(name) + len(value) > MAX_COOKIE_BYTES or _CONTROLS.search(set_cookie):
-            return
+            return None
         cookie_path, expired = b"", False
         has_max_age = False
         for attribute in rest.split(b";"):
@@ -53,12 +55,38 @@ class CookieJar:
                 expired = at is not None and at <= (time.time() if now is None else now)
         if not cookie_path.startswith(b"/"):
             cookie_path = path[: path.rfind(b"/")] or b"/"
-        key_of_cookie = (name, cookie_path)
+        return cls(name, cookie_path, value, expired)
+
+
+class CookieJar:
+    """Cookies by name and path."""
+
+    __slots__ = ("_cookies", "_headers", "_same_everywhere")
+
+    def __init__(self) -> None:
+        self._cookies: dict[tuple[bytes, bytes], bytes] = {}
+        self._headers: dict[bytes, bytes] = {}
+        self._same_everywhere = True
+        """Whether all cookies are for the path `/`, so that every path has the same ones."""
+
+    def store(self, set_cookie: bytes, path: bytes, now: float | None = None) -> None:
+        """Take the value of one Set-Cookie header of a response to a request for `path`, or ignore a wrong one.
+
+        `now` is the time in seconds since 1970, by default that of the clock.
+        """
+        cookie = SetCookie.parse(set_cookie, path, now)
+        if cookie is not None and cookie.expired:
+            self._headers.clear()
+            self._cookies.pop((cookie.name, cookie.path), None)
+        elif cookie is not None:
+            self.put(cookie.name, cookie.path, cookie.value)
+
+    def put(self, name: bytes, path: bytes, value: bytes) -> None:
+        """Take a cookie that has not expired."""
         self._headers.clear()
-        if expired:
-            self._cookies.pop(key_of_cookie, None)
-            return
-        self._cookies[key_of_cookie] = value
+        self._cookies[name, path] = value
+        if path != b"/":
+            self._same_everywhere = False
         if len(self._cookies) > MAX_COOKIES:
             del self._cookies[next(iter(self._cookies))]
 
@@ -75,9 +103,14 @@ class CookieJar:
         """Return the value of the Cookie header for a request for `path`, b'' without cookies."""
         if not self._cookies:
             return b""
+        if self._same_everywhere:
+            path = b"/"
         made = self._headers.get(path)
         if made is None:
-            made = join_cookies(self.cookies(path))
+            if self._same_everywhere:
+                made = b"; ".join([name + b"=" + value for (name, _), value in self._cookies.items()])
+            else:
+                made = join_cookies(self.cookies(path))
             if len(self._headers) < MAX_COOKIES:
                 self._headers[path] = made
         return made

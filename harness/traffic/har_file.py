@@ -206,7 +206,9 @@ class _Notes:
             more = f" and {len(self.other_sites) - 5} more" if len(self.other_sites) > 5 else ""
             found.append(f"requests to other sites are left out: {sites}{more}")
         found += [f"requests left out because {why}: {count}" for why, count in self.left_out.items()]
-        found += [f"header {name} dropped from {_requests(count)}" for name, count in self.dropped_headers.items()]
+        for name, count in self.dropped_headers.items():
+            cookies = "; each visit keeps the cookies that the app sets" if name.lower() == "cookie" else ""
+            found.append(f"header {name} is dropped from {_requests(count)}{cookies}")
         return (*found, *dict.fromkeys(self.changes))
 
 
@@ -291,9 +293,11 @@ class _Recording:
             kept = self._query(query, f"{step}: header {name}, ") if question else ""
             return [(name, f"${{{ORIGIN}}}{escape_placeholders(_printable(path))}{question}{kept}")]
         if lower == "cookie" or is_secret(name):
-            captured = "" if lower == "cookie" else self._captured(name, value, f"{step}: header {name}")
+            # A token may follow its scheme, as in `Bearer TOKEN`.
+            scheme, space, token = value.rpartition(" ")
+            captured = "" if lower == "cookie" else self._captured(name, token, f"{step}: header {name}")
             if captured:
-                return [(name, captured)]
+                return [(name, f"{escape_placeholders(scheme)}{space}{captured}")]
             if not self._keep_secrets:
                 self._notes.dropped_headers[name] += 1
                 return []

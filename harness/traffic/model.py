@@ -75,7 +75,8 @@ class Step(msgspec.Struct, frozen=True):
     `status` holds the accepted statuses; if it is empty, each from 200 to 399 is accepted. With `follow`, the visit
     follows redirects, and all checks are about the last response. `contains` are texts that the body must have. One
     with a placeholder names the owner of the page: without it, the page belongs to somebody else. `think_time` is the
-    time in seconds that the user waits after the response.
+    time in seconds that the user waits after the response. Without `compare`, the body is not compared with that of
+    other visits.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Step(msgspec.Struct, frozen=True):
     captures: tuple[Capture, ...] = ()
     contains: tuple[str, ...] = ()
     think_time: float = 0.0
+    compare: bool = True
 
     def accepts(self, status: int) -> bool:
         """Return whether `status` is a correct one."""

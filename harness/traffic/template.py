@@ -38,14 +38,27 @@ class Place(enum.Enum):
     TEXT = enum.auto()
 
 
+def _quote(value: str, safe: str) -> bytes:
+    # Most values are tokens and numbers, for which this is ten times as fast.
+    if value.isascii() and value.isalnum():
+        return value.encode("ascii")
+    return quote(value, safe, errors="replace").encode("ascii")
+
+
+def _quote_plus(value: str) -> bytes:
+    if value.isascii() and value.isalnum():
+        return value.encode("ascii")
+    return quote_plus(value, errors="replace").encode("ascii")
+
+
 def _encode_header(value: str) -> bytes:
     return _CONTROLS.sub(b" ", value.encode(errors="replace"))
 
 
 _ENCODERS: dict[Place, Callable[[str], bytes]] = {
-    Place.PATH: lambda value: quote(value, PATH_SAFE, errors="replace").encode("ascii"),
-    Place.QUERY: lambda value: quote(value, "", errors="replace").encode("ascii"),
-    Place.FORM: lambda value: quote_plus(value, errors="replace").encode("ascii"),
+    Place.PATH: lambda value: _quote(value, PATH_SAFE),
+    Place.QUERY: lambda value: _quote(value, ""),
+    Place.FORM: _quote_plus,
     Place.JSON: lambda value: json.dumps(value)[1:-1].encode("ascii"),
     Place.HEADER: _encode_header,
     Place.TEXT: lambda value: value.encode(errors="replace"),

@@ -51,6 +51,7 @@ STEP_KEYS = (
     "capture",
     "contains",
     "think_time",
+    "compare",
 )
 CAPTURE_KEYS = ("input", "pattern", "json", "header", "cookie")
 FILE_KEYS = ("field", "path", "base64", "name", "type")
@@ -164,9 +165,6 @@ class _Parser:
         known = (*self._columns, *captured, ORIGIN)
         for place, text in _placeholder_texts(target, headers, body, contains):
             _require_known(text, known, where.at(place))
-        follow = table.get("follow", False)
-        if not isinstance(follow, bool):
-            raise where.error("follow takes true or false")
         return Step(
             name or f"{method} {target}",
             method,
@@ -174,10 +172,11 @@ class _Parser:
             headers,
             body,
             _statuses(table.get("status"), where),
-            follow,
+            _flag(table, "follow", False, where),
             _captures(table.get("capture", {}), where.at("capture")),
             contains,
             _number(table.get("think_time", 0), "think_time", where, 0, MAX_THINK_TIME_SECONDS, "seconds"),
+            _flag(table, "compare", True, where),
         )
 
     def _headers(self, table: Mapping[str, object], body: Body | None, where: _Place) -> tuple[tuple[str, str], ...]:
@@ -456,6 +455,13 @@ def _text(table: Mapping[str, object], key: str, where: _Place) -> str:
     value = table.get(key, "")
     if not isinstance(value, str) or (key in table and not value):
         raise where.error(f"{key} must be a text between quotes, with at least one character")
+    return value
+
+
+def _flag(table: Mapping[str, object], key: str, default: bool, where: _Place) -> bool:
+    value = table.get(key, default)
+    if not isinstance(value, bool):
+        raise where.error(f"{key} takes true or false")
     return value
 
 

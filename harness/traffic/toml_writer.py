@@ -60,6 +60,8 @@ def _step_lines(step: Step) -> Iterable[str]:
         yield f"contains = [{', '.join(map(quoted, step.contains))}]"
     if step.think_time:
         yield f"think_time = {step.think_time!r}"
+    if not step.compare:
+        yield "compare = false"
     for each in step.captures:
         yield f"capture.{each.name} = {_capture(each)}"
 

@@ -67,8 +67,9 @@ def _print_details(out: Console, step: CheckedStep) -> None:
     elif step.second_fault:
         _print(out, f"  wrong in a second visit: {step.second_fault}", "red")
         _print(out, "  Each visit must be possible many times: use a value list for names that may exist once.", "")
-    elif step.expected is not None:
-        _print(out, f"  compared: {step.expected.describe()}", "dim")
+    else:
+        compared = "not the body" if step.expected is None else step.expected.describe()
+        _print(out, f"  compared: {compared}", "dim")
 
 
 def _print(out: Console, text: str, style: str) -> None:

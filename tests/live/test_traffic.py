@@ -176,6 +176,12 @@ def test_a_visit_that_is_possible_once_is_found(folder: Path) -> None:
     assert checked(folder, named).wrong_steps == 0
 
 
+def test_a_step_may_be_left_out_of_the_comparison(folder: Path) -> None:
+    (step,) = checked(folder, "[[request]]\npath = '/login'\ncompare = false\n").sequences[0].steps
+    assert step.ok
+    assert step.expected is None
+
+
 def test_the_page_of_somebody_else_is_found(folder: Path) -> None:
     text = "[values]\nusers = 'users.csv'\n[[request]]\npath = '/mixed'\ncontains = 'Hello ${users.name}'\n"
     (step,) = checked(folder, text).sequences[0].steps

@@ -12,14 +12,17 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
     AppSetupBlock,
     Option,
     OutputsOption,
+    TrafficOption,
     command,
     path_argument,
 )
+from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -147,6 +150,8 @@ class CompareArguments:
     app_path: Annotated[
         str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
     ]
+    traffic: TrafficOption
+    keep_secrets: KeepSecretsOption
     app_setup: AppSetupBlock
     command: Annotated[
         str,
@@ -234,7 +239,11 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
     common = session.RunOptions(
         servers=tuple(servers),
         scenarios=arguments.scenario,
-        load_options=LoadOptions(page=page, other_parameters=other_parameters(arguments.set)),
+        load_options=LoadOptions(
+            page=page,
+            traffic=read_traffic_option(arguments, arguments.app[0] if arguments.app else None),
+            other_parameters=other_parameters(arguments.set),
+        ),
         python=candidates[0].python,
         app=candidates[0].app,
         app_setup=app_setup,
@@ -270,6 +279,7 @@ def repeat_command(arguments: CompareArguments) -> str:
         ("--python", arguments.python),
         ("--app", arguments.app),
         ("--app-path", [arguments.app_path] if arguments.app_path else []),
+        ("--traffic", [str(arguments.traffic)] if arguments.traffic else []),
         ("--command", [arguments.command] if arguments.command else []),
         ("--config", arguments.config),
         ("--threshold", [f"{arguments.threshold:g}"] if arguments.threshold != DEFAULT_THRESHOLD else []),
@@ -278,4 +288,5 @@ def repeat_command(arguments: CompareArguments) -> str:
         for value in values:
             words += [name, value]
     words += arguments.app_setup.options().words()
-    return shlex.join([*words, *(["--until-decided"] if arguments.until_decided else [])])
+    flags = {"--keep-secrets": arguments.keep_secrets, "--until-decided": arguments.until_decided}
+    return shlex.join([*words, *(flag for flag, given in flags.items() if given)])

@@ -115,7 +115,8 @@ def convert(arguments: TrafficConvertArguments) -> None:
     found, notes = har_file.parse(data, str(arguments.file), keep_secrets=arguments.keep_secrets)
     for each in notes:
         click.echo(f"note: {line(each)}", err=True)
-    click.echo(toml_writer.render(found, (f"Traffic of {arguments.file.name}", *notes)), nl=False)
+    # A traffic file is UTF-8, whatever the encoding of the terminal.
+    click.echo(toml_writer.render(found, (f"Traffic of {arguments.file.name}", *notes)).encode(), nl=False)
 
 
 traffic.add_command(check)

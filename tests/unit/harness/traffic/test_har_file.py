@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers.har_files import CSRF, LOGIN_PAGE, PASSWORD, SESSION, SITE, chrome, document, entry, firefox, form
 from wsgi_gauntlet.harness.errors import ConfigurationError
@@ -58,8 +61,8 @@ def test_a_recording_of_chrome() -> None:
         "requests left out because they are no HTTP requests: 2",
         "requests left out because the browser had the response in its cache: 1",
         "requests left out because the app did not answer them, or with an error of its own: 2",
-        "header cookie dropped from 3 requests",
-        "header Authorization dropped from 1 request",
+        "header cookie is dropped from 3 requests; each visit keeps the cookies that the app sets",
+        "header Authorization is dropped from 1 request",
         "POST /login: field csrfmiddlewaretoken is captured from GET /login",
         "POST /login: field password is dropped",
         "GET /api/find: parameter api_key is dropped",
@@ -153,6 +156,17 @@ def test_the_token_of_the_last_page_is_used() -> None:
     assert post_a.body == FormBody((("csrfmiddlewaretoken", "${csrfmiddlewaretoken_2}"),))
 
 
+def test_a_token_after_its_scheme_is_captured() -> None:
+    token = "header.payload.signature"
+    data = document(
+        entry("POST", f"{SITE}/login", second=0, mime="application/json", text=json.dumps({"access": token})),
+        entry("GET", f"{SITE}/me", second=1, sent={"Authorization": f"Bearer {token}"}),
+    )
+    login, me = parsed(data)[0]
+    assert login.captures == (Capture("access", "/access", "json"),)
+    assert dict(me.headers)["Authorization"] == "Bearer ${access}"
+
+
 def test_the_site_is_that_of_most_pages() -> None:
     images = [entry("GET", f"https://cdn.example/{each}.png", second=2, mime="image/png") for each in range(9)]
     pages = [entry("GET", f"http://localhost:8000/{each}", second=1) for each in range(2)]
@@ -242,6 +256,37 @@ def test_odd_fields_of_exporters() -> None:
     steps, _ = parsed(b"\xef\xbb\xbf" + json.dumps(log).encode())
     assert [each.target for each in steps] == ["/", "/b"]
     assert dict(steps[0].headers)["X-Null"] == ""
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["", "https://[", "/x"])
+values = leaves | st.lists(leaves, max_size=2) | st.dictionaries(st.sampled_from(["name", "value"]), leaves, max_size=2)
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(each for key, item in items for each in places(item, (*path, key)))][1 if not path else 0 :]
+
+
+CHROME, FIREFOX = json.loads(chrome()), json.loads(firefox())
+
+
+@given(st.data())
+def test_any_value_at_any_place_gives_traffic_or_one_line(data: st.DataObject) -> None:
+    log = copy.deepcopy(data.draw(st.sampled_from([CHROME, FIREFOX])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *path, last = data.draw(st.sampled_from(places(log)))
+        parent = log
+        for each in path:
+            parent = parent[each]
+        parent[last] = data.draw(values)
+    line = ""
+    try:
+        traffic, notes = har_file.parse(json.dumps(log).encode(), "shop.har")
+    except ConfigurationError as problem:
+        line = str(problem)
+    assert "\n" not in line
+    if not line:
+        assert toml_file.parse(toml_writer.render(traffic, notes), "shop.har", lambda _: b"") == traffic
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.traffic import values_file
+from wsgi_gauntlet.harness.traffic import toml_writer, values_file
+from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.model import (
     Capture,
     FileBody,
@@ -19,7 +22,7 @@ from wsgi_gauntlet.harness.traffic.model import (
     Traffic,
     ValueList,
 )
-from wsgi_gauntlet.harness.traffic.toml_file import input_pattern, parse
+from wsgi_gauntlet.harness.traffic.toml_file import CAPTURE_KEYS, FILE_KEYS, STEP_KEYS, input_pattern, parse
 
 FILES = {"users.csv": b"name,password\nanna,a\n", "photo.png": b"\x89PNG"}
 
@@ -135,6 +138,14 @@ def test_captures(text: str, expected: Capture) -> None:
     assert one_step(f"path = '/'\ncapture.c = {{ {text} }}").captures == (expected,)
 
 
+def test_a_body_may_be_left_out_of_the_comparison() -> None:
+    assert one_step("path = '/'").compare
+    step = one_step("path = '/'\ncompare = false")
+    assert not step.compare
+    written = toml_writer.render(Traffic((Sequence(step.name, (step,)),)))
+    assert traffic(written).sequences[0].steps == (step,)
+
+
 def test_steps_of_the_same_name_get_a_number() -> None:
     text = "[[sequence]]\n" + "[[sequence.step]]\npath = '/'\n" * 3
     assert [each.name for each in traffic(text).sequences[0].steps] == ["GET /", "GET / (2)", "GET / (3)"]
@@ -168,6 +179,7 @@ MISTAKES = [
     (REQUEST + "status = true", "use a number from 200 to 599"),
     (REQUEST + "status = '200'", "use a number from 200 to 599"),
     (REQUEST + "follow = 1", "follow takes true or false"),
+    (REQUEST + "compare = 'no'", "compare takes true or false"),
     (REQUEST + "think_time = -1", "think_time is -1; use a number from 0 to 3600"),
     (REQUEST + "think_time = inf", "think_time must be a number of seconds"),
     (REQUEST + "think_time = true", "think_time must be a number of seconds"),
@@ -279,3 +291,33 @@ def test_mistakes_in_a_value_list(data: bytes, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         values_file.parse("v", data, "v.csv")
     assert message in str(caught.value)
+
+
+KEYS = [*STEP_KEYS, *CAPTURE_KEYS, *FILE_KEYS, "step", "weight", "request", "sequence", "values", "x"]
+scalars = st.sampled_from(
+    ["''", "'/'", "'${a}'", "'${'", "'(x)'", "1", "-1", "nan", "true", "'users.csv'", "2020-01-01", "'x y'", "'{}'"]
+)
+inline = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]")
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3).map(
+            lambda each: "{ " + ", ".join(f"{key} = {value}" for key, value in each.items()) + " }"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(STEP_KEYS), inline, max_size=5), st.booleans())
+def test_any_values_give_traffic_or_one_line(table: dict[str, str], is_step: bool) -> None:
+    head = "[[sequence]]\n[[sequence.step]]\n" if is_step else "[[request]]\n"
+    lines = {"path": "'/'", **table}
+    text = head + "".join(f"{key} = {value}\n" for key, value in lines.items())
+    line = "shop.toml, no mistake"
+    try:
+        CompiledTraffic(traffic(text))
+    except ConfigurationError as problem:
+        line = str(problem)
+    assert line.startswith("shop.toml, ")
+    assert "\n" not in line
