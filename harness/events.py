@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from wsgi_gauntlet.harness.model import CaseResult, ComparisonResult, RoundResult, ScenarioResult
+from wsgi_gauntlet.harness.model.recommendation import Elimination, Trial
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,25 @@ class RoundFinished:
 
 
 @dataclass(frozen=True)
+class TrialFinished:
+    """One trial of a search is measured, valid or not. `left` are the candidates in the race, and
+    `seconds_left` is the rest of the budget.
+    """
+
+    trial: Trial
+    left: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class CandidateEliminated:
+    """A candidate left the race of a search. `left` are those that are still in it."""
+
+    elimination: Elimination
+    left: int
+
+
+@dataclass(frozen=True)
 class Progress:
     """`server` does something that takes a while. `fraction` (0 to 1) of it is done; None if that is unknown."""
 
@@ -81,7 +101,16 @@ class Message:
 
 
 Event = (
-    StageStarted | ServerStarted | ServerFailed | CaseFinished | ScenarioFinished | RoundFinished | Progress | Message
+    StageStarted
+    | ServerStarted
+    | ServerFailed
+    | CaseFinished
+    | ScenarioFinished
+    | RoundFinished
+    | TrialFinished
+    | CandidateEliminated
+    | Progress
+    | Message
 )
 EventHandler = Callable[[Event], None]
 

@@ -39,7 +39,10 @@ COMMON_NAMES = frozenset({"root", "user", "admin", "localhost", "test", "nobody"
 MIN_NAME_CHARACTERS = 3
 """Shorter names of users and hosts are parts of many words and say little."""
 
-IDENTIFYING_FIELDS = frozenset({"server", "case", "scenario", "name", "id", "title", "tags", "variant", "phase"})
+IDENTIFYING_FIELDS = frozenset({
+    "server", "case", "scenario", "name", "id", "title", "tags", "variant", "phase",
+    "candidate", "winner", "runner_up", "finalists", "better",
+})  # fmt: skip
 """Fields that identify a cell in every output. Paths are replaced in them, but no names: `test` may be a case."""
 
 CATALOGUE_FIELDS = frozenset({"cases", "scenarios"})
@@ -120,12 +123,17 @@ def _environments(results: Results) -> list[Mapping[str, object]]:
 
 
 def _comparison_words(results: Results) -> list[str]:
-    """Return the words of the commands that compared servers."""
+    """Return the words of the commands that compared servers or searched for one."""
     found = []
     for each in results.comparisons:
         found += [text for candidate in each.candidates for text in (candidate.python, candidate.app)]
         with contextlib.suppress(ValueError):  # quotes without an end
             found += shlex.split(each.command)
+    if results.recommendation is not None:
+        asked = results.recommendation.conditions
+        found += [asked.app, asked.traffic]
+        with contextlib.suppress(ValueError):
+            found += shlex.split(asked.command)
     return found
 
 

@@ -10,7 +10,6 @@ import contextlib
 import os
 import platform
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +50,6 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
-from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
@@ -66,7 +64,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
-from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
+from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
@@ -119,7 +117,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
-    known_cases = case_file.load(options.case_file) if options.case_file is not None else registry.cases()
+    known_cases = _load_cases(options.case_file) if options.case_file is not None else registry.cases()
     baseline_session = open_baseline(
         options.baseline or configuration.baseline,
         [each.id for each in known_cases],
@@ -303,33 +301,21 @@ class _Session:
     def run_until_interrupted(self) -> None:
         """Run all cells, or run until a signal. Raises GauntletError and OSError without an exception group."""
 
-        async def main() -> None:
-            with trio.open_signal_receiver(*shutdown_signals()) as signals:
-                async with trio.open_nursery() as nursery:
-
-                    async def wait_for_signal() -> None:
-                        async for number in signals:
-                            if number == signal.SIGHUP:
-                                redirect_terminal_to_null()
-                            self.interrupted = True
-                            self.recorder.pass_on(
-                                Message("interrupted: stopping the servers, then the report of the results until now")
-                            )
-                            nursery.cancel_scope.cancel()
-                            return
-
-                    nursery.start_soon(wait_for_signal)
-                    with self._scope:
-                        await handle_events(self._run_cells, self._handle_event)
-                    nursery.cancel_scope.cancel()
+        async def work() -> None:
+            with self._scope:
+                await handle_events(self._run_cells, self._handle_event)
 
         try:
-            trio.run(main, clock=StallClock())
+            trio.run(run_until_signal, work, self._on_signal, clock=StallClock())
         except BaseExceptionGroup as group:
             expected_errors = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
             if expected_errors:
                 raise expected_errors[0] from None
             raise
+
+    def _on_signal(self) -> None:
+        self.interrupted = True
+        self.recorder.pass_on(Message("interrupted: stopping the servers, then the report of the results until now"))
 
     async def _run_cells(self, events: EventQueue) -> None:
         load_options = self.options.load_options
@@ -356,6 +342,12 @@ class _Session:
             self.stopped = True
             self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
             self._scope.cancel()
+
+
+def _load_cases(file: Path) -> tuple[Case, ...]:
+    from wsgi_gauntlet.harness.fuzz import case_file  # few runs need it, and it takes a tenth of the start of each
+
+    return case_file.load(file)
 
 
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:

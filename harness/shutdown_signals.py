@@ -6,6 +6,9 @@ import contextlib
 import os
 import signal
 import stat
+from collections.abc import Awaitable, Callable
+
+import trio
 
 
 def shutdown_signals() -> list[signal.Signals]:
@@ -23,3 +26,29 @@ def redirect_terminal_to_null() -> None:
             if stat.S_ISCHR(os.fstat(descriptor).st_mode):
                 os.dup2(null, descriptor)
     os.close(null)
+
+
+async def run_until_signal(work: Callable[[], Awaitable[None]], on_signal: Callable[[], None] | None = None) -> bool:
+    """Run `work` until its end or a shutdown signal, and return whether a signal ended it.
+
+    `on_signal` is called before `work` is cancelled, also if `work` then raises an error.
+    """
+    interrupted = False
+    with trio.open_signal_receiver(*shutdown_signals()) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def wait_for_signal() -> None:
+                nonlocal interrupted
+                async for number in signals:
+                    if number == signal.SIGHUP:
+                        redirect_terminal_to_null()
+                    interrupted = True
+                    if on_signal is not None:
+                        on_signal()
+                    nursery.cancel_scope.cancel()
+                    return
+
+            nursery.start_soon(wait_for_signal)
+            await work()
+            nursery.cancel_scope.cancel()
+    return interrupted

@@ -91,12 +91,15 @@ def show(
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.public_results import private_names, publish
     from wsgi_gauntlet.reports.terminal.comparison import print_comparison
+    from wsgi_gauntlet.reports.terminal.recommendation import print_recommendation
     from wsgi_gauntlet.reports.terminal.summary import summary
 
-    if results.conformance or results.load or not results.comparisons:
+    if results.conformance or results.load or not (results.comparisons or results.recommendation):
         summary(results, folder, every_change=every_change, verbose=verbose)
     for each in results.comparisons:
         print_comparison(each, folder)
+    if results.recommendation is not None:
+        print_recommendation(results.recommendation, folder)
     if outputs.public and outputs.printed and published is None:
         published = publish(results, private_names(results, [folder]))
     for name in outputs.printed:

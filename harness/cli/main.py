@@ -22,6 +22,7 @@ from wsgi_gauntlet.harness.cli.commands.fuzz import fuzz
 from wsgi_gauntlet.harness.cli.commands.history import history
 from wsgi_gauntlet.harness.cli.commands.listing import cases, explain, servers
 from wsgi_gauntlet.harness.cli.commands.load import load, target_app
+from wsgi_gauntlet.harness.cli.commands.recommend import recommend
 from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
@@ -80,6 +81,7 @@ for each in (
     check,
     load,
     compare,
+    recommend,
     fuzz,
     traffic,
     target_app,

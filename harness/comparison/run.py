@@ -6,10 +6,10 @@ import dataclasses
 import enum
 import random
 import shlex
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -37,7 +37,7 @@ from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult, ComparisonWord, Results, SlotResult
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
-from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
+from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import ComparisonLine, EndLine, Journal, RoundLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.output_format import write_outputs
@@ -267,23 +267,11 @@ class _Call:
         return None
 
     async def _main(self) -> None:
-        with trio.open_signal_receiver(*shutdown_signals()) as signals:
-            async with trio.open_nursery() as nursery:
+        await run_until_signal(partial(handle_events, self._measure, self._recorder.record), self._on_signal)
 
-                async def wait_for_signal() -> None:
-                    async for number in signals:
-                        if number == signal.SIGHUP:
-                            redirect_terminal_to_null()
-                        self.interrupted = True
-                        self._recorder.record(
-                            Message("interrupted: stopping the servers, then the report of the finished rounds")
-                        )
-                        nursery.cancel_scope.cancel()
-                        return
-
-                nursery.start_soon(wait_for_signal)
-                await handle_events(self._measure, self._recorder.record)
-                nursery.cancel_scope.cancel()
+    def _on_signal(self) -> None:
+        self.interrupted = True
+        self._recorder.record(Message("interrupted: stopping the servers, then the report of the finished rounds"))
 
     async def _measure(self, events: EventQueue) -> None:
         began = time.monotonic()

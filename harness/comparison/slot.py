@@ -60,7 +60,7 @@ async def measure_slot(
     found: list[Figure] = []
     conditions: dict[str, object] = {}
     for run in runs:
-        cell = await _run_scenario(plan, run, environment, on_activity)
+        cell = await run_scenario(plan, run, environment, on_activity)
         conditions |= cell.conditions
         found += figures(cell, environment.metrics)
         if cell.grade is Grade.INVALID:
@@ -77,7 +77,7 @@ async def screen_capacity(
 ) -> float:
     """Return the capacity of a server in requests per second, for the common rate. Raises as `measure_slot` does."""
     run = ScenarioRun(default_scenario.SCENARIO, default_scenario.screening_parameters(parameters))
-    cell = await _run_scenario(plan, run, environment, on_activity)
+    cell = await run_scenario(plan, run, environment, on_activity)
     capacity = next((each for each in cell.metrics if each.id == "capacity"), Metric("capacity", "capacity", None))
     if not capacity.value:
         raise ServerError(
@@ -86,7 +86,7 @@ async def screen_capacity(
     return capacity.value
 
 
-async def _run_scenario(
+async def run_scenario(
     plan: Plan, run: ScenarioRun, environment: SlotEnvironment, on_activity: Callable[[str], None]
 ) -> ScenarioResult:
     ctx = ScenarioContext(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from wsgi_gauntlet.harness.fuzz.catalogue_vectors import catalogue_vectors
 from wsgi_gauntlet.harness.fuzz.causes import Cause
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
-from wsgi_gauntlet.harness.shutdown_signals import redirect_terminal_to_null, shutdown_signals
+from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder
 
 FOLDER_MARKER = "fuzz"
@@ -47,7 +46,7 @@ def fuzz(
     with scratch_folder() as scratch:
         fuzzer = Fuzzer(plans, options, RunFolders(scratch, logs), vectors, on_progress)
         try:
-            interrupted = trio.run(_run, fuzzer, clock=StallClock())
+            interrupted = trio.run(run_until_signal, fuzzer.run, clock=StallClock())
         except BaseExceptionGroup as group:
             error = reportable_error(group)
             result = fuzzer.result(str(error).partition("\n")[0])
@@ -55,27 +54,6 @@ def fuzz(
                 raise error from None
             return result, error
     return fuzzer.result(INTERRUPTED if interrupted else ""), None
-
-
-async def _run(fuzzer: Fuzzer) -> bool:
-    """Run `fuzzer`; return whether a signal ended it."""
-    interrupted = False
-    with trio.open_signal_receiver(*shutdown_signals()) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def wait_for_signal() -> None:
-                nonlocal interrupted
-                async for number in signals:
-                    if number == signal.SIGHUP:
-                        redirect_terminal_to_null()
-                    interrupted = True
-                    nursery.cancel_scope.cancel()
-                    return
-
-            nursery.start_soon(wait_for_signal)
-            await fuzzer.run()
-            nursery.cancel_scope.cancel()
-    return interrupted
 
 
 def require_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from wsgi_gauntlet.harness.model.comparison import ComparisonResult
 from wsgi_gauntlet.harness.model.conformance import CaseInfo, CaseResult
 from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
+from wsgi_gauntlet.harness.model.recommendation import Recommendation
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 SCHEMA = 2
@@ -93,7 +94,7 @@ class Results(msgspec.Struct, frozen=True):
 
     `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
     the baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
-    each server of each run if several runs were merged.
+    each server of each run if several runs were merged. `recommendation` is the answer of a search.
     """
 
     schema: int
@@ -108,3 +109,4 @@ class Results(msgspec.Struct, frozen=True):
     base: BaseRun | None = None
     history: tuple[HistoryPoint, ...] = ()
     comparisons: tuple[ComparisonResult, ...] = ()
+    recommendation: Recommendation | None = None

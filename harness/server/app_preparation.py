@@ -159,7 +159,8 @@ def _require_static_folders(setup: AppSetup) -> None:
     for each in setup.static:
         if not each.folder.is_dir():
             raise ConfigurationError(
-                f"--static {each.prefix}: --before did not make the folder {each.folder}; correct one of them"
+                f"--static {each.prefix}: --before did not make the folder {setup.for_people(str(each.folder))}; "
+                "correct one of them"
             )
 
 
@@ -199,7 +200,7 @@ async def _run_now(option: str, command: str, plan: Plan, place: Place, timeout:
     how = f"failed with {end}" if end else f"took more than {timeout:g} s"
     lines = [" ".join(line.split()) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     last = " | ".join([line for line in lines if line][-SHOWN_LINES:])[-MAX_SHOWN_CHARACTERS:]
-    shown = plan.app_setup.without_values(last) or "it printed nothing"
+    shown = plan.app_setup.for_people(last) or "it printed nothing"
     raise ConfigurationError(f"{option} {command!r} {how}: {shown}")
 
 

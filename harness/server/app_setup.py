@@ -103,8 +103,13 @@ class AppSetup:
             static=tuple(StaticMapping(each.prefix, placed.placed(each.folder)) for each in self.static),
         )
 
-    def without_values(self, text: str) -> str:
-        """Return `text` with the name in place of each value of the env file that may be a secret."""
+    def for_people(self, text: str) -> str:
+        """Return `text` with the name in place of each value of the env file that may be a secret.
+
+        The folder of the user stands in place of its fresh copy.
+        """
+        if self.copy is not None:
+            text = text.replace(str(self.copy), str(self.fresh_copy))
         for value, name in _secrets(self.variables):
             text = text.replace(value, f"(value of {name})")
         return text

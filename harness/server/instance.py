@@ -143,7 +143,7 @@ class ServerInstance(ServerUnderTest):
         return self._log.position()
 
     def log_since(self, position: int) -> str:
-        return self.plan.app_plan.app_setup.without_values(self._log.since(position))
+        return self.plan.app_plan.app_setup.for_people(self._log.since(position))
 
     async def wait_for_log(self) -> None:
         await self._log.wait_for_growth()

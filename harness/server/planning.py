@@ -338,11 +338,11 @@ def _check_app(
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{shown}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
     _, found, fault = done.stdout.rpartition(RESULT_MARKER)
-    fault = setup.without_values(fault.strip())
+    fault = setup.for_people(fault.strip())
     if may_be_missing and (not found or fault.startswith(("does not import", "raises"))):
         return
     if not found:
-        lines = setup.without_values(done.stderr).strip().splitlines()
+        lines = setup.for_people(done.stderr).strip().splitlines()
         last = " | ".join(map(str.strip, lines[-3:])) if lines else "no message"
         raise ConfigurationError(f"{shown} does not import with {python}: it ended with {done.returncode}: {last}")
     if fault:

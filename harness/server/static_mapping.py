@@ -1,4 +1,4 @@
-"""Static files of the user app that a server sends by itself (`--static`), and their media types."""
+"""Static files of the user app that a server sends by itself (`--static`), and their media types. Pure."""
 
 from __future__ import annotations
 
@@ -48,3 +48,8 @@ class StaticMapping:
 
     prefix: str
     folder: Path
+
+
+def mime_types_file() -> str:
+    """Return MEDIA_TYPES in the format of /etc/mime.types."""
+    return "".join(f"{media_type} {extension}\n" for extension, media_type in MEDIA_TYPES.items())

@@ -34,6 +34,7 @@ from wsgi_gauntlet.harness.model import (
     ScenarioResult,
     ServerInfo,
 )
+from wsgi_gauntlet.harness.model.recommendation import Recommendation, Trial
 from wsgi_gauntlet.harness.store import schema_1
 from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.store.json_encoding import to_json
@@ -100,6 +101,18 @@ class RoundLine(msgspec.Struct, frozen=True, tag="round", tag_field="line"):
     round: RoundResult
 
 
+class RecommendationLine(msgspec.Struct, frozen=True, tag="recommendation", tag_field="line"):
+    """A search as far as it is, without its trials. A later line replaces it."""
+
+    recommendation: Recommendation
+
+
+class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="line"):
+    """A finished trial of the search."""
+
+    trial: Trial
+
+
 class BaseLine(msgspec.Struct, frozen=True, tag="base", tag_field="line"):
     """The run that the user compares this one with. A later line replaces it."""
 
@@ -110,7 +123,19 @@ class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
 
-Line = StartLine | ServerLine | CheckLine | LoadLine | BaselineLine | BaseLine | ComparisonLine | RoundLine | EndLine
+Line = (
+    StartLine
+    | ServerLine
+    | CheckLine
+    | LoadLine
+    | BaselineLine
+    | BaseLine
+    | ComparisonLine
+    | RoundLine
+    | RecommendationLine
+    | TrialLine
+    | EndLine
+)
 
 _CellWithoutEvidence = msgspec.defstruct(
     "_CellWithoutEvidence",
@@ -138,6 +163,8 @@ _ReadLine = (
     | BaseLine
     | ComparisonLine
     | RoundLine
+    | RecommendationLine
+    | TrialLine
     | EndLine
 )
 _decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decoder(_ReadLine)
@@ -277,6 +304,8 @@ def read(folder: Path) -> Results:
     comparison_key: tuple[object, ...] = ()
     finished, baseline = False, ""
     base: BaseRun | None = None
+    recommendation: Recommendation | None = None
+    trials: list[Trial] = []
     for line in _lines(path):
         finished = isinstance(line, EndLine)
         match line:
@@ -295,10 +324,12 @@ def read(folder: Path) -> Results:
                 rounds.setdefault(comparison_key, []).append(found)
             case BaseLine(base=base):
                 pass
+            case RecommendationLine(recommendation=recommendation):
+                pass
+            case TrialLine(trial=trial):
+                trials.append(trial)
             case BaselineLine(file=baseline, applied=applied):
-                for each in applied:
-                    if cell := checks.get((each.server, each.case)):
-                        checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
+                _apply_baseline(applied, checks)
     if start is None:
         raise ConfigurationError(f"{path} has no first line: the run ended before it measured anything; run it again")
     if start.schema > SCHEMA:
@@ -317,7 +348,14 @@ def read(folder: Path) -> Results:
         finished=finished,
         baseline=baseline,
         base=base,
+        recommendation=msgspec.structs.replace(recommendation, trials=tuple(trials)) if recommendation else None,
     )
+
+
+def _apply_baseline(changes: Iterable[BaselineChange], checks: dict[tuple[str, str], CaseResult]) -> None:
+    for each in changes:
+        if cell := checks.get((each.server, each.case)):
+            checks[each.server, each.case] = msgspec.structs.replace(cell, baseline=each.baseline)
 
 
 def write_text(path: Path, text: str | Iterable[str]) -> None:

@@ -13,7 +13,7 @@ def merge(runs: Sequence[Results]) -> Results:
     different seeds are different.
 
     The environment is that of the last run, with the environments of all runs under `merged`. The base run is that of
-    the last run that has one. The history has the counts of each run.
+    the last run that has one, and so is the recommendation. The history has the counts of each run.
     """
     if len(runs) == 1:
         return runs[0]
@@ -30,5 +30,6 @@ def merge(runs: Sequence[Results]) -> Results:
         finished=all(run.finished for run in runs),
         baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
         base=next((run.base for run in reversed(runs) if run.base is not None), None),
+        recommendation=next((run.recommendation for run in reversed(runs) if run.recommendation is not None), None),
         history=tuple(point for run in runs for point in run.history or history_points(run)),
     )

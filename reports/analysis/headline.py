@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.scoreboard import CLASSROOM, Row, Scoreboard, scoreboard
+from wsgi_gauntlet.reports.text import recommendation_text
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize
 
@@ -66,6 +67,8 @@ class RunLine:
 
 def headline(results: Results, board: Scoreboard | None = None) -> Headline:
     """Return the headline of `results`; `board` is its scoreboard if the caller has it."""
+    if results.recommendation is not None:
+        return Headline(recommendation_text.title(results.recommendation))
     board = board if board is not None else scoreboard(results)
     if not board.rows and results.comparisons:
         last = results.comparisons[-1]

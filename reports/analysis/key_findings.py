@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Res
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.key_figure import COLLAPSE_GOODPUT, COLLAPSED_GRADES
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
+from wsgi_gauntlet.reports.text import recommendation_text
 from wsgi_gauntlet.reports.text.comparison_summary import conclusions
 from wsgi_gauntlet.reports.text.labels import (
     CLAIM_VERDICTS,
@@ -43,10 +44,11 @@ def key_findings(results: Results) -> list[KeyFinding]:
     """Return the findings, the most important first. There is always at least one."""
     nothing = (
         []
-        if aggregation.tried(results) or results.comparisons
+        if aggregation.tried(results) or results.comparisons or results.recommendation
         else [KeyFinding("No result", "No cell of this run has a result.")]
     )
     found = [
+        *_recommendation_findings(results),
         *(KeyFinding("Compared in rounds", each) for one in results.comparisons for each in conclusions(one)),
         *(KeyFinding(*each) for each in user_app_findings(results)),
         *_classroom_findings(results),
@@ -61,6 +63,19 @@ def key_findings(results: Results) -> list[KeyFinding]:
         *_unavailable_servers(results),
     ]
     return nothing + found or [KeyFinding("No finding", "No cell of this run was judged.")]
+
+
+def _recommendation_findings(results: Results) -> list[KeyFinding]:
+    found = results.recommendation
+    if found is None:
+        return []
+    parts = [(each.topic, " ".join(one.text for one in each.sentences(found))) for each in recommendation_text.PARTS]
+    return [
+        KeyFinding(
+            "Recommendation", " ".join([f"{recommendation_text.title(found)}.", *recommendation_text.warnings(found)])
+        ),
+        *(KeyFinding(topic, text) for topic, text in parts if text),
+    ]
 
 
 def featured_scenario(results: Results) -> str | None:

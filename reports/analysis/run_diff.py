@@ -9,6 +9,7 @@ import enum
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import (
@@ -31,6 +32,8 @@ from wsgi_gauntlet.reports.analysis.surroundings import (
     server_differences,
 )
 from wsgi_gauntlet.reports.text import labels
+
+Judged = TypeVar("Judged", Verdict, Grade)
 
 SCHEMA = 1
 """The version of the document. A change that old readers cannot read raises it."""
@@ -296,10 +299,33 @@ def change_kind(before: Verdict | None, after: Verdict | None) -> ChangeKind | N
 
     Only a pass that now blames the server is BROKEN: nothing else proves that the server became worse.
     """
+    return _change_kind(before, after, _verdict_kind)
+
+
+def grade_change_kind(before: Grade | None, after: Grade | None) -> ChangeKind | None:
+    """Return the kind of a change of a grade, BROKEN for a worse and FIXED for a better one. None: it is the same."""
+    return _change_kind(before, after, _grade_kind)
+
+
+def _change_kind(
+    before: Judged | None, after: Judged | None, both_kind: Callable[[Judged, Judged], ChangeKind]
+) -> ChangeKind | None:
+    """Return None if nothing changed, else the kind of the change.
+
+    `both_kind` returns it if both runs have a result that is judged, or neither has.
+    """
     if before is after:
         return None
-    if before is None or after is None or before.is_judged is not after.is_judged:
-        return _one_sided_kind(before, after)
+    if before is None:
+        return ChangeKind.APPEARED
+    if after is None:
+        return ChangeKind.DISAPPEARED
+    if before.is_judged is not after.is_judged:
+        return ChangeKind.JUDGED_NOW if after.is_judged else ChangeKind.NO_LONGER_JUDGED
+    return both_kind(before, after)
+
+
+def _verdict_kind(before: Verdict, after: Verdict) -> ChangeKind:
     if Verdict.FLAKY in (before, after):
         return ChangeKind.FLAKY
     if before is Verdict.PASS and after.blames_server:
@@ -309,25 +335,11 @@ def change_kind(before: Verdict | None, after: Verdict | None) -> ChangeKind | N
     return ChangeKind.OTHER
 
 
-def grade_change_kind(before: Grade | None, after: Grade | None) -> ChangeKind | None:
-    """Return the kind of a change of a grade, BROKEN for a worse and FIXED for a better one. None: it is the same."""
-    if before is after:
-        return None
-    if before is None or after is None or before.is_judged is not after.is_judged:
-        return _one_sided_kind(before, after)
+def _grade_kind(before: Grade, after: Grade) -> ChangeKind:
     if before not in GRADES_BEST_FIRST or after not in GRADES_BEST_FIRST:
         return ChangeKind.OTHER
     worse = GRADES_BEST_FIRST.index(after) > GRADES_BEST_FIRST.index(before)
     return ChangeKind.BROKEN if worse else ChangeKind.FIXED
-
-
-def _one_sided_kind(before: Verdict | Grade | None, after: Verdict | Grade | None) -> ChangeKind:
-    """Return the kind of a change if only one of the runs has a result that is judged."""
-    if before is None:
-        return ChangeKind.APPEARED
-    if after is None:
-        return ChangeKind.DISAPPEARED
-    return ChangeKind.JUDGED_NOW if after.is_judged else ChangeKind.NO_LONGER_JUDGED
 
 
 def _breaks(change: RequirementChange, verdict: Verdict) -> bool:

@@ -23,7 +23,8 @@ from wsgi_gauntlet.reports.charts.layout import (
 )
 from wsgi_gauntlet.reports.charts.palette import SERIES_COUNT
 from wsgi_gauntlet.reports.charts.scales import Scale
-from wsgi_gauntlet.reports.charts.shapes import DOTTED, SMALL, Point
+from wsgi_gauntlet.reports.charts.shapes import DASHED, DOTTED, SMALL, Point
+from wsgi_gauntlet.reports.charts.text_width import text_width
 
 MAX_NAMED_LINES = SERIES_COUNT
 """Lines with a colour and a name. Of more, those at both ends of the order have one, and the others are grey."""
@@ -40,6 +41,7 @@ class Line:
     """One server. `points` are values of both axes. From `bounds` on (a number of points) they are lower bounds.
 
     `marked` are points with a mark. `end` is the text after the name. A line that is not `judged` is grey and dotted.
+    `invalid` are points that do not count, each with its reason: grey rings, which no line joins.
     """
 
     name: str
@@ -49,11 +51,21 @@ class Line:
     marked: Sequence[Point] = ()
     judged: bool = True
     reason: str = ""
+    invalid: Sequence[tuple[Point, str]] = ()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A value of an axis that a dashed line marks, with its name: of the horizontal axis if `vertical`."""
+
+    value: float
+    text: str
+    vertical: bool = False
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The axes of a chart: ends, ticks and titles."""
+    """The axes of a chart: ends, ticks and titles, and the limits that lines mark."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -63,6 +75,7 @@ class Axes:
     y_title: str
     log_x: bool = False
     log_y: bool = False
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,7 @@ def line_plot(
     up = Scale(*axes.y, bottom, top + 6, log=axes.log_y)
     draw_y_axis(drawn, up, axes.y_ticks, (_LEFT, right), axes.y_title)
     draw_x_axis(drawn, across, axes.x_ticks, (top + 6, bottom), axes.x_title)
+    draw_limits(drawn, axes.limits, across, up)
     for place, each in enumerate(lines):
         if place not in named:
             _draw_line(drawn, each, (across, up), _Style("", "slow", ""))
@@ -137,6 +151,33 @@ def _draw_line(drawn: Drawing, each: Line, scales: tuple[Scale, Scale], style: _
     if not unnamed:
         hint = f"{each.name} {each.end}"
         drawn.marks(style.shape, [(across(x), up(y)) for x, y in each.marked], style.colour, 7, hint=hint)
+    for (x, y), reason in each.invalid:
+        drawn.marks("o", [(across(x), up(y))], "doubt", 7, hollow=True, hint=f"{each.name}: {reason}")
+
+
+def draw_limits(drawn: Drawing, limits: Sequence[Limit], across: Scale, up: Scale) -> None:
+    """Draw a dashed line with its name for each limit on the axes."""
+    shown = [each for each in limits if _has(across if each.vertical else up, each.value)]
+    crossed = [across(each.value) for each in shown if each.vertical]
+    for each in shown:
+        width = text_width(each.text, SMALL)
+        if each.vertical:
+            at = across(each.value)
+            drawn.path([[(at, up.start), (at, up.end)]], "odd", width=1.2, dash=DASHED)
+            left, top = (at - 4 - width if at + 4 + width > across.end else at + 4), up.end
+        else:
+            at = up(each.value)
+            drawn.path([[(across.start, at), (across.end, at)]], "odd", width=1.2, dash=DASHED)
+            left = across.start + 4
+            for line_at in sorted(crossed):
+                if left - 4 < line_at < left + width + 4 < across.end:
+                    left = line_at + 4
+            top = at if at - 2 * _NAME_LINE < up.end else at - _NAME_LINE
+        drawn.text((left, top + _NAME_LINE / 2), each.text, "odd", size=SMALL)
+
+
+def _has(scale: Scale, value: float) -> bool:
+    return scale.low <= value <= scale.high
 
 
 def _draw_names(drawn: Drawing, named: Sequence[tuple[Line, _Style]], up: Scale, right: float) -> None:

@@ -9,6 +9,7 @@ from wsgi_gauntlet.reports.charts.chart import Chart
 from wsgi_gauntlet.reports.charts.collapse_plot import TITLE as COLLAPSE_TITLE
 from wsgi_gauntlet.reports.charts.collapse_plot import collapse_data, collapse_plot, collapse_table
 from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
+from wsgi_gauntlet.reports.charts.recommendation_charts import recommendation_charts
 from wsgi_gauntlet.reports.charts.requirement_bars import TITLE as REQUIREMENTS_TITLE
 from wsgi_gauntlet.reports.charts.requirement_bars import RequirementRow, requirement_plot, requirement_table
 from wsgi_gauntlet.reports.charts.run_note import run_note
@@ -19,9 +20,11 @@ SLOW_CLIENTS, REQUIREMENTS = "slow-clients", "requirements"
 
 
 def run_charts(results: Results) -> dict[str, Chart]:
-    """Return the charts of `results` by name: those of the whole run, then those of each scenario and comparison."""
+    """Return the charts of `results` by name: those of the whole run, of the recommendation, of each scenario and of
+    each comparison."""
     note = run_note(results)
     charts = [collapse_chart(results), requirement_chart(results)]
+    charts += recommendation_charts(results)
     for info, cells in aggregation.scenarios(results).values():
         charts += scenario_charts(info, cells, note)
     for place in range(len(results.comparisons)):

@@ -1,76 +1,35 @@
 """Show a comparison while it runs: rounds done and left, and the time left. On a terminal the last line changes.
 
-Without a terminal there is one line for each round, and one each HEARTBEAT_SECONDS. All output goes to stderr.
+Without a terminal there is one line for each round.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from wsgi_gauntlet.harness.events import Event, Message, Progress, RoundFinished, ServerFailed
 from wsgi_gauntlet.harness.model import FigureComparison
+from wsgi_gauntlet.reports.terminal.live_display import LiveDisplay
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
-
-HEARTBEAT_SECONDS = 15.0
-"""Seconds without output after which a plain log gets a line."""
 
 MAX_FIGURES_IN_LINE = 3
 """Figures that the line of a round shows."""
 
 
-class ComparisonDisplay:
-    """Show the events of a comparison. Use it as a context manager: it restores the terminal at the end.
-
-    `console` is stderr by default; `clock` returns seconds.
-    """
+class ComparisonDisplay(LiveDisplay):
+    """Show the events of a comparison."""
 
     def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or Console(stderr=True)
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._stopped = threading.Event()
-        self._heartbeat: threading.Thread | None = None
-        self._live: Live | None = None
+        super().__init__(console, clock=clock)
         self._activity = "getting ready"
         self._rounds = self._rounds_left = 0
         self._seconds_left: float | None = None
-        self._round_at = self._last_output = clock()
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(
-                console=self._console,
-                get_renderable=lambda: Text(self.status(), no_wrap=True, overflow="ellipsis", style="dim"),
-                refresh_per_second=4,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        else:
-            self._heartbeat = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
-            self._heartbeat.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopped.set()
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-        if self._heartbeat is not None:
-            self._heartbeat.join(timeout=2)
-            self._heartbeat = None
+        self._round_at = clock()
 
     def handle(self, event: Event) -> None:
         """Show `event`."""
@@ -83,11 +42,11 @@ class ComparisonDisplay:
                     self._rounds = len(event.comparison.valid_rounds)
                     self._rounds_left, self._seconds_left = event.rounds_left, event.seconds_left
                     self._round_at = self._clock()
-                self._print_line(describe_round(event))
+                self._print_output(describe_round(event))
             case ServerFailed(server, reason):
-                self._print_line(line(f"{server}: {reason}", 1000))
+                self._print_output(line(f"{server}: {reason}", 1000))
             case Message(text):
-                self._print_line(line(text, 1000))
+                self._print_output(line(text, 1000))
 
     def status(self) -> str:
         """Return the line that says what happens now, and what is left."""
@@ -98,23 +57,16 @@ class ComparisonDisplay:
             rounds = f"{labels.pluralize(self._rounds, 'round')}, {self._rounds_left} left"
             return f"{rounds}, {time_left(left)}  {self._activity}"
 
-    def tick(self) -> None:
-        """Print a line if the log has had no output for a while. The heartbeat calls this."""
-        with self._lock:
-            if self._clock() - self._last_output >= HEARTBEAT_SECONDS:
-                self._print_line(self.status())
+    def _render(self) -> Text:
+        return Text(self.status(), no_wrap=True, overflow="ellipsis", style="dim")
 
-    def _run_heartbeat(self) -> None:
-        while not self._stopped.wait(0.5):
-            try:
-                self.tick()
-            except (OSError, ValueError):
-                return  # the log was closed
+    def _status_line(self) -> str:
+        return self.status()
 
-    def _print_line(self, text: str) -> None:
+    def _print_output(self, text: str) -> None:
         with self._lock:
-            self._last_output = self._clock()
-            self._console.print(Text(text), soft_wrap=self._live is None, highlight=False)
+            self._last_status = self._clock()  # a log that has just got a line needs no other one
+            self._print_line(Text(text))
 
 
 def describe_round(event: RoundFinished) -> str:

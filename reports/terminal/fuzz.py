@@ -11,7 +11,7 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
-from wsgi_gauntlet.reports.terminal.progress import LINE_SECONDS
+from wsgi_gauntlet.reports.terminal.live_display import LINE_SECONDS
 
 LABELS = {
     "inputs": "inputs sent to every server",

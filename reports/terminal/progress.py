@@ -1,14 +1,12 @@
 """Show a run: with bars on a terminal, else as plain lines: one for the start and the end of each stage, and one every
 15 s.
 
-All output goes to stderr, because `--json` uses stdout. Text of servers and users is shown without control characters
-and is never read as markup.
+Text of servers and users is shown without control characters and is never read as markup.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +16,6 @@ from typing import Self
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -34,13 +31,11 @@ from wsgi_gauntlet.harness.events import (
 )
 from wsgi_gauntlet.harness.model import BaselineStatus, Verdict
 from wsgi_gauntlet.reports.terminal.layout import clip
+from wsgi_gauntlet.reports.terminal.live_display import LiveDisplay
 from wsgi_gauntlet.reports.terminal.scenario_line import describe_scenario
 from wsgi_gauntlet.reports.terminal.time_left import TimeLeft, describe_time_left
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import VERDICTS, pluralize
-
-LINE_SECONDS = 15.0
-"""Seconds between two status lines of a plain log."""
 
 STALE_SECONDS = 20.0
 """Seconds without an event after which the line of a server disappears."""
@@ -57,12 +52,8 @@ class _Activity:
     at: float
 
 
-class ProgressDisplay:
-    """Show the events of a run. Use it as a context manager: it restores the terminal at the end.
-
-    `console` is stderr by default; `clock` returns seconds and never goes back. With `verbose` a plain log also gets a
-    line for each cell of load.
-    """
+class ProgressDisplay(LiveDisplay):
+    """Show the events of a run. With `verbose` a plain log also gets a line for each cell of load."""
 
     def __init__(
         self,
@@ -71,51 +62,26 @@ class ProgressDisplay:
         clock: Callable[[], float] = time.monotonic,
         verbose: bool = False,
     ) -> None:
-        self._console = console or Console(stderr=True)
-        self._clock = clock
+        super().__init__(console, clock=clock)
         self._verbose = verbose
-        self._lock = threading.RLock()
-        self._stopped = threading.Event()
-        self._heartbeat: threading.Thread | None = None
-        self._live: Live | None = None
         self._stage, self._total, self._done = "", 0, 0
         self._verdicts: Counter[Verdict] = Counter()
         self._baseline_statuses: Counter[BaselineStatus] = Counter()
         self._activities: dict[str, _Activity] = {}
         self._name_width = 0
-        self._started = self._stage_started = self._last_status = clock()
+        self._started = self._stage_started = clock()
         self._time_left = TimeLeft(0, self._started)
 
     def __enter__(self) -> Self:
-        self._started = self._stage_started = self._last_status = self._clock()
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            # stdout stays unchanged: it may be a JSON document that a program reads.
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._render,
-                refresh_per_second=6,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        else:
-            self._heartbeat = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
-            self._heartbeat.start()
-        return self
+        self._started = self._stage_started = self._clock()
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError, ValueError):  # the log was closed
             self._close_stage()
-        self._stopped.set()
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-        if self._heartbeat is not None:
-            self._heartbeat.join(timeout=2)
-            self._heartbeat = None
+        super().__exit__(kind, error, trace)
 
     def handle(self, event: Event) -> None:
         """Show `event`."""
@@ -158,25 +124,6 @@ class ProgressDisplay:
     def _finish_cell(self) -> None:
         self._done += 1
         self._time_left.finished(self._clock())
-
-    def tick(self) -> None:
-        """Print a status line if the last one is LINE_SECONDS old. The heartbeat calls this."""
-        with self._lock:
-            if self._live is None and self._clock() - self._last_status >= LINE_SECONDS:
-                self._last_status = self._clock()
-                self._print_line(Text(self._status_line(), style="dim"))
-
-    def _run_heartbeat(self) -> None:
-        while not self._stopped.wait(0.25):
-            try:
-                self.tick()
-            except (OSError, ValueError):
-                return  # the log was closed
-
-    def _print_line(self, text: Text) -> None:
-        with self._lock:
-            # Lines of a log stay whole for grep; lines on a terminal are wrapped between words.
-            self._console.print(text, soft_wrap=self._live is None, highlight=False)
 
     def _close_stage(self) -> None:
         with self._lock:

@@ -28,6 +28,7 @@ from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.comparison_summary import comparison_section
 from wsgi_gauntlet.reports.text.labels import MISSING, duration, percent, pluralize
 from wsgi_gauntlet.reports.text.markdown_text import code, prose, table_code, table_prose
+from wsgi_gauntlet.reports.text.recommendation_text import recommendation_lines
 
 GITHUB_LIMIT_BYTES = 1_048_576
 """The largest summary of a step that GitHub accepts, in UTF-8."""
@@ -88,6 +89,8 @@ def _sections(results: Results) -> Iterator[Section]:
     board = scoreboard(results)
     requirements = _broken_requirements(results)
     yield _first_lines(results, board)
+    if answer := recommendation_lines(results):
+        yield Section("Recommendation", "", answer)
     yield from _changes(results)
     if rounds := comparison_section(results):
         yield Section("Comparison in rounds", "", rounds.splitlines(keepends=True))

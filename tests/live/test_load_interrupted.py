@@ -19,8 +19,8 @@ PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 from wsgi_gauntlet.harness.cli.main import main
-from wsgi_gauntlet.reports.terminal import progress
-progress.LINE_SECONDS = 0.25  # the test waits for a line of the scenario
+from wsgi_gauntlet.reports.terminal import live_display
+live_display.LINE_SECONDS = 0.25  # the test waits for a line of the scenario
 main()
 """
 

@@ -96,6 +96,7 @@ def _context(results: Results, shown: Mapping[View, object]) -> dict[str, Any]:
         "navigation": [each for each in shown if each.in_navigation],
         "routes": routes,
         "headline": headline(results, board).text,
+        "recommendation": results.recommendation,
         "run": run_line(results),
         "cards": cards(results, board),
         "changed": None if changed is None else first_screen.changed_screen(changed),

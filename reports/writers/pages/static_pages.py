@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.model import (
     ServerInfo,
     Verdict,
 )
+from wsgi_gauntlet.harness.model.recommendation import PasteFile
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
@@ -34,13 +35,14 @@ from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboar
 from wsgi_gauntlet.reports.charts.chart import Chart
 from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
 from wsgi_gauntlet.reports.charts.drawing import Table
+from wsgi_gauntlet.reports.charts.recommendation_charts import recommendation_charts
 from wsgi_gauntlet.reports.charts.requirement_bars import RequirementRow, requirement_bar
 from wsgi_gauntlet.reports.charts.run_charts import collapse_chart, requirement_chart
 from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.charts.scenario_charts import scenario_charts
 from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
-from wsgi_gauntlet.reports.text import comparison_summary, labels, run_environment
+from wsgi_gauntlet.reports.text import comparison_summary, labels, recommendation_text, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
@@ -103,6 +105,20 @@ class Rounds:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race."""
+
+    question: str
+    search: str
+    warnings: Sequence[str]
+    parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    files: Sequence[PasteFile]
+    pictures: Sequence[Picture]
+    table: Table
+    out: Sequence[str]
+
+
 @dataclass
 class _Files:
     """The names of the pages by server and scenario, and the pictures that pages refer to."""
@@ -150,6 +166,7 @@ def _index(results: Results, board: Scoreboard, files: _Files) -> str:
         cards=cards(results, board),
         changed=what_changed(results),
         max_changes=MAX_CHANGES,
+        recommendation=_answer(results, files),
         comparisons=[_rounds(results, place, files) for place in range(len(results.comparisons))],
         board=board,
         strips={
@@ -182,6 +199,29 @@ def _rounds(results: Results, place: int, files: _Files) -> Rounds:
         table=Table(words.TABLE_HEADS, tuple(map(words.table_row, comparison.judged))),
         pictures=[files.picture(each) for each in comparison_charts(results, place)],
         notes=[each for each in (words.open_questions(comparison), *words.warnings(comparison)) if each],
+    )
+
+
+def _answer(results: Results, files: _Files) -> Answer | None:
+    found, words = results.recommendation, recommendation_text
+    if found is None:
+        return None
+    return Answer(
+        question=words.describe_question(found),
+        search=words.describe_search(found),
+        warnings=words.warnings(found),
+        parts=[
+            (part.title, [(each.text, words.describe_cells(found, each.cells)) for each in sentences])
+            for part in words.PARTS
+            if (sentences := part.sentences(found))
+        ],
+        files=found.files,
+        pictures=[files.picture(each) for each in recommendation_charts(results)],
+        table=Table(words.table_heads(found), words.table_rows(found)),
+        out=[
+            f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}"
+            for each in found.eliminated
+        ],
     )
 
 

@@ -191,12 +191,17 @@ def test_values_are_not_shown() -> None:
         }
     )
     text = "at localhost with 1000000: postgres://shop:hunter22@db/shop, hunter22, hunter22-and-more, line one 1"
-    assert setup.without_values(text) == (
+    assert setup.for_people(text) == (
         "at localhost with 1000000: (value of DATABASE_URL), (value of DATABASE_URL), (value of LONG), (value of KEY) 1"
     )
-    assert AppSetup().without_values(text) == text
+    assert AppSetup().for_people(text) == text
     assert "hunter22" not in str(setup.conditions())
-    assert AppSetup(variables={"BAD": "http://[::1"}).without_values("x http://[::1 x") == "x (value of BAD) x"
+    assert AppSetup(variables={"BAD": "http://[::1"}).for_people("x http://[::1 x") == "x (value of BAD) x"
+
+
+def test_people_read_the_folder_that_they_know() -> None:
+    setup = AppSetup(fresh_copy=Path("/project")).with_copy(Path("/tmp/wsgi-gauntlet-1-x/g-1/app"))
+    assert setup.for_people("/tmp/wsgi-gauntlet-1-x/g-1/app/shop.py, line 1") == "/project/shop.py, line 1"
 
 
 def test_options_win_over_the_table_one_by_one() -> None:

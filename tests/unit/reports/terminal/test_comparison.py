@@ -12,12 +12,8 @@ from rich.console import Console
 from wsgi_gauntlet.harness.events import Message, Progress, RoundFinished
 from wsgi_gauntlet.harness.model import Candidate, ComparisonResult, RoundResult, SlotResult
 from wsgi_gauntlet.reports.terminal.comparison import next_commands, print_comparison
-from wsgi_gauntlet.reports.terminal.comparison_progress import (
-    HEARTBEAT_SECONDS,
-    ComparisonDisplay,
-    describe_round,
-    time_left,
-)
+from wsgi_gauntlet.reports.terminal.comparison_progress import ComparisonDisplay, describe_round, time_left
+from wsgi_gauntlet.reports.terminal.live_display import LINE_SECONDS
 
 from ....helpers.sample_comparison import comparison
 
@@ -118,7 +114,12 @@ def test_without_a_terminal_there_is_a_line_a_round_and_a_heartbeat() -> None:
     shown.handle(Progress("gunicorn", "round 1: closed loop"))
     shown.tick()
     assert file.getvalue() == "seed 1\n"
-    clock[0] = HEARTBEAT_SECONDS
+    clock[0] = LINE_SECONDS - 1
+    shown.handle(Message("the log is not quiet"))
+    clock[0] = LINE_SECONDS
+    shown.tick()
+    assert file.getvalue().endswith("not quiet\n")
+    clock[0] += LINE_SECONDS - 1
     shown.tick()
     assert file.getvalue().endswith("gunicorn: round 1: closed loop\n")
     shown.handle(RoundFinished(made.rounds[-1], made, 4, 120.0))

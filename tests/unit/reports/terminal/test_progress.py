@@ -13,7 +13,7 @@ from rich.console import Console
 
 from wsgi_gauntlet.harness.events import CaseFinished, Message, Progress, ScenarioFinished, StageStarted
 from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, Step, Verdict
-from wsgi_gauntlet.reports.terminal import progress
+from wsgi_gauntlet.reports.terminal import live_display, progress
 from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 from wsgi_gauntlet.reports.terminal.summary import summary
 
@@ -101,7 +101,7 @@ def test_a_quiet_log_gets_a_sign_of_life() -> None:
     shown.handle(Progress("uwsgi", "http/framing/desync", 0.4))
     shown.handle(Progress("waitress", "restarting"))
     shown.tick()
-    clock.now += progress.LINE_SECONDS - 0.1
+    clock.now += live_display.LINE_SECONDS - 0.1
     shown.handle(Progress("uwsgi", "http/framing/desync", 0.4))
     shown.handle(Progress("waitress", "restarting"))
     shown.tick()
@@ -119,7 +119,7 @@ def test_a_quiet_log_gets_a_sign_of_life() -> None:
 
 def test_the_heartbeat_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the run's own loop says nothing at all."""
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(live_display, "LINE_SECONDS", 0.0)
     file = WatchedOutput("getting ready")
     with ProgressDisplay(Console(file=file, width=80, force_terminal=False)):
         assert file.heard.wait(30)
@@ -128,7 +128,7 @@ def test_the_heartbeat_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_closed_log_ends_the_heartbeat_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever read the log has gone; the run goes on."""
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(live_display, "LINE_SECONDS", 0.0)
     file = io.StringIO()
     with ProgressDisplay(Console(file=file, width=80, force_terminal=False)) as shown:
         beat = shown._heartbeat

@@ -1,0 +1,367 @@
+"""The answer of a search, in sentences, from the figures of all candidates and the rounds of the finals. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.comparison.judgement import judge_rounds
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate, format_seconds, format_share
+from wsgi_gauntlet.harness.model import BASELINE_LETTER, ComparisonResult, ComparisonWord, FigureComparison
+from wsgi_gauntlet.harness.model.recommendation import (
+    Answer,
+    CandidateFigures,
+    Cell,
+    Change,
+    FigureId,
+    InvalidMeasurement,
+    NotDistinguished,
+    Reason,
+    Recommendation,
+    RecommendationCandidate,
+    SearchConditions,
+    Stage,
+)
+from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
+from wsgi_gauntlet.harness.recommendation.findings import findings
+from wsgi_gauntlet.harness.recommendation.objective import (
+    Requirements,
+    best_that_holds,
+    broken_requirements,
+    ranked,
+)
+
+MAX_REASON_CELLS = 12
+"""Cells of one sentence; more links help nobody."""
+
+DISQUALIFYING = frozenset({Stage.START, Stage.CORRECTNESS})
+"""A candidate that left at these stages is never the answer to another question either."""
+
+FORMATS: Mapping[str, Callable[[float], str]] = {
+    FigureId.CAPACITY.value: format_rate,
+    FigureId.P99_AT_PEAK.value: format_seconds,
+    FigureId.GOODPUT_ALONE.value: format_share,
+    FigureId.GOODPUT_AMONG_SLOW.value: format_share,
+    FigureId.MEMORY.value: format_bytes,
+    FigureId.CPU.value: format_seconds,
+}
+"""How the value of a compared figure is written."""
+
+
+def requirements(conditions: SearchConditions, *, margin: float = 0.0) -> Requirements:
+    """Return what must hold for the user's `conditions`."""
+    return Requirements(
+        conditions.peak, conditions.p99_limit, conditions.memory_limit, conditions.slow_clients > 0, margin
+    )
+
+
+def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recommendation:
+    """Return the search with its figures and its answer. `comparison` has the rounds of the finals."""
+    table = {each.name: candidate_figures(each.name, search.trials) for each in search.candidates}
+    search = replace(
+        search,
+        figures=tuple(table.values()),
+        invalid=tuple(InvalidMeasurement(e.candidate, e.stage, e.why) for e in search.trials if not e.valid),
+        rounds=len(comparison.valid_rounds) if comparison is not None else 0,
+    )
+
+    def figures(name: str) -> CandidateFigures:
+        return table[name]
+
+    wanted = requirements(search.conditions)
+    gone = {each.candidate: each.stage for each in search.eliminated}
+    in_race = [each for each in search.candidates if each.name not in gone and _is_measured(figures(each.name))]
+    if search.finalists:
+        in_race = [each for each in in_race if each.name in search.finalists] or in_race
+    about_app = findings(
+        [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
+        figures,
+        cores=search.conditions.cores,
+        memory_limit=search.conditions.memory_limit,
+        peak=search.conditions.peak,
+    )
+    if not in_race:
+        return replace(
+            search, answer=Answer.NOT_DECIDED, headline=_nothing_measured(search), winner="", runner_up="", reasons=()
+        )
+    order = ranked(in_race, figures, wanted)
+    holding = [each for each in order if not broken_requirements(figures(each.name), wanted)]
+    search = replace(search, finalists=tuple(each.name for each in order) if search.finalists else ())
+    if not holding:
+        return _none_holds(search, order[0], figures, wanted, about_app)
+    winner = holding[0]
+    judged = judge_against(comparison, winner.name)
+    others = [each for each in order if each is not winner]
+    runner_up = next(iter(holding[1:]), None) or _runner_up(search, winner, gone, figures, wanted)
+    return replace(
+        search,
+        answer=Answer.RECOMMENDED,
+        headline=f"Take {winner.name}.",
+        winner=winner.name,
+        runner_up=runner_up.name if runner_up else "",
+        when_runner_up=_when(runner_up, winner, figures, judged) if runner_up else "",
+        reasons=(
+            *_holds(winner, figures(winner.name), search.conditions),
+            *_better_than(winner, others, figures, judged),
+            *about_app,
+        ),
+        not_distinguished=tuple(_not_distinguished(winner, others, figures, judged, search.rounds)),
+        what_would_change=tuple(_changes(search, winner, gone, figures, wanted)),
+    )
+
+
+def judge_against(comparison: ComparisonResult | None, name: str) -> tuple[FigureComparison, ...]:
+    """Return the words of the finals with the candidate `name` in the place of A.
+
+    The letters of the words are those of the comparison, except that A is the former letter of `name`.
+    """
+    if comparison is None or not comparison.valid_rounds:
+        return ()
+    letter = next((each.letter for each in comparison.candidates if each.name == name), None)
+    if letter is None:
+        return ()
+
+    def swapped(old: str) -> str:
+        return {letter: BASELINE_LETTER, BASELINE_LETTER: letter}.get(old, old)
+
+    # The second measurement of A shows its own noise: without it A is as any other candidate.
+    rounds = tuple(
+        replace(
+            one,
+            slots=tuple(
+                replace(each, letter=swapped(each.letter))
+                for each in one.slots
+                if letter == BASELINE_LETTER or not each.again
+            ),
+        )
+        for one in comparison.rounds
+    )
+    candidates = sorted(
+        (replace(each, letter=swapped(each.letter)) for each in comparison.candidates), key=lambda each: each.letter
+    )
+    names = {each.letter: each.name for each in candidates}
+    found = judge_rounds(replace(comparison, candidates=tuple(candidates), rounds=rounds, until_decided=False))
+    return tuple(replace(each, note=names[each.letter]) for each in found)
+
+
+def _is_measured(figures: CandidateFigures) -> bool:
+    return figures.capacity is not None and figures.capacity.value is not None
+
+
+def _nothing_measured(search: Recommendation) -> str:
+    valid = [each for each in search.trials if each.valid and not each.ruled_out]
+    if search.trials and not valid and any(not each.valid for each in search.trials):
+        return "Nothing is decided: the machine or the generator could not keep up in any measurement."
+    if search.trials:
+        return "Nothing is decided: no candidate served the app correctly."
+    return "Nothing is decided: no candidate was measured."
+
+
+def _none_holds(
+    search: Recommendation,
+    nearest: RecommendationCandidate,
+    figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+    about_app: Sequence[Reason],
+) -> Recommendation:
+    broken = broken_requirements(figures(nearest.name), wanted)
+    return replace(
+        search,
+        answer=Answer.NONE_HOLDS,
+        headline=f"No candidate holds what you ask for. The nearest is {nearest.name}.",
+        winner="",
+        runner_up="",
+        when_runner_up="",
+        reasons=(
+            *(Reason(f"{nearest.name}: {each.text}.", (Cell(nearest.name, each.figure),)) for each in broken),
+            *about_app,
+        ),
+        what_would_change=tuple(_changes(search, None, _stages(search), figures, wanted)),
+    )
+
+
+def _stages(search: Recommendation) -> dict[str, Stage]:
+    return {each.candidate: each.stage for each in search.eliminated}
+
+
+def _runner_up(
+    search: Recommendation,
+    winner: RecommendationCandidate,
+    gone: Mapping[str, Stage],
+    figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+) -> RecommendationCandidate | None:
+    fit = [each for each in search.candidates if each != winner and gone.get(each.name) not in DISQUALIFYING]
+    return best_that_holds(fit, figures, dataclasses.replace(wanted, compare_security=False))
+
+
+def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions: SearchConditions) -> Iterable[Reason]:
+    name, limit = winner.name, format_seconds(conditions.p99_limit)
+    capacity = found.capacity
+    if capacity is not None and capacity.value is not None:
+        least = "at least " if capacity.bound else ""
+        room = f": {capacity.value / conditions.peak:.1f} times your peak" if conditions.peak else ""
+        yield Reason(
+            f"It serves {least}{format_rate(capacity.value)} with p99 within {limit}{room}.",
+            (Cell(name, FigureId.CAPACITY),),
+        )
+    p99 = found.p99_at_peak
+    if p99 is not None and p99.value is not None:
+        yield Reason(
+            f"At {format_rate(conditions.peak)}, 99 of 100 requests are answered within {format_seconds(p99.value)}.",
+            (Cell(name, FigureId.P99_AT_PEAK),),
+        )
+    served = found.goodput_among_slow
+    if served is not None and served.value is not None:
+        yield Reason(
+            f"Beside {conditions.slow_clients} slow clients, {format_share(served.value)} of the users' requests are "
+            "answered correctly and in time.",
+            (Cell(name, FigureId.GOODPUT_AMONG_SLOW),),
+        )
+    memory = found.memory
+    if memory is not None and memory.value is not None:
+        of = f" of {format_bytes(conditions.memory_limit)}" if conditions.memory_limit else ""
+        yield Reason(f"It needs {format_bytes(memory.value)}{of} of memory.", (Cell(name, FigureId.MEMORY),))
+    lost = found.reload_losses
+    if lost is not None and lost.value is not None:
+        how = "No request is lost" if lost.value == 0 else f"{lost.value:.0f} requests are lost"
+        yield Reason(f"{how} when it is reloaded under load.", (Cell(name, FigureId.RELOAD_LOSSES),))
+    security = found.security_must_broken
+    if security is not None and security.value:
+        yield Reason(
+            f"It breaks {security.value:.0f} of the requirements of security that were checked; `wsgi-gauntlet check "
+            f"'{name}'` shows them.",
+            (Cell(name, FigureId.SECURITY_MUST_BROKEN),),
+        )
+
+
+def _better_than(
+    winner: RecommendationCandidate,
+    others: Sequence[RecommendationCandidate],
+    figures: Callable[[str], CandidateFigures],
+    judged: Sequence[FigureComparison],
+) -> Iterable[Reason]:
+    """Yield what the finals show: in which figures the others are worse."""
+    for each in others:
+        worse = [word for word in judged if word.note == each.name and word.word is ComparisonWord.WORSE]
+        if worse:
+            yield Reason(
+                f"The finals show that it is better than {each.name} in "
+                f"{_list(_difference(word, figures, winner.name, each.name) for word in worse)}.",
+                tuple(Cell(name, FigureId(word.figure)) for word in worse for name in (winner.name, each.name))[
+                    :MAX_REASON_CELLS
+                ],
+            )
+
+
+def _difference(word: FigureComparison, figures: Callable[[str], CandidateFigures], first: str, second: str) -> str:
+    show = FORMATS[word.figure]
+    which = FigureId(word.figure)
+    values = [found.value for name in (first, second) if (found := figures(name).figure(which)) is not None]
+    shown = [show(value) for value in values if value is not None]
+    return f"{word.label} ({' against '.join(shown)})" if len(shown) == 2 else word.label
+
+
+def _when(
+    runner_up: RecommendationCandidate,
+    winner: RecommendationCandidate,
+    figures: Callable[[str], CandidateFigures],
+    judged: Sequence[FigureComparison],
+) -> str:
+    own = [word for word in judged if word.note == runner_up.name]
+    better = [word for word in own if word.word is ComparisonWord.BETTER]
+    if better:
+        shown = _list(_difference(word, figures, runner_up.name, winner.name) for word in better)
+        return f"Take {runner_up.name} if this matters more to you: it is better in {shown}."
+    if own and not any(word.word.is_difference for word in own):
+        return f"The finals show no difference between the two: take {runner_up.name} if your team knows it better."
+    if winner.front and not runner_up.front:
+        return f"Take {runner_up.name} if you do not want to run {winner.front} before it."
+    return f"Take {runner_up.name} if you cannot or do not want to run {winner.server}."
+
+
+def _not_distinguished(
+    winner: RecommendationCandidate,
+    others: Sequence[RecommendationCandidate],
+    figures: Callable[[str], CandidateFigures],
+    judged: Sequence[FigureComparison],
+    rounds: int,
+) -> Iterable[NotDistinguished]:
+    for each in others:
+        own = [word for word in judged if word.note == each.name]
+        if any(word.word.is_difference for word in own):
+            continue
+        compared = [word for word in own if word.word is not ComparisonWord.NOT_COMPARED]
+        if compared:
+            shown = _list(_difference(word, figures, winner.name, each.name) for word in compared)
+            text = f"{rounds} round{'s' if rounds != 1 else ''} show no difference between it and the winner: {shown}."
+        else:
+            text = "The finals had no valid round of it and the winner, so nothing tells them apart."
+        cells = tuple(Cell(name, FigureId(word.figure)) for word in compared for name in (winner.name, each.name))
+        yield NotDistinguished(each.name, text, cells[:MAX_REASON_CELLS])
+
+
+def _changes(
+    search: Recommendation,
+    winner: RecommendationCandidate | None,
+    gone: Mapping[str, Stage],
+    figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+) -> Iterable[Change]:
+    """Yield the answers to other questions, from the figures that are there."""
+    fit = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING]
+    for each in _other_questions(search.conditions, winner, figures, wanted):
+        found = best_that_holds(fit, figures, each.wanted)
+        stays = winner is not None and not each.easier and not broken_requirements(figures(winner.name), each.wanted)
+        if found is None:
+            yield Change(each.condition, "No candidate that was measured holds that.")
+        elif winner is not None and (stays or found.name == winner.name):
+            yield Change(each.condition, "The answer stays the same.", winner.name, _cells(winner.name))
+        else:
+            yield Change(each.condition, f"Then take {found.name}.", found.name, _cells(found.name))
+
+
+@dataclass(frozen=True)
+class _OtherQuestion:
+    """A question beside that of the user. An `easier` one may have a better answer even if the winner holds it."""
+
+    condition: str
+    wanted: Requirements
+    easier: bool = False
+
+
+def _other_questions(
+    conditions: SearchConditions,
+    winner: RecommendationCandidate | None,
+    figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+) -> Iterable[_OtherQuestion]:
+    wanted = dataclasses.replace(wanted, compare_security=False)
+    if conditions.peak and winner is not None:
+        double = 2 * conditions.peak
+        yield _OtherQuestion(f"twice the peak ({format_rate(double)})", dataclasses.replace(wanted, peak=double))
+    if conditions.peak and winner is None:
+        half = conditions.peak / 2
+        yield _OtherQuestion(
+            f"half of the peak ({format_rate(half)})", dataclasses.replace(wanted, peak=half), easier=True
+        )
+    memory = figures(winner.name).memory if winner is not None else None
+    limit = conditions.memory_limit / 2 or (memory.value / 2 if memory is not None and memory.value else 0.0)
+    if limit:
+        yield _OtherQuestion(
+            f"half of the memory ({format_bytes(limit)})", dataclasses.replace(wanted, memory_limit=int(limit))
+        )
+    if conditions.slow_clients:
+        yield _OtherQuestion("no slow clients", dataclasses.replace(wanted, slow_clients=False), easier=True)
+
+
+def _cells(name: str) -> tuple[Cell, ...]:
+    return tuple(Cell(name, each) for each in (FigureId.CAPACITY, FigureId.MEMORY, FigureId.GOODPUT_AMONG_SLOW))
+
+
+def _list(parts: Iterable[str]) -> str:
+    *first, last = [*parts]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,113 @@
+"""The figures of a candidate, from its trials. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from wsgi_gauntlet.harness.model.comparison import Figure
+from wsgi_gauntlet.harness.model.recommendation import (
+    CandidateFigures,
+    FigureId,
+    MeasuredFigure,
+    RatePoint,
+    Stage,
+    Trial,
+)
+
+LAST_STAGE_FIRST = (Stage.FINALS, Stage.SCREENING)
+"""A figure is that of the last stage that measured it: its trials are longer."""
+
+MAX_CURVE_POINTS = 12
+"""Points of a curve that a chart shows."""
+
+
+COMPARED_IN_FINALS = (
+    FigureId.CAPACITY.value,
+    FigureId.P99_AT_PEAK.value,
+    FigureId.GOODPUT_AMONG_SLOW.value,
+    FigureId.MEMORY.value,
+)
+"""The ids of the figures that get a word in the finals."""
+
+
+def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
+    """Return the figures of the candidate `name` over all of its trials."""
+    own = [each for each in trials if each.candidate == name]
+    measured = {which.value: _figure(which, own) for which in FigureId}
+    return CandidateFigures(name, **measured, curve=_curve(own))
+
+
+def _figure(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
+    groups = [[each for each in trials if each.stage is stage] for stage in LAST_STAGE_FIRST]
+    others = [each for each in trials if each.stage not in LAST_STAGE_FIRST]
+    invalid: MeasuredFigure | None = None
+    for group in (*groups, others):
+        found = _of_stage(which, group)
+        if found is not None and found.valid:
+            return found
+        invalid = invalid or found
+    return invalid
+
+
+def _of_stage(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
+    found = [(trial, figure) for trial in trials for figure in trial.figures if figure.id == which]
+    disturbed = [trial for trial in trials if not trial.valid]
+    values = [(figure.value, figure) for trial, figure in found if trial.valid and figure.value is not None]
+    if values:
+        numbers = [value for value, _ in values]
+        bounds = sum(figure.bound for _, figure in values)
+        return MeasuredFigure(
+            statistics.median(numbers),
+            values[0][1].unit,
+            len(numbers),
+            min(numbers),
+            max(numbers),
+            bound=2 * bounds >= len(numbers),
+            n_invalid=len(disturbed),
+            why=next((figure.why for _, figure in values if figure.bound and figure.why), ""),
+        )
+    why = next((each.why for each in disturbed), next((figure.why for _, figure in found if figure.why), ""))
+    return MeasuredFigure(None, n_invalid=len(disturbed), why=why) if found or (disturbed and why) else None
+
+
+def _curve(trials: Sequence[Trial]) -> tuple[RatePoint, ...]:
+    """Return one point for each offered rate: the median of the valid points, or an invalid one if there is none."""
+    last = next((stage for stage in LAST_STAGE_FIRST if any(e.curve for e in trials if e.stage is stage)), None)
+    by_rate: dict[float, list[RatePoint]] = {}
+    for trial in trials:
+        if trial.stage is last:
+            for point in trial.curve:
+                by_rate.setdefault(round(point.rate, 1), []).append(point)
+    found = [_median_point(points) for _, points in sorted(by_rate.items())]
+    return tuple(found[:MAX_CURVE_POINTS])
+
+
+def _median_point(points: Sequence[RatePoint]) -> RatePoint:
+    valid = [each for each in points if each.valid]
+    if not valid:
+        return points[0]
+    known = sorted((each for each in valid if each.p99 is not None), key=lambda each: each.p99 or 0.0)
+    middle = known[len(known) // 2] if known else valid[0]
+    return RatePoint(middle.rate, middle.p99, statistics.median(each.wrong for each in valid), censored=middle.censored)
+
+
+def figure(which: FigureId, value: float | None, *, bound: bool = False, why: str = "") -> Figure:
+    """Return the figure `which` of a trial, with its label and unit."""
+    label, unit, higher = MEANINGS[which]
+    return Figure(which.value, label, value, unit, higher, bound, why)
+
+
+MEANINGS = {
+    FigureId.CAPACITY: ("capacity within the p99 limit", "requests/s", True),
+    FigureId.P99_AT_PEAK: ("p99 at the peak", "s", False),
+    FigureId.GOODPUT_ALONE: ("users served", "share", True),
+    FigureId.GOODPUT_AMONG_SLOW: ("users served beside slow clients", "share", True),
+    FigureId.MEMORY: ("memory", "bytes", False),
+    FigureId.CPU: ("CPU per request", "s", False),
+    FigureId.MEMORY_GROWTH: ("memory left behind by each request", "bytes", False),
+    FigureId.MUST_BROKEN: ("requirements broken", "", False),
+    FigureId.SECURITY_MUST_BROKEN: ("requirements of security broken", "", False),
+    FigureId.RELOAD_LOSSES: ("requests lost at reloads", "", False),
+}
+"""The label, the unit, and whether more is better."""

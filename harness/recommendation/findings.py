@@ -1,0 +1,225 @@
+"""What the figures of all candidates together show about the app: its limit, and what helps. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate, format_seconds, format_share
+from wsgi_gauntlet.harness.model.recommendation import (
+    CandidateFigures,
+    Cell,
+    FigureId,
+    MeasuredFigure,
+    Reason,
+    RecommendationCandidate,
+)
+
+SAME = 1.2
+"""The factor within which two capacities count as the same."""
+
+CPU_LIMIT_SHARE = 0.75
+"""The share of the cores that a server uses if CPU time is its limit. The generator needs some, too."""
+
+IDLE_SHARE = 0.5
+"""The share of one core below which CPU time is not the limit."""
+
+LEAK_BYTES = 16_000
+"""Bytes that a request leaves behind, from which it is a leak."""
+
+MIN_LEAKS = 2
+"""Candidates that must show a leak."""
+
+SERVED_DIFFERENCE = 0.1
+"""The difference in the share of users served that a proxy must make."""
+
+MIN_CASES = 3
+"""Candidates that must agree before they say something about the app."""
+
+
+@dataclass(frozen=True)
+class _Measured:
+    candidate: RecommendationCandidate
+    figures: CandidateFigures
+
+    @property
+    def capacity(self) -> float:
+        return _value(self.figures.capacity) or 0.0
+
+    @property
+    def cpu_cores(self) -> float | None:
+        """Cores that the server uses at its capacity."""
+        cpu = _value(self.figures.cpu)
+        return None if cpu is None else cpu * self.capacity
+
+    @property
+    def at_once(self) -> int | None:
+        """Requests that it serves at the same time, None if nobody knows."""
+        workers, threads = self.candidate.workers, self.candidate.threads
+        return None if workers is None or threads is None else workers * threads
+
+    def cell(self, which: FigureId = FigureId.CAPACITY) -> Cell:
+        return Cell(self.candidate.name, which)
+
+
+def findings(
+    candidates: Iterable[RecommendationCandidate],
+    figures: Callable[[str], CandidateFigures],
+    *,
+    cores: int,
+    memory_limit: int,
+    peak: float,
+) -> tuple[Reason, ...]:
+    """Return sentences about the app. `memory_limit` is in bytes, 0 for none; `peak` in requests/s, 0 for none."""
+    measured = [_Measured(each, figures(each.name)) for each in candidates]
+    known = [each for each in measured if each.capacity > 0]
+    found: list[Reason | None] = []
+    limit = _one_at_a_time(known) or _cpu_is_limit(known, cores) or _waits(known)
+    found += [limit]
+    if limit is None or limit.text.startswith("CPU"):
+        found += [_gains_nothing(known, "threads"), _gains_nothing(known, "workers", cores)]
+    found += [_front_helps(known), _leak(measured, memory_limit, peak)]
+    return tuple(each for each in found if each is not None)
+
+
+def _one_at_a_time(known: Sequence[_Measured]) -> Reason | None:
+    """Nothing helps: one request at a time and many at a time give the same."""
+    single = [each for each in known if each.at_once == 1]
+    many = [each for each in known if each.at_once is not None and each.at_once >= 4]
+    cases = [*single, *many]
+    if not single or len(many) < MIN_CASES - 1 or not _same([each.capacity for each in cases]):
+        return None
+    if any(each.cpu_cores is None or each.cpu_cores > IDLE_SHARE for each in cases):
+        return None
+    rate = statistics.median(each.capacity for each in cases)
+    most = max(each.at_once or 1 for each in many)
+    return Reason(
+        f"The app serves one request at a time, whatever the server does: about {format_rate(rate)} with one request "
+        f"at a time and with {most}, and the CPU is mostly idle. It holds a lock, or waits for something that does. "
+        "No server helps; the app must change.",
+        tuple(each.cell() for each in cases),
+    )
+
+
+def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
+    fastest = max(known, key=lambda each: each.capacity, default=None)
+    if fastest is None or fastest.cpu_cores is None or fastest.cpu_cores < CPU_LIMIT_SHARE * cores:
+        return None
+    cpu = _value(fastest.figures.cpu) or 0.0
+    return Reason(
+        f"CPU time is the limit: a request needs {format_seconds(cpu)} of it, so {cores} "
+        f"core{'s' if cores > 1 else ''} give at most {format_rate(cores / cpu)}, and "
+        f"{fastest.candidate.name} gives {format_rate(fastest.capacity)}.",
+        (fastest.cell(), fastest.cell(FigureId.CPU)),
+    )
+
+
+def _waits(known: Sequence[_Measured]) -> Reason | None:
+    """Little's law: requests at the same time / requests per second = seconds of a request."""
+    cases = [
+        each
+        for each in known
+        if each.at_once is not None and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE
+    ]
+    times = {each.at_once: each.at_once / each.capacity for each in cases if each.at_once}
+    if len(times) < 2 or not _same(list(times.values())):
+        return None
+    wait = statistics.median(times.values())
+    most = max(cases, key=lambda each: each.at_once or 0)
+    return Reason(
+        f"The app waits: a request takes about {format_seconds(wait)}, and the CPU is mostly idle. So N threads serve "
+        f"about N / {format_seconds(wait)}: {most.at_once} serve {format_rate(most.capacity)}.",
+        tuple(each.cell() for each in cases),
+    )
+
+
+def _gains_nothing(known: Sequence[_Measured], what: str, least: int = 1) -> Reason | None:
+    """More threads, or more workers than `least`, gain nothing, in every pair that differs in nothing else."""
+    pairs = [
+        (few, many)
+        for few in known
+        for many in known
+        if least <= _number(few, what) < _number(many, what) and _alike(few, many, what)
+    ]
+    if not pairs or any(many.capacity > SAME * few.capacity for few, many in pairs):
+        return None
+    few, many = max(pairs, key=lambda pair: _number(pair[1], what) / _number(pair[0], what))
+    than = " than cores" if what == "workers" and least > 1 else ""
+    return Reason(
+        f"More {what}{than} gain nothing: {few.candidate.name} serves {format_rate(few.capacity)}, and "
+        f"{many.candidate.name} {format_rate(many.capacity)}.",
+        (few.cell(), many.cell()),
+    )
+
+
+def _front_helps(known: Sequence[_Measured]) -> Reason | None:
+    best: tuple[float, _Measured, _Measured] | None = None
+    for bare in known:
+        for behind in known:
+            same = (bare.candidate.workers, bare.candidate.threads) == (
+                behind.candidate.workers,
+                behind.candidate.threads,
+            )
+            if bare.candidate.front or not behind.candidate.front or not same or not _same_server(bare, behind):
+                continue
+            alone, served = _value(bare.figures.goodput_among_slow), _value(behind.figures.goodput_among_slow)
+            if alone is None or served is None or served - alone < SERVED_DIFFERENCE:
+                continue
+            if best is None or served - alone > best[0]:
+                best = served - alone, bare, behind
+    if best is None:
+        return None
+    _, bare, behind = best
+    return Reason(
+        f"A proxy keeps slow clients away from the app: beside them {bare.candidate.name} answers "
+        f"{format_share(_value(bare.figures.goodput_among_slow) or 0.0)} of the users' requests in time, and "
+        f"{behind.candidate.name} {format_share(_value(behind.figures.goodput_among_slow) or 0.0)}.",
+        (bare.cell(FigureId.GOODPUT_AMONG_SLOW), behind.cell(FigureId.GOODPUT_AMONG_SLOW)),
+    )
+
+
+def _leak(measured: Sequence[_Measured], memory_limit: int, peak: float) -> Reason | None:
+    leaking = [each for each in measured if (_value(each.figures.memory_growth) or 0.0) >= LEAK_BYTES]
+    with_growth = [each for each in measured if _value(each.figures.memory_growth) is not None]
+    if len(leaking) < MIN_LEAKS or 2 * len(leaking) < len(with_growth):
+        return None
+    growth = statistics.median(_value(each.figures.memory_growth) or 0.0 for each in leaking)
+    when = ""
+    if memory_limit and peak > 0:
+        minutes = memory_limit / growth / peak / 60
+        when = f" At the peak, {format_bytes(memory_limit)} are full after about {_minutes(minutes)}."
+    return Reason(
+        f"The app leaks memory: each request leaves about {format_bytes(growth)} behind.{when} A server that replaces "
+        "its workers after a number of requests hides that; the app must change.",
+        tuple(each.cell(FigureId.MEMORY_GROWTH) for each in leaking),
+    )
+
+
+def _minutes(count: float) -> str:
+    if count < 1:
+        return f"{count * 60:.0f} s"
+    return f"{count:.0f} min" if count < 120 else f"{count / 60:.0f} h"
+
+
+def _alike(one: _Measured, other: _Measured, what: str) -> bool:
+    same = one.candidate.workers == other.candidate.workers
+    if what == "workers":
+        same = one.candidate.threads == other.candidate.threads
+    return same and one.candidate.front == other.candidate.front and _same_server(one, other)
+
+
+def _same_server(one: _Measured, other: _Measured) -> bool:
+    return (one.candidate.server, one.candidate.variant) == (other.candidate.server, other.candidate.variant)
+
+
+def _number(each: _Measured, what: str) -> int:
+    return (each.candidate.workers if what == "workers" else each.candidate.threads) or 0
+
+
+def _same(values: Sequence[float]) -> bool:
+    return max(values) <= SAME * min(values)
+
+
+def _value(figure: MeasuredFigure | None) -> float | None:
+    return None if figure is None else figure.value

@@ -1,0 +1,326 @@
+"""One trial of one candidate: its capacity, p99 at the peak, memory, and the users among slow clients.
+
+fresh server    closed loops with fewer and more connections      capacity within the p99 limit, CPU per request
+                open loops below the capacity, and at the peak    the curve, p99 at the peak
+                                                                  memory, and how much of it a request leaves behind
+fresh server    users alone, then beside slow clients             users served
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
+from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
+from wsgi_gauntlet.harness.load.analysis.units import format_rate
+from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
+from wsgi_gauntlet.harness.load.catalog import Scenario
+from wsgi_gauntlet.harness.load.clients.behaviours import BadWifi, ClientMix
+from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
+from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
+from wsgi_gauntlet.harness.load.context import ScenarioContext
+from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
+    OpenLoopExperiment,
+    OpenLoopParameters,
+    open_loop_experiment,
+)
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import run_traffic
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
+from wsgi_gauntlet.harness.load.probes.memory import memory
+from wsgi_gauntlet.harness.load.probes.resource_usage import usage
+from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult, Step
+from wsgi_gauntlet.harness.model.comparison import Figure
+from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
+from wsgi_gauntlet.harness.recommendation.capacity import (
+    ClosedLoop,
+    checked_capacity,
+    closed_loop_capacity,
+    next_connections,
+)
+from wsgi_gauntlet.harness.recommendation.figures import figure
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
+
+CURVE_SHARES = (0.25, 0.5, 0.8)
+"""The rates of the curve, as shares of the capacity of the closed loops."""
+
+MIN_REQUESTS = 100
+"""Requests that an open loop should have: p99 of fewer is the slowest response."""
+
+MAX_OPEN_LOOP_FACTOR = 3.0
+"""The longest open loop at a low rate, as a factor on its usual length."""
+
+HOPELESS = 1.3
+"""The peak is not offered to a server whose capacity times this is below it: all requests would wait."""
+
+MIN_GROWTH_REQUESTS = 100
+"""Requests after which the growth of the memory says something."""
+
+MAX_USERS_RATE = 20.0
+"""Requests per second of the users beside slow clients, as in `classroom`."""
+
+SLOW_PAGE_BYTES = 200_000
+UPLOAD_BYTES = 60_000
+UPLOAD_INTERVAL = 0.1
+"""Half of the slow clients read a page slowly, the others upload a file for a minute."""
+UPLOAD_BYTES_PER_INTERVAL = 100
+
+CONNECTS_PER_SECOND = 80.0
+
+WRONG = "wrong"
+"""The id of the metric with the number of wrong responses; its note has the evidence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialParameters(OpenLoopParameters):
+    """Parameters of one trial. `slow_clients` and `curve` are left out if they are not set."""
+
+    loop: Annotated[float, Parameter("s", "length of each closed loop")] = 0.5
+    open_loop: Annotated[float, Parameter("s", "length of each open loop")] = 1.5
+    users_phase: Annotated[float, Parameter("s", "time of the users alone, and beside slow clients")] = 1.5
+    peak: Annotated[float | None, Parameter("requests/s", "rate at the peak")] = None
+    p99_limit: Annotated[float, Parameter("s", "limit of p99")] = 0.3
+    users: Annotated[int, Parameter("", "most connections of the closed loops")] = 64
+    slow_clients: Annotated[int | None, Parameter("", "slow clients")] = None
+    curve: Annotated[int | None, Parameter("", "1 for the curve of p99 by rate")] = None
+    round: Annotated[int, Parameter("", "number of the round, the seed of its arrivals")] = 1
+
+
+async def measure_trial(
+    plan: Plan,
+    stage: Stage,
+    parameters: TrialParameters,
+    environment: SlotEnvironment,
+    on_activity: Callable[[str], None],
+) -> Trial:
+    """Return the trial of the candidate of `plan`. A server that does not start or serve is ruled out by it.
+
+    Raises PageError, if the page of the user app fails.
+    """
+    try:
+        cell = await run_scenario(plan, ScenarioRun(SCENARIO, parameters), environment, on_activity)
+    except (ServerError, ConfigurationError) as problem:
+        return Trial(
+            plan.name, stage, parameters.round, ruled_out=f"It cannot serve the app: {_first_line(str(problem))}"
+        )
+    return trial_of(cell, stage, parameters.round)
+
+
+def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
+    """Return the trial that `cell` measured."""
+    wrong = next((each for each in cell.metrics if each.id == WRONG and each.value), None)
+    health = cell.generator
+    valid = cell.grade is not Grade.INVALID
+    return Trial(
+        cell.server,
+        stage,
+        number,
+        figures=tuple(_figure(each) for each in cell.metrics if each.id != WRONG),
+        curve=tuple(
+            RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), each.censored) for each in cell.steps
+        ),
+        valid=valid,
+        why="" if valid else (health.why if health is not None and health.why else cell.note),
+        ruled_out=f"It sent {wrong.value:.0f} wrong responses under load." if wrong and wrong.value and valid else "",
+        evidence=tuple(wrong.note.splitlines()) if wrong else (),
+        seconds=cell.seconds,
+    )
+
+
+def _figure(metric: Metric) -> Figure:
+    return figure(FigureId(metric.id), metric.value, bound=metric.censored, why=metric.note)
+
+
+async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
+    parameters = ctx.parameters
+    assert isinstance(parameters, TrialParameters)
+    # The context has these parameters; the type of a context does not say so.
+    async with open_loop_experiment(ctx) as experiment:  # type: ignore[arg-type]
+        alone = _Alone(experiment, parameters)
+        try:
+            await alone.measure()
+        except UnexpectedResponse as wrong:
+            return ctx.result(Grade.ERROR, note=str(wrong))
+        metrics, health = alone.metrics(), experiment.health()
+        phases, conditions = list(experiment.phases), experiment.conditions()
+    if parameters.slow_clients is not None and not alone.wrong:
+        found, more, users_health = await _measure_users(ctx, parameters, parameters.slow_clients)
+        phases += found
+        metrics += more
+        health = users_health if health.valid else health
+    return ctx.result(
+        Grade.MEASURED if health.valid else Grade.INVALID,
+        generator=health,
+        phases=tuple(phases),
+        steps=tuple(alone.steps),
+        metrics=tuple(metrics),
+        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **conditions},
+    )
+
+
+class _Alone:
+    """The measurements of one server without slow clients."""
+
+    def __init__(self, experiment: OpenLoopExperiment, parameters: TrialParameters) -> None:
+        self.experiment = experiment
+        self.parameters = parameters
+        self.steps: list[Step] = []
+        self.wrong = 0
+        self._evidence: dict[str, int] = {}
+        self._loops: list[ClosedLoop] = []
+        self._loop_limit = ""
+        self._cpu: list[tuple[float, float]] = []
+        self._peak: Metric | None = None
+        self._capacity = 0.0
+        self._first_memory = self._most_memory = 0
+        self._last_memory = 0
+        self._requests = 0
+
+    async def measure(self) -> None:
+        """Measure everything. Raises UnexpectedResponse for a server that answers one request wrongly."""
+        limit = self.parameters.p99_limit
+        while (connections := next_connections(self._loops, limit, self.parameters.users)) is not None:
+            await self._run_closed_loop(connections)
+            if self.wrong:
+                return
+        self._capacity = closed_loop_capacity(self._loops, limit)
+        if self.parameters.curve and self._capacity > 0:
+            for share in CURVE_SHARES:
+                await self._offer(share * self._capacity, f"{share:.0%} of the capacity")
+            points = [RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0)) for each in self.steps]
+            self._capacity = checked_capacity(self._capacity, points, limit)
+        if self.parameters.peak is not None:
+            await self._measure_peak(self.parameters.peak)
+
+    def metrics(self) -> list[Metric]:
+        """Return the figures of the server."""
+        cpu, rate = (sum(each[place] for each in self._cpu) for place in (0, 1))
+        growth = (
+            max(0.0, (self._last_memory - self._first_memory) / self._requests)
+            if self._requests >= MIN_GROWTH_REQUESTS
+            else None
+        )
+        return [
+            Metric(
+                FigureId.CAPACITY.value,
+                "capacity",
+                self._capacity,
+                "requests/s",
+                censored=bool(self._loop_limit),
+                note=self._loop_limit,
+            ),
+            *([self._peak] if self._peak is not None else []),
+            Metric(FigureId.MEMORY.value, "memory", self._most_memory or None, "bytes"),
+            Metric(FigureId.MEMORY_GROWTH.value, "memory growth", growth, "bytes"),
+            Metric(FigureId.CPU.value, "CPU per request", cpu / rate if rate and cpu > 0 else None, "s"),
+            Metric(WRONG, "wrong responses", self.wrong, note="\n".join(self._evidence)),
+        ]
+
+    async def _run_closed_loop(self, connections: int) -> None:
+        self.experiment.ctx.progress(None, f"closed loop, {connections} connections")
+        before = await usage(self.experiment.running.processes())
+        found = await self.experiment.run_closed_loop(connections, self.parameters.loop)
+        after = await usage(self.experiment.running.processes())
+        mark = found.quantile(0.99)
+        self._loops.append(ClosedLoop(connections, found.rate, mark[0] if mark and found.ok else None))
+        if found.ok:
+            self._cpu.append(((after.cpu - before.cpu) / (after.at - before.at), found.rate))
+        if found.rate >= max(each.rate for each in self._loops):
+            self._loop_limit = found.health().why
+        await self._note(found)
+
+    async def _offer(self, rate: float, name: str) -> GeneratorResult:
+        self.experiment.ctx.progress(None, f"open loop, {format_rate(rate)}")
+        usual = self.parameters.open_loop
+        seconds = min(max(usual, MIN_REQUESTS / rate), MAX_OPEN_LOOP_FACTOR * usual)
+        arrivals = FixedCountArrivals(max(1, round(rate * seconds)), seconds, self.parameters.round)
+        found = await self.experiment.offer(name, arrivals, seconds, best=min(8, self.parameters.users))
+        mark = found.quantile(0.99)
+        self.steps.append(
+            Step(0, found.goodput, p99=mark[0] if mark else None, rate=rate, censored=bool(mark and mark[1]))
+        )
+        await self._note(found)
+        return found
+
+    async def _measure_peak(self, peak: float) -> None:
+        if self._capacity * HOPELESS < peak:
+            why = f"the capacity is {format_rate(self._capacity)}, far below the peak"
+            self._peak = Metric(FigureId.P99_AT_PEAK.value, "p99 at the peak", None, "s", note=why)
+            return
+        found = await self._offer(peak, "peak")
+        mark = found.quantile(0.99)
+        self._peak = Metric(
+            FigureId.P99_AT_PEAK.value,
+            "p99 at the peak",
+            mark[0] if mark else None,
+            "s",
+            censored=bool(mark and mark[1]),
+        )
+
+    async def _note(self, found: GeneratorResult) -> None:
+        """Keep what every load shows: wrong responses, and the memory after it."""
+        self.wrong += found.wrong
+        if found.wrong:
+            for text, count in (found.error_messages or {}).items():
+                self._evidence[f"{text} ({count} times)"] = count
+        self._last_memory = await memory(self.experiment.running.processes())
+        self._most_memory = max(self._most_memory, self._last_memory)
+        if self._first_memory:
+            self._requests += found.ok
+        else:
+            self._first_memory = self._last_memory
+
+
+async def _measure_users(
+    ctx: ScenarioContext[Parameters], parameters: TrialParameters, slow_clients: int
+) -> tuple[list[Phase], list[Metric], GeneratorHealth]:
+    async with run_traffic(
+        ctx,
+        _slow_clients,
+        page_view=PageView(size=parameters.size),
+        rate=min(parameters.peak or MAX_USERS_RATE, MAX_USERS_RATE),
+        per_second=CONNECTS_PER_SECOND,
+        progress=lambda _fraction, doing: ctx.progress(None, doing),
+    ) as traffic:
+        alone = await traffic.phase("users alone", parameters.users_phase)
+        await traffic.slow_clients.scale_to(slow_clients)
+        among = await traffic.phase("slow clients", parameters.users_phase)
+        metrics = [
+            Metric(FigureId.GOODPUT_ALONE.value, "users served", alone.goodput, "share"),
+            Metric(FigureId.GOODPUT_AMONG_SLOW.value, "users served beside slow clients", among.goodput, "share"),
+        ]
+        return [alone, among], metrics, traffic.healthy_users.health(alone, among)
+
+
+def _slow_clients(running: ServerUnderTest) -> ClientMix:
+    paths, authority = running.reference_app_path, running.address.authority
+    return ClientMix(
+        [
+            BadWifi(f"{paths}/page?n=phone&size={SLOW_PAGE_BYTES}", authority),
+            SlowBody(f"{paths}/sink", authority, UPLOAD_INTERVAL, UPLOAD_BYTES, UPLOAD_BYTES_PER_INTERVAL),
+        ]
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+PARAMETERS = TrialParameters(clients=4096, estimate=0.25, size=2000)
+"""The parameters of a trial of the usual length."""
+
+SCENARIO = Scenario(
+    id="recommendation",
+    title="One trial of a search",
+    summary="Capacity within the p99 limit, p99 at the peak, memory, and users among slow clients.",
+    run=_measure,
+    smoke=PARAMETERS,
+    full=PARAMETERS,
+    phases_without_slow_clients=(),
+)
+"""The scenario of a trial. It is no scenario of the catalogue, because its figures mean nothing alone."""

@@ -1,0 +1,567 @@
+"""Run a search: choose the candidates, screen them, measure the finals in rounds, and store the recommendation.
+
+    correctness    in every trial: a wrong response under load rules a candidate out
+    screening      short trials; the best third goes on
+    finals         interleaved rounds with the statistics of `compare`
+    checks         requirements of security, and reloads, of the best finalists
+
+Each trial is in the journal before the search goes on. A resumed search takes the same way: it skips what is measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import trio
+
+from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness.comparison.limits import RoundLimits
+from wsgi_gauntlet.harness.comparison.run import MAX_SEED
+from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
+from wsgi_gauntlet.harness.comparison.slot import SlotEnvironment
+from wsgi_gauntlet.harness.config import Configuration
+from wsgi_gauntlet.harness.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    ConfigurationError,
+    GauntletError,
+    leaf_exceptions,
+)
+from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
+from wsgi_gauntlet.harness.events import (
+    CandidateEliminated,
+    Event,
+    EventHandler,
+    Message,
+    Progress,
+    RoundFinished,
+    StageStarted,
+    TrialFinished,
+)
+from wsgi_gauntlet.harness.model import SCHEMA, Candidate, ComparisonResult, Results, SlotResult
+from wsgi_gauntlet.harness.model.recommendation import (
+    Answer,
+    CandidateFigures,
+    Elimination,
+    Recommendation,
+    RecommendationCandidate,
+    SearchConditions,
+    Stage,
+    Trial,
+)
+from wsgi_gauntlet.harness.public_results import private_names, publish
+from wsgi_gauntlet.harness.recommendation import screening
+from wsgi_gauntlet.harness.recommendation.candidates import candidates
+from wsgi_gauntlet.harness.recommendation.decision import decide, requirements
+from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, candidate_figures
+from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial
+from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
+from wsgi_gauntlet.harness.recommendation.security_check import check_security
+from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
+from wsgi_gauntlet.harness.recommendation.time_budget import FEWEST_ROUNDS, TimeBudget
+from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
+from wsgi_gauntlet.harness.server.user_app import is_user_app
+from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.journal import (
+    ComparisonLine,
+    EndLine,
+    Journal,
+    RecommendationLine,
+    RoundLine,
+    ServerLine,
+    StartLine,
+    TrialLine,
+)
+from wsgi_gauntlet.harness.store.output_format import write_outputs
+
+INTERRUPTED = "interrupted"
+"""Why a search stopped that a signal ended."""
+
+CHECKED_FINALISTS = 2
+"""Finalists that are checked: the winner and the runner-up."""
+
+MIN_CHECK_SECONDS, RELOAD_SECONDS = 4.0, 15.0
+"""Seconds that must be left for the check of one finalist, and for its reload test."""
+
+THRESHOLD = 0.05
+"""A smaller difference in the finals does not matter."""
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The options of a search. `common` has those that a run has too.
+
+    `peak` is requests/s (0: none), `p99_limit` seconds, `memory_limit` bytes (0: none), `budget` seconds. `seed` is
+    None to draw one. `servers` are server names, empty for those that are installed.
+    """
+
+    common: session.RunOptions
+    servers: tuple[str, ...] = ()
+    peak: float = 0.0
+    p99_limit: float = 0.3
+    users: int = 40
+    slow_clients: int = 8
+    memory_limit: int = 0
+    budget: float = 600.0
+    seed: int | None = None
+    traffic: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search gives: the results in the run `folder`, and the error that ended it early."""
+
+    results: Results
+    recommendation: Recommendation
+    folder: Path
+    error: GauntletError | OSError | None
+
+
+def recommend(options: SearchOptions, configuration: Configuration, handle: EventHandler) -> Outcome:
+    """Search the server for the user's app. After an error or a signal, the trials until then are stored and reported.
+
+    Raises GauntletError if the search cannot start.
+    """
+    began = time.monotonic()
+    session.require_output_folder(options.common)
+    found = _candidates(options, configuration)
+    plans = _plans(options, configuration, found, handle)
+    with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
+        if run_journal.previous_folder is not None:
+            handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
+        earlier = previous_search(options, run_journal)
+        state = earlier[0] if earlier else _new(options, found)
+        state = msgspec.structs.replace(state, candidates=found)
+        if earlier is None:
+            run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}))
+            for plan in plans.values():
+                run_journal.write(ServerLine(planning.server_info(plan)))
+        recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
+        recorder.update(state)
+        handle(Message(f"{len(found)} candidates, seed {state.conditions.seed}"))
+        preload_thread = session.start_report_preload()
+        search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
+        error = search.run_until_interrupted()
+        recorder.finish(INTERRUPTED if search.interrupted else str(error).partition("\n")[0] if error else "")
+        preload_thread.join()
+        results = journal.read(run_journal.folder)
+        recommendation = results.recommendation
+        assert recommendation is not None
+        if options.common.public:
+            results = publish(results, private_names(results, [run_journal.folder]))
+        write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
+    return Outcome(results, recommendation, run_journal.folder, error)
+
+
+def exit_code(found: Recommendation) -> int:
+    """Return the exit code of a search that no error ended, as the command's help lists them."""
+    if found.stopped == INTERRUPTED:
+        return EXIT_INTERRUPTED
+    return {Answer.RECOMMENDED: 0, Answer.NONE_HOLDS: EXIT_FAILED, Answer.NOT_DECIDED: EXIT_INVALID}[found.answer]
+
+
+def previous_search(
+    options: SearchOptions, run_journal: Journal
+) -> tuple[Recommendation, ComparisonResult | None] | None:
+    """Return the search that --resume continues and its finals, None for a new search.
+
+    Raises ConfigurationError if the folder has another search.
+    """
+    if not options.common.resume or not session.has_journal(run_journal.folder):
+        return None
+    results = journal.read(run_journal.folder)
+    last = results.recommendation
+    if last is None:
+        raise ConfigurationError(f"{run_journal.folder} has no search to resume; name another folder with --out")
+    wanted = _conditions(options, last.conditions.seed)
+    for each in ("app", "page", "traffic", "peak", "p99_limit", "users", "slow_clients", "memory_limit", "servers"):
+        if getattr(wanted, each) != getattr(last.conditions, each):
+            raise ConfigurationError(
+                f"the search in {run_journal.folder} has another value for {each.replace('_', ' ')}: resume it with "
+                f"`{last.conditions.command} --resume`, or name another folder with --out"
+            )
+    if options.seed not in (None, last.conditions.seed):
+        raise ConfigurationError(
+            f"the search in {run_journal.folder} has the seed {last.conditions.seed}: leave out --seed to resume it"
+        )
+    finals = results.comparisons[-1] if results.comparisons else None
+    # Who leaves is found again from the trials. The new budget counts from now.
+    state = msgspec.structs.replace(last, conditions=wanted, eliminated=(), finished=False, stopped="")
+    return state, finals
+
+
+def _conditions(options: SearchOptions, seed: int) -> SearchConditions:
+    return SearchConditions(
+        app=options.common.app if is_user_app(options.common.app) else "",
+        peak=options.peak,
+        p99_limit=options.p99_limit,
+        users=options.users,
+        slow_clients=options.slow_clients,
+        memory_limit=options.memory_limit,
+        cores=len(os.sched_getaffinity(0)),
+        budget=options.budget,
+        seed=seed,
+        traffic=options.traffic,
+        page=options.common.load_options.page,
+        servers=options.servers,
+        command=options.command,
+    )
+
+
+def _new(options: SearchOptions, found: tuple[RecommendationCandidate, ...]) -> Recommendation:
+    seed = random.SystemRandom().randint(1, MAX_SEED) if options.seed is None else options.seed
+    return Recommendation(_conditions(options, seed), found)
+
+
+def _candidates(options: SearchOptions, configuration: Configuration) -> tuple[RecommendationCandidate, ...]:
+    """Return the candidates that the budget has time for. Raises GauntletError if there is none."""
+    search = ServerSearch(
+        session.interpreter(options.common.python),
+        options.common.app,
+        Path.cwd() if is_user_app(options.common.app) else None,
+        configuration,
+    )
+    bases, fronts = base_servers(search, options.servers)
+    cores = len(os.sched_getaffinity(0))
+    found = candidates(bases, fronts, cores, options.memory_limit, search.possible)
+    if not found:
+        raise ConfigurationError(
+            "no candidate fits into --memory: name more of it, or name other servers with --servers"
+        )
+    # The user's own choices are all measured, however many they are.
+    named = sum(each.fixed for each in bases)
+    return found[: max(TimeBudget(options.budget).candidates(), named)]
+
+
+def _plans(
+    options: SearchOptions,
+    configuration: Configuration,
+    found: Sequence[RecommendationCandidate],
+    handle: EventHandler,
+) -> dict[str, Plan]:
+    common = dataclasses.replace(options.common, servers=tuple(each.name for each in found))
+    return {each.name: each for each in session.plan_servers(common, configuration, handle)}
+
+
+class _Recorder:
+    """Write the search to the journal and pass events on. `state` and `finals` are what is stored."""
+
+    def __init__(
+        self, run_journal: Journal, handle: EventHandler, state: Recommendation, finals: ComparisonResult | None
+    ) -> None:
+        self.state = state
+        self.finals = finals
+        self._journal = run_journal
+        self._handle = handle
+        self._offset = state.seconds
+        self._began = time.monotonic()
+
+    def record(self, event: Event) -> None:
+        """Store what `event` says, and pass it on."""
+        match event:
+            case TrialFinished(trial):
+                self._journal.write(TrialLine(trial))
+                self.state = msgspec.structs.replace(self.state, trials=(*self.state.trials, trial))
+            case CandidateEliminated(elimination):
+                self.update(msgspec.structs.replace(self.state, eliminated=(*self.state.eliminated, elimination)))
+            case RoundFinished():
+                self._journal.write(RoundLine(event.round))
+                self.update_finals(event.comparison)
+        self._handle(event)
+
+    def update(self, state: Recommendation) -> None:
+        """Store the search without its trials, which have lines of their own."""
+        self.state = msgspec.structs.replace(state, seconds=self._offset + time.monotonic() - self._began)
+        self._journal.write(RecommendationLine(msgspec.structs.replace(self.state, trials=())))
+
+    def update_finals(self, comparison: ComparisonResult) -> None:
+        """Store the comparison of the finals without its rounds."""
+        self.finals = comparison
+        self._journal.write(ComparisonLine(msgspec.structs.replace(comparison, rounds=())))
+
+    def finish(self, stopped: str) -> None:
+        """Decide and store the answer; `stopped` is why the search ended early, '' if it did not."""
+        decided = decide(self.state, self.finals)
+        self.update(msgspec.structs.replace(decided, stopped=stopped, finished=not stopped))
+        if not stopped:
+            self._journal.write(EndLine())
+
+
+class _Search:
+    """The measurements of one call of the command."""
+
+    def __init__(
+        self,
+        options: SearchOptions,
+        plans: dict[str, Plan],
+        folders: RunFolders,
+        recorder: _Recorder,
+        began: float,
+    ) -> None:
+        self.interrupted = False
+        self._options = options
+        self._plans = plans
+        self._recorder = recorder
+        self._folders = folders
+        load_options = options.common.load_options
+        self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page)
+        self._budget = TimeBudget(options.budget)
+        self._began = began
+        self._in_race = list(recorder.state.candidates)
+        self._known = {(e.candidate, e.stage, e.round): e for e in recorder.state.trials if e.valid}
+
+    def run_until_interrupted(self) -> GauntletError | OSError | None:
+        """Measure until the end or a signal. Return the error that ended the search, None if none did."""
+        try:
+            trio.run(self._main)
+        except BaseExceptionGroup as group:
+            expected = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
+            if not expected:
+                raise
+            return expected[0]
+        return None
+
+    async def _main(self) -> None:
+        await run_until_signal(partial(handle_events, self._search, self._recorder.record), self._on_signal)
+
+    def _on_signal(self) -> None:
+        self.interrupted = True
+        self._recorder.record(Message("interrupted: stopping the servers, then the answer of the trials until now"))
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _figures(self, name: str) -> CandidateFigures:
+        return candidate_figures(name, self._recorder.state.trials)
+
+    async def _search(self, events: EventQueue) -> None:
+        await events.put(StageStarted("recommend", len(self._in_race)))
+        await self._screen(events)
+        if len(self._in_race) > 1:
+            await self._run_finals(events)
+        await self._check_finalists(events)
+
+    # ------------------------------------------------------------------ screening
+
+    async def _screen(self, events: EventQueue) -> None:
+        finalists = self._finalists()
+        rounds = screening.rounds_needed(len(self._in_race), finalists)
+        for number in range(1, rounds + 1):
+            await self._screen_once(number, self._budget.round_end(number, rounds), events)
+            finalists = self._finalists()
+            wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
+            known = [each for each in self._in_race if _is_known(self._figures(each.name))]
+            if not known:
+                continue
+            found = screening.screen(known, self._figures, wanted, finalists)
+            # A candidate whose measurements were all disturbed cannot be compared with the others.
+            await self._eliminate(found.eliminated, events)
+            self._in_race = list(found.kept)
+            if len(self._in_race) <= finalists:
+                break
+
+    def _finalists(self) -> int:
+        lengths = [each.seconds for each in self._recorder.state.trials if each.valid and each.seconds]
+        usual = sum(lengths) / len(lengths) if lengths else 8.0
+        return self._budget.finalists(max(self._elapsed, self._budget.screening_end), 1.3 * usual)
+
+    async def _screen_once(self, number: int, until: float, events: EventQueue) -> None:
+        """Measure one trial of each candidate, and disturbed ones once more while there is time."""
+        scale = self._budget.scale(until - self._elapsed, len(self._in_race))
+        parameters = self._parameters(scale, number)
+        again: list[RecommendationCandidate] = []
+        for place, each in enumerate(list(self._in_race)):
+            if self._elapsed > until and place >= 2:
+                await self._out_of_time(self._in_race[place:], number, events)
+                break
+            trial = await self._trial(each, Stage.SCREENING, parameters, events)
+            if trial.ruled_out:
+                await self._rule_out(each, trial, events)
+            elif not trial.valid:
+                again.append(each)
+        self._in_race = [each for each in self._in_race if not self._is_gone(each.name)]
+        for each in again:
+            if self._elapsed < until:
+                trial = await self._trial(each, Stage.SCREENING, parameters, events)
+                if trial.ruled_out:
+                    await self._rule_out(each, trial, events)
+        self._in_race = [each for each in self._in_race if not self._is_gone(each.name)]
+
+    async def _out_of_time(self, late: Sequence[RecommendationCandidate], number: int, events: EventQueue) -> None:
+        """Eliminate the candidates that a first round has no time for. In a later round they keep their figures."""
+        if number > 1:
+            return
+        reason = "It was not measured: the budget had no time left for it. A longer --budget measures it."
+        await self._eliminate([Elimination(each.name, Stage.SCREENING, reason) for each in late], events)
+
+    async def _trial(
+        self, candidate: RecommendationCandidate, stage: Stage, parameters: TrialParameters, events: EventQueue
+    ) -> Trial:
+        """Return the trial of a candidate: the stored one of a resumed search, else a new one."""
+        key = candidate.name, stage, parameters.round
+        if key in self._known:
+            return self._known[key]
+        return await self._store(
+            partial(measure_trial, self._plans[candidate.name], stage, parameters, self._environment),
+            candidate,
+            events,
+            stage,
+            parameters.round,
+        )
+
+    async def _store(
+        self,
+        measure: Callable[[Callable[[str], None]], Awaitable[Trial]],
+        candidate: RecommendationCandidate,
+        events: EventQueue,
+        stage: Stage,
+        number: int = 1,
+    ) -> Trial:
+        """Measure a trial and store it. It is cut off where the search would take too long."""
+
+        def on_activity(doing: str) -> None:
+            events.put_progress(Progress(candidate.name, doing))
+
+        started = self._elapsed
+        found = Trial(candidate.name, stage, number, valid=False, why="the time of the search was over")
+        with trio.move_on_after(self._budget.latest_end - started):
+            found = await measure(on_activity)
+        trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)
+        await events.put(TrialFinished(trial, len(self._in_race), max(0.0, self._budget.seconds - self._elapsed)))
+        return trial
+
+    async def _rule_out(self, candidate: RecommendationCandidate, trial: Trial, events: EventQueue) -> None:
+        stage = Stage.CORRECTNESS if trial.evidence or trial.figures else Stage.START
+        await self._eliminate([Elimination(candidate.name, stage, trial.ruled_out, evidence=trial.evidence)], events)
+
+    async def _eliminate(self, eliminations: Sequence[Elimination], events: EventQueue) -> None:
+        for each in eliminations:
+            self._in_race = [one for one in self._in_race if one.name != each.candidate]
+            await events.put(CandidateEliminated(each, len(self._in_race)))
+
+    def _is_gone(self, name: str) -> bool:
+        return self._recorder.state.elimination(name) is not None
+
+    def _parameters(self, scale: float, number: int, *, curve: bool = False) -> TrialParameters:
+        options = self._options
+        return dataclasses.replace(
+            PARAMETERS,
+            loop=PARAMETERS.loop * scale,
+            open_loop=PARAMETERS.open_loop * scale,
+            users_phase=PARAMETERS.users_phase * scale,
+            peak=options.peak or None,
+            p99_limit=options.p99_limit,
+            users=max(options.users, 2 * PARAMETERS.users) if options.users > PARAMETERS.users else PARAMETERS.users,
+            slow_clients=options.slow_clients or None,
+            curve=1 if curve else None,
+            round=number,
+        )
+
+    # ------------------------------------------------------------------ finals
+
+    async def _run_finals(self, events: EventQueue) -> None:
+        """Measure the finalists in interleaved rounds. One that sends a wrong response leaves, and they begin again."""
+        while len(self._in_race) > 1:
+            try:
+                await self._run_rounds(self._comparison(), events)
+            except _RuledOut as found:
+                await self._rule_out(found.candidate, found.trial, events)
+            except _OutOfTime:
+                return
+            else:
+                return
+
+    async def _run_rounds(self, finals: ComparisonResult, events: EventQueue) -> None:
+        names = tuple(each.name for each in finals.candidates)
+        self._recorder.update(msgspec.structs.replace(self._recorder.state, finalists=names))
+        self._recorder.update_finals(finals)
+        seconds = self._budget.finals_end - self._elapsed
+        scale = self._budget.scale(seconds / FEWEST_ROUNDS, len(names) + 1)
+        parameters = self._parameters(scale, 1, curve=True)
+        by_letter = {each.letter: self._recorder.state.candidate(each.name) for each in finals.candidates}
+
+        async def measure(own: str, number: int) -> SlotResult:
+            candidate, plan = by_letter[own], self._plans[by_letter[own].name]
+            own_parameters = dataclasses.replace(parameters, round=number)
+            if self._elapsed > self._budget.finals_deadline:
+                raise _OutOfTime
+            measure_own = partial(measure_trial, plan, Stage.FINALS, own_parameters, self._environment)
+            trial = await self._store(measure_own, candidate, events, Stage.FINALS, number)
+            if trial.ruled_out:
+                raise _RuledOut(candidate, trial)
+            figures = tuple(each for each in trial.figures if each.id in COMPARED_IN_FINALS)
+            return SlotResult(own, figures, valid=trial.valid, why=trial.why)
+
+        # The budget of the rounds counts from the start of the search.
+        await measure_rounds(finals, RoundLimits(budget=self._budget.finals_end), measure, events, began=self._began)
+
+    def _comparison(self) -> ComparisonResult:
+        """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""
+        state = self._recorder.state
+        found = ComparisonResult(
+            candidates=tuple(
+                Candidate(letter(number), each.name, each.name, each.version, "", state.conditions.app)
+                for number, each in enumerate(self._in_race)
+            ),
+            seed=state.conditions.seed,
+            threshold=THRESHOLD,
+            metrics=tuple(COMPARED_IN_FINALS),
+            rate=state.conditions.peak,
+            command=state.conditions.command,
+        )
+        earlier = self._recorder.finals
+        if earlier is not None and earlier.key == found.key:
+            return msgspec.structs.replace(earlier, finished=False, stopped="")
+        return found
+
+    # ------------------------------------------------------------------ checks
+
+    async def _check_finalists(self, events: EventQueue) -> None:
+        """Check the best finalists for security, then reload them, as far as there is time."""
+        decided = decide(self._recorder.state, self._recorder.finals)
+        best = [each for each in (decided.winner, decided.runner_up) if each] or list(decided.finalists)
+        chosen = [self._recorder.state.candidate(each) for each in best[:CHECKED_FINALISTS]]
+        for each in chosen:
+            left = self._budget.seconds - self._elapsed
+            if left > MIN_CHECK_SECONDS and not self._has(each, Stage.CORRECTNESS):
+                plan = self._plans[each.name]
+                measure = partial(check_security, plan, self._folders, left)
+                await self._store(measure, each, events, Stage.CORRECTNESS)
+        for each in chosen:
+            if self._budget.seconds - self._elapsed > RELOAD_SECONDS and not self._has(each, Stage.RELOAD):
+                reload = partial(measure_reload, self._plans[each.name], self._environment)
+                await self._store(reload, each, events, Stage.RELOAD)
+
+    def _has(self, candidate: RecommendationCandidate, stage: Stage) -> bool:
+        return any(each.stage is stage for each in self._recorder.state.trials if each.candidate == candidate.name)
+
+
+class _RuledOut(Exception):
+    """A finalist sent a wrong response in the finals."""
+
+    def __init__(self, candidate: RecommendationCandidate, trial: Trial) -> None:
+        super().__init__(candidate.name)
+        self.candidate = candidate
+        self.trial = trial
+
+
+class _OutOfTime(Exception):
+    """The finals have no time left for another slot."""
+
+
+def _is_known(figures: CandidateFigures) -> bool:
+    return figures.capacity is not None and figures.capacity.value is not None

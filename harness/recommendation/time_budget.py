@@ -1,0 +1,82 @@
+"""How a search divides its time. Pure.
+
+screening     45 % of the budget; the first round has most of it, because it has most candidates
+finals        until 88 %: interleaved rounds, as many as fit
+checks        the rest: requirements of HTTP, reloads, the report
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCREENING_SHARE, FINALS_END = 0.45, 0.88
+"""Shares of the budget at which screening and the finals end."""
+
+LATEST_END = 1.05
+"""The share of the budget at which every measurement ends. The budget is kept to a tenth."""
+
+FIRST_ROUND_SHARE = 0.6
+"""The share of the screening that its first round has, if there are several."""
+
+SHORT_TRIAL_SECONDS = 5.0
+"""Seconds of the shortest trial with its two server starts."""
+
+MIN_CANDIDATES, MAX_CANDIDATES = 3, 60
+MAX_FINALISTS, MIN_FINALISTS = 4, 2
+
+MIN_SCALE, MAX_SCALE = 0.5, 3.0
+"""How much shorter or longer than usual the measurements of a trial may be."""
+
+FEWEST_ROUNDS = 6
+"""Rounds of the finals below which no word can be given (stats/early_stop.py)."""
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """The budget in seconds."""
+
+    seconds: float
+
+    @property
+    def screening_end(self) -> float:
+        """Seconds at which the screening ends."""
+        return SCREENING_SHARE * self.seconds
+
+    @property
+    def finals_end(self) -> float:
+        """Seconds at which the finals end."""
+        return FINALS_END * self.seconds
+
+    @property
+    def finals_deadline(self) -> float:
+        """Seconds after which no slot of the finals begins."""
+        return 0.95 * self.seconds
+
+    @property
+    def latest_end(self) -> float:
+        """Seconds at which every measurement is cut off: the report needs the rest of the tenth."""
+        return LATEST_END * self.seconds
+
+    def candidates(self) -> int:
+        """Return how many candidates the first round has time for."""
+        fit = int(FIRST_ROUND_SHARE * self.screening_end / SHORT_TRIAL_SECONDS)
+        return max(MIN_CANDIDATES, min(MAX_CANDIDATES, fit))
+
+    def round_end(self, number: int, rounds: int) -> float:
+        """Return the seconds at which round `number` (from 1) of `rounds` screening rounds ends."""
+        if rounds == 1:
+            return self.screening_end
+        first = FIRST_ROUND_SHARE * self.screening_end
+        return first + (self.screening_end - first) * (number - 1) / (rounds - 1)
+
+    def scale(self, seconds: float, trials: int) -> float:
+        """Return how long the measurements of each of `trials` in `seconds` may be, 1 for the usual length."""
+        return max(MIN_SCALE, min(MAX_SCALE, seconds / max(1, trials) / (1.5 * SHORT_TRIAL_SECONDS)))
+
+    def finalists(self, elapsed: float, trial_seconds: float) -> int:
+        """Return how many candidates the finals have room for. A trial of the finals takes `trial_seconds`.
+
+        The first one is measured twice in each round, so that the rounds show how much it differs from itself.
+        """
+        slots = (self.finals_end - elapsed) / FEWEST_ROUNDS / max(trial_seconds, 0.1)
+        return max(MIN_FINALISTS, min(MAX_FINALISTS, int(slots) - 1))
