@@ -607,6 +607,9 @@ def interpreter(python: str) -> str:
     """Return the path of the interpreter `python`. Raises ConfigurationError."""
     found = shutil.which(python)
     if found is None:
+        inside = Path(python, "bin", "python")
+        if inside.is_file():
+            raise ConfigurationError(f"--python {python} is a folder; name the interpreter in it: {inside}")
         raise ConfigurationError(
             f"--python {python}: no such program; give the path of an interpreter, such as /usr/bin/python3"
         )

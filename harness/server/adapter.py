@@ -365,11 +365,24 @@ def pip_install_command(python: str, *wanted: str) -> str:
     """Return the command that installs `wanted` for the interpreter `python`, quoted for a shell.
 
     An environment of pipx or uv belongs to that tool and is often in its cache, so the command makes a new environment.
+    One that `uv venv` made for a project has no pip, so uv installs into it.
     """
-    if _is_tool_environment(Path(python).absolute().parent.parent):
+    environment = Path(python).absolute().parent.parent
+    if _is_tool_environment(environment):
         install = shlex.join(["servers/bin/pip", "install", *wanted])
         return f"python3 -m venv servers && {install}, then --python servers/bin/python"
+    if _is_without_pip(environment):
+        return shlex.join(["uv", "pip", "install", "--python", python, *wanted])
     return shlex.join([python, "-m", "pip", "install", *wanted])
+
+
+def _is_without_pip(environment: Path) -> bool:
+    try:
+        lines = (environment / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    made_by_uv = any(line.replace(" ", "").startswith("uv=") for line in lines)
+    return made_by_uv and not any(environment.glob("lib/python*/site-packages/pip/__init__.py"))
 
 
 def _is_tool_environment(environment: Path) -> bool:

@@ -295,8 +295,8 @@ class ServerInstance(ServerUnderTest):
 
     async def _supervise(self, plan: Plan, launch: Launch, command: Command) -> SupervisedProcess:
         folder = command.folder or launch.folder
-        if plan.upstream is None:
-            folder = plan.app_setup.placed(folder)
+        if plan.upstream is None and command.folder is not None:  # the launch folder is never copied
+            folder = plan.app_setup.placed(command.folder)
         return await SupervisedProcess.start(
             command.argv,
             environment=self._environment(plan, command, launch.folder),

@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness import exit_codes, registry, session
 from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
+from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import CaseFinished, Event, ScenarioFinished, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
@@ -177,3 +178,12 @@ def test_a_signal_ends_the_run_and_a_second_ctrl_c_the_program(name: str) -> Non
     twice = subprocess.run([*command, "SIGINT"], capture_output=True, text=True, check=False)
     assert twice.returncode != 0
     assert twice.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_folder_is_no_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text("")
+    with pytest.raises(ConfigurationError, match=r"is a folder; name the interpreter in it: .*/bin/python"):
+        session.interpreter(str(tmp_path))
+    with pytest.raises(ConfigurationError, match="no such program"):
+        session.interpreter(str(tmp_path / "bin"))

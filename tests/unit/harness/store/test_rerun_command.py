@@ -60,3 +60,12 @@ def test_nothing_is_installed_into_a_tools_own_environment(tmp_path: Path, made:
 def test_a_command_beside_another_name_is_refused() -> None:
     done = CliRunner().invoke(cli, ["check", "waitress", "--command", COMMAND])
     assert "--command describes the server named custom, but the servers are waitress" in str(done.exception)
+
+
+def test_uv_installs_into_its_environments_without_pip(tmp_path: Path) -> None:
+    python = str(tmp_path / "bin" / "python")
+    (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\nuv = 0.9.7\n")
+    assert pip_install_command(python, "waitress") == f"uv pip install --python {python} waitress"
+    (tmp_path / "lib" / "python3.11" / "site-packages" / "pip").mkdir(parents=True)
+    (tmp_path / "lib" / "python3.11" / "site-packages" / "pip" / "__init__.py").write_text("")
+    assert pip_install_command(python, "waitress") == f"{python} -m pip install waitress"
