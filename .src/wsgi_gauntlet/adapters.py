@@ -18,19 +18,33 @@ from wsgi_gauntlet.harness.server.adapter import (
     reject_unsupported,
 )
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.deployment import (
+    Commented,
+    DeploymentFile,
+    DeploymentSite,
+    StaticMapping,
+    commented,
+    configuration_text,
+)
 
 __all__ = [
     "Adapter",
     "Address",
     "CertificateFiles",
     "Command",
+    "Commented",
     "ConfigurationError",
+    "DeploymentFile",
+    "DeploymentSite",
     "Installation",
     "Launch",
     "Protocol",
     "ServerDescription",
     "Settings",
+    "StaticMapping",
     "Unsupported",
+    "commented",
+    "configuration_text",
     "distribution_version",
     "executable_beside",
     "no_option_for",
