@@ -18,7 +18,8 @@ from wsgi_gauntlet.harness.server.adapter import (
     ServerDescription,
     no_option_for,
 )
-from wsgi_gauntlet.servers._support import apache_configuration, script_server
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.servers._support import apache_configuration, apache_deployment, script_server
 from wsgi_gauntlet.servers._support import apache_user_configuration as user_file
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
@@ -74,6 +75,14 @@ class Apache(Adapter):
         lines += apache_configuration.static_files(launch, passed_on=True)
         lines += [f"ProxyPass / {quoted(_url(launch, launch.upstream, spoken))}"]
         return apache_configuration.command(launch, launch.executable, _modules(launch), lines)
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the virtual host."""
+        behind = launch.upstream
+        assert behind is not None
+        spoken = "https" if behind.tls else "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
+        url = f"unix:{behind.path}|{spoken}://localhost/" if behind.path else f"{spoken}://{behind.authority}/"
+        return apache_deployment.files(launch, site, _modules(launch), url)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Apache's settings with its defaults, and how it passes requests on."""

@@ -14,7 +14,9 @@ from typing import ClassVar
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
+from wsgi_gauntlet.servers._support import caddy_deployment
 from wsgi_gauntlet.servers._support import caddy_user_configuration as user_file
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
@@ -95,6 +97,12 @@ class Caddy(Adapter):
             graceful_signals=GRACEFUL_SIGNALS,
             quick_signals=QUICK_SIGNALS,
         )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the Caddyfile."""
+        asked = launch.settings
+        keep_alive = IDLE_TIMEOUT if asked.keep_alive is None else asked.keep_alive
+        return caddy_deployment.files(launch, site, caddy_deployment.Proxy(keep_alive, asked.timeout or None))
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return Caddy's settings with its defaults. It has a read time-out for idle connections only."""

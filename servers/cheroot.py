@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
+from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import command_files
 from wsgi_gauntlet.servers._support import script_server
 
 SCRIPT = """\
@@ -58,6 +62,29 @@ class Cheroot(Adapter):
             mount=asked.mount or None,
             certificate=certificate,
             key=key,
+        )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return a command with all values written out, and the script that it runs."""
+        asked = launch.settings
+        timeout = script_server.single_timeout(asked) or TIMEOUT
+        settings = replace(
+            asked,
+            threads=asked.threads or THREADS,
+            timeout=timeout,
+            keep_alive=timeout,
+            backlog=asked.backlog or BACKLOG,
+        )
+        return command_files(
+            self,
+            replace(launch, settings=settings),
+            site,
+            (
+                "cheroot has one process. More cores need more of them, each with its own port.",
+                f"numthreads: {reasons.threads_reason(settings.threads or THREADS)}",
+                f"timeout: cheroot closes a connection that sends nothing for {timeout:g} s.",
+                f"request_queue_size: {reasons.backlog_reason(settings.backlog or BACKLOG)}",
+            ),
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:

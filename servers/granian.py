@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
+from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, Settings
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import command_files
 from wsgi_gauntlet.servers._support import script_server
 
 BACKLOG = 1024
@@ -57,6 +61,35 @@ class Granian(Adapter):
         if launch.identity is not None:
             argv += ["--ssl-certificate", str(launch.identity.certificate), "--ssl-keyfile", str(launch.identity.key)]
         return Command((*argv, launch.app), reload_signal=signal.SIGHUP)
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the command with all values written out, apart from a number of threads that nobody asked for."""
+        asked, workers = launch.settings, launch.settings.workers or 1
+        wait = asked.timeout or asked.keep_alive or HEADER_READ_TIMEOUT
+        settings = replace(
+            asked,
+            workers=workers,
+            backlog=asked.backlog or BACKLOG,
+            timeout=None if asked.keep_alive else wait,
+        )
+        threads = (
+            "granian chooses the number of threads, as it advises."
+            if asked.threads is None
+            else f"--blocking-threads: {reasons.threads_reason(asked.threads)}"
+        )
+        closed = (f"--no-http1-keep-alive: {reasons.keep_alive_reason(0)}",) if asked.keep_alive == 0 else ()
+        return command_files(
+            self,
+            replace(launch, settings=settings),
+            site,
+            (
+                f"--workers: {reasons.workers_reason(workers)}",
+                threads,
+                f"--http1-header-read-timeout: A visitor has {wait:g} s to send the head of each request.",
+                *closed,
+                f"--backlog: {reasons.backlog_reason(asked.backlog or BACKLOG)}",
+            ),
+        )
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:  # noqa: ARG002 - it has no variants
         """Return a worker for each core: "generally the best starting point". It advises against setting the threads.

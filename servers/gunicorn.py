@@ -18,7 +18,8 @@ from wsgi_gauntlet.harness.server.adapter import (
     no_option_for,
     pip_install_command,
 )
-from wsgi_gauntlet.servers._support import gunicorn_configuration, script_server
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.servers._support import gunicorn_configuration, gunicorn_deployment, script_server
 
 WORKERS = 1
 THREADS = 1
@@ -117,6 +118,27 @@ class Gunicorn(Adapter):
             graceful_signals=GRACEFUL_SIGNALS,
             quick_signals=QUICK_SIGNALS,
         )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return gunicorn.conf.py; () for the ASGI worker, which needs more than that file."""
+        variant = launch.variant or "sync"
+        if variant == "asgi":
+            return ()
+        asked, effective = launch.settings, self.conditions(launch)
+        worker = gunicorn_deployment.Worker(
+            variant=variant,
+            workers=asked.workers or WORKERS,
+            threads=asked.threads or THREADS,
+            greenlets=GREENLETS if "greenlets" in effective else None,
+            # The other workers do not have the setting.
+            keep_alive=script_server.whole_seconds(KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive)
+            if variant in ("gthread", "gevent", "eventlet")
+            else None,
+            timeout=script_server.whole_seconds(TIMEOUT if asked.timeout is None else asked.timeout) or 0,
+            backlog=asked.backlog or BACKLOG,
+            version_options=tuple(_version_options(launch.python)),
+        )
+        return gunicorn_deployment.files(launch, site, worker)
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:
         """Return (2 x cores) + 1 workers, and 2 x cores threads for gthread.

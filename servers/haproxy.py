@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.servers._support import haproxy_deployment
 from wsgi_gauntlet.servers._support import haproxy_user_configuration as user_file
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 from wsgi_gauntlet.servers._support.user_configuration import read_text
@@ -108,6 +110,11 @@ class Haproxy(Adapter):
             graceful_signals=GRACEFUL_SIGNALS,
             quick_signals=QUICK_SIGNALS,
         )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return haproxy.cfg."""
+        timeout = TIMEOUT if launch.settings.timeout is None else launch.settings.timeout
+        return haproxy_deployment.files(launch, site, connect=CONNECT_TIMEOUT, timeout=timeout)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return HAProxy's settings with its defaults: a thread for each core that it may run on."""

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.static_mapping import DEFAULT_MEDIA_TYPE, MEDIA_TYPES
-from wsgi_gauntlet.servers._support import lighttpd_configuration
+from wsgi_gauntlet.servers._support import lighttpd_configuration, lighttpd_deployment
 from wsgi_gauntlet.servers._support import lighttpd_user_configuration as user_file
 from wsgi_gauntlet.servers._support.lighttpd_configuration import quoted
 from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
@@ -57,6 +58,11 @@ class Lighttpd(Adapter):
             f'$HTTP["url"] !~ "^({"|".join(map(re.escape, paths))})" {{ {proxy} }}',
         ]
         return lighttpd_configuration.command(launch, launch.executable, ["alias", "proxy"], lines)
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return lighttpd.conf."""
+        assert launch.upstream is not None
+        return lighttpd_deployment.files(launch, site, _format_address(launch.upstream))
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return lighttpd's settings with its defaults, and how it passes requests on."""

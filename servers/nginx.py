@@ -23,8 +23,9 @@ from wsgi_gauntlet.harness.server.adapter import (
     no_option_for,
     pip_install_command,
 )
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
-from wsgi_gauntlet.servers._support import nginx_file, nginx_user_configuration, system_programs
+from wsgi_gauntlet.servers._support import nginx_deployment, nginx_file, nginx_user_configuration, system_programs
 from wsgi_gauntlet.servers._support.nginx_configuration import (
     MANY_CONNECTIONS,
     SECOND_PATH,
@@ -154,6 +155,20 @@ class Nginx(Adapter):
             graceful_signals=GRACEFUL_SIGNALS,
             quick_signals=QUICK_SIGNALS,
         )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the site and nginx.conf."""
+        asked = launch.settings
+        many = "many-connections" in asked.features
+        proxy = nginx_deployment.Proxy(
+            workers=asked.workers or WORKERS,
+            connections=MANY_CONNECTIONS if many else WORKER_CONNECTIONS,
+            rlimit=many,
+            keep_alive=KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive,
+            timeout=PROXY_TIMEOUT if asked.timeout is None else asked.timeout,
+            backlog=asked.backlog,
+        )
+        return nginx_deployment.files(launch, site, proxy)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return nginx's settings with its defaults, and how it passes requests on."""

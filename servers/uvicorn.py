@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
+from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import command_files
 from wsgi_gauntlet.servers._support import script_server
 
 NATIVE_THREADS = 10
@@ -82,6 +86,37 @@ class Uvicorn(Adapter):
             # A single worker is the first process itself, and SIGHUP ends it.
             reload_signal=signal.SIGHUP if (asked.workers or 1) > 1 else None,
             graceful_signals=GRACEFUL_SIGNALS,
+        )
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the command with all values written out, and the module for a2wsgi."""
+        asked, native = launch.settings, launch.variant != "a2wsgi"
+        workers = asked.workers or 1
+        keep_alive = script_server.whole_seconds(KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive) or 0
+        threads = NATIVE_THREADS if native else asked.threads or script_server.A2WSGI_THREADS
+        settings = replace(asked, workers=workers, keep_alive=keep_alive, backlog=asked.backlog or BACKLOG)
+        how = (
+            "uvicorn runs the app in threads. Do not install a2wsgi: uvicorn would use it instead."
+            if native
+            else "a2wsgi runs the app in threads. Their number is in through_a2wsgi.py."
+        )
+        recycling = () if asked.max_requests is None else (
+            f"--limit-max-requests: {reasons.recycling_reason(asked.max_requests)}",
+        )  # fmt: skip
+        return command_files(
+            self,
+            replace(launch, settings=settings),
+            site,
+            (
+                f"--workers: {reasons.workers_reason(workers)}",
+                how,
+                reasons.threads_reason(threads),
+                f"--timeout-keep-alive: {reasons.keep_alive_reason(keep_alive)}",
+                f"--backlog: {reasons.backlog_reason(asked.backlog or BACKLOG)}",
+                *recycling,
+            ),
+            # It only keeps uvicorn from a2wsgi in an environment that has it for another variant.
+            left_out=("a2wsgi.py",),
         )
 
     def conditions(self, launch: Launch) -> dict[str, object]:

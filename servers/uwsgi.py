@@ -20,8 +20,10 @@ from wsgi_gauntlet.harness.server.adapter import (
     executable_beside,
     pip_install_command,
 )
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import words_on_site
 from wsgi_gauntlet.harness.server.static_mapping import mime_types_file
-from wsgi_gauntlet.servers._support import script_server, system_programs, uwsgi_configuration
+from wsgi_gauntlet.servers._support import script_server, system_programs, uwsgi_configuration, uwsgi_deployment
 
 BACKLOG = 100
 SOCKET_TIMEOUT = 4
@@ -141,6 +143,25 @@ class Uwsgi(Adapter):
             made = _command_with_file(launch, argv)
             return replace(made, files={**made.files, **files})
         return Command(tuple(argv), files=files, reload_signal=signal.SIGHUP, quick_signals=QUICK_SIGNALS)
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return uwsgi.ini. It has the effective values, so that the defaults of another version change nothing."""
+        asked = launch.settings
+        program, plugins = uwsgi_deployment.program(words_on_site(_program(launch), launch, site))
+        worker = uwsgi_deployment.Worker(
+            program=program,
+            address_option=_address_options(launch)[0].removeprefix("--"),
+            plugins=plugins,
+            workers=asked.workers or 1,
+            threads=asked.threads or 1,
+            greenlets=GREENLETS if launch.variant == "gevent" else None,
+            router_keep_alive=_router_keep_alive(asked) if _has_router(launch) else 0,
+            timeout=script_server.whole_seconds(asked.timeout) or 0,
+            backlog=asked.backlog or BACKLOG,
+            master="no-master" not in asked.features,
+            worker_lifetime=MIN_WORKER_LIFETIME,
+        )
+        return uwsgi_deployment.files(launch, site, worker)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uWSGI's settings with its defaults: one process with one thread.

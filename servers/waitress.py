@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import command_files
 from wsgi_gauntlet.servers._support import script_server
 
 THREADS = 4
@@ -50,6 +55,25 @@ class Waitress(Adapter):
             joined_by="=",
         )
         return Command((*argv, launch.app))
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
+        """Return the command with all values written out."""
+        asked = launch.settings
+        keep_alive = script_server.whole_seconds(CHANNEL_TIMEOUT if asked.keep_alive is None else asked.keep_alive)
+        settings = replace(
+            asked, threads=asked.threads or THREADS, keep_alive=keep_alive, backlog=asked.backlog or BACKLOG
+        )
+        return command_files(
+            self,
+            replace(launch, settings=settings),
+            site,
+            (
+                "waitress has one process. More cores need more of them, each with its own port.",
+                f"--threads: {reasons.threads_reason(settings.threads or THREADS)}",
+                f"--channel-timeout: {reasons.keep_alive_reason(keep_alive or CHANNEL_TIMEOUT)}",
+                f"--backlog: {reasons.backlog_reason(settings.backlog or BACKLOG)}",
+            ),
+        )
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return waitress's settings with its defaults."""

@@ -18,6 +18,13 @@ from wsgi_gauntlet.harness.server.adapter import (
     reject_unsupported,
 )
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.deployment import (
+    Commented,
+    DeploymentFile,
+    DeploymentSite,
+    commented,
+    configuration_text,
+)
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 __all__ = [
@@ -25,7 +32,10 @@ __all__ = [
     "Address",
     "CertificateFiles",
     "Command",
+    "Commented",
     "ConfigurationError",
+    "DeploymentFile",
+    "DeploymentSite",
     "Installation",
     "Launch",
     "Protocol",
@@ -33,6 +43,8 @@ __all__ = [
     "Settings",
     "StaticMapping",
     "Unsupported",
+    "commented",
+    "configuration_text",
     "distribution_version",
     "executable_beside",
     "no_option_for",

@@ -14,7 +14,7 @@ import dataclasses
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
     Elimination,
+    PasteFile,
     Recommendation,
     RecommendationCandidate,
     SearchConditions,
@@ -64,6 +65,7 @@ from wsgi_gauntlet.harness.recommendation.candidates import candidates
 from wsgi_gauntlet.harness.recommendation.decision import decide, requirements
 from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, candidate_figures
 from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial
+from wsgi_gauntlet.harness.recommendation.paste_files import paste_files
 from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
 from wsgi_gauntlet.harness.recommendation.security_check import check_security
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
@@ -155,7 +157,8 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         preload_thread = session.start_report_preload()
         search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
         error = search.run_until_interrupted()
-        recorder.finish(INTERRUPTED if search.interrupted else str(error).partition("\n")[0] if error else "")
+        stopped = INTERRUPTED if search.interrupted else str(error).partition("\n")[0] if error else ""
+        recorder.finish(stopped, plans, options.common.app_setup.env_file)
         preload_thread.join()
         results = journal.read(run_journal.folder)
         recommendation = results.recommendation
@@ -292,9 +295,16 @@ class _Recorder:
         self.finals = comparison
         self._journal.write(ComparisonLine(msgspec.structs.replace(comparison, rounds=())))
 
-    def finish(self, stopped: str) -> None:
-        """Decide and store the answer; `stopped` is why the search ended early, '' if it did not."""
+    def finish(self, stopped: str, plans: Mapping[str, Plan], env_file: Path | None) -> None:
+        """Decide and store the answer with its files; `stopped` is why the search ended early, '' if it did not."""
         decided = decide(self.state, self.finals)
+        files: list[PasteFile] = []
+        for name in filter(None, (decided.winner, decided.runner_up)):
+            made, why = paste_files(plans[name], env_file)
+            files += made
+            if why:
+                self._handle(Message(f"{name}: no files to paste, because {why}"))
+        decided = msgspec.structs.replace(decided, files=tuple(files))
         self.update(msgspec.structs.replace(decided, stopped=stopped, finished=not stopped))
         if not stopped:
             self._journal.write(EndLine())

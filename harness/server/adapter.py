@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.model import ConfigOverride
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 
@@ -317,6 +318,15 @@ class Adapter(ServerDescription, ABC):
     @abstractmethod
     def command(self, launch: Launch) -> Command:
         """Return the command that starts the server for a launch that it supports."""
+
+    def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:  # noqa: ARG002 - as above
+        """Return the files with which a person starts the server as it was measured, the one that starts it first.
+
+        `launch` has the measured settings, variant and interpreter, and the addresses, the app and the folder of
+        `site`. () means that there is no such file: then people get the command that was measured. Raises Unsupported
+        with the reason if files cannot do what was measured.
+        """
+        return ()
 
 
 def unsupported_reason(adapter: ServerDescription, launch: Launch) -> str:

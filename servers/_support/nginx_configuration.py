@@ -115,20 +115,21 @@ def _http(launch: Launch) -> list[str]:
     temporary = (("client_body", "client_body"), *((each, each) for each in ("proxy", "fastcgi", "uwsgi", "scgi")))
     lines += [f"{name}_temp_path {quoted(f'{folder}/{place}')};" for name, place in temporary]
     if asked.keep_alive is not None:
-        lines.append(f"keepalive_timeout {_duration(asked.keep_alive)};")
+        lines.append(f"keepalive_timeout {duration(asked.keep_alive)};")
     if asked.timeout is not None:
         for each in ("client_header", "client_body", "send", "proxy_read", "uwsgi_read"):
-            lines.append(f"{each}_timeout {_duration(asked.timeout)};")
+            lines.append(f"{each}_timeout {duration(asked.timeout)};")
     if "gzip" in features:
         lines += ["gzip on;", f"gzip_types {GZIP_TYPES};"]
     if "cache" in features:
         lines.append(f"{_module(launch)}_cache_path {quoted(f'{folder}/cache')} keys_zone=responses:1m;")
     if uses_upstream_block(launch):
-        lines += _upstream_block(launch)
+        lines += upstream_block(launch)
     return [*lines, *_block("server", *_server(launch))]
 
 
-def _upstream_block(launch: Launch) -> list[str]:
+def upstream_block(launch: Launch) -> list[str]:
+    """Return the block of the servers that get requests in turns."""
     servers, _ = upstream_addresses(launch)
     lines = [f"server {quoted(format_address(each))};" for each in servers]
     if "upstream-keep-alive" in launch.settings.features:
@@ -156,11 +157,9 @@ def _server(launch: Launch) -> list[str]:
         lines += _static_location(asked.mount, each)
     servers, second = upstream_addresses(launch)
     if second is not None:
-        lines += _block(
-            f"location {SECOND_PATH}/", *_proxy_directives(launch, second, _upstream_address(launch, second))
-        )
-    to = UPSTREAM_NAME if uses_upstream_block(launch) else _upstream_address(launch, servers[0])
-    return [*lines, *_block("location /", *_proxy_directives(launch, servers[0], to))]
+        lines += _block(f"location {SECOND_PATH}/", *proxy_directives(launch, second, upstream_address(launch, second)))
+    to = UPSTREAM_NAME if uses_upstream_block(launch) else upstream_address(launch, servers[0])
+    return [*lines, *_block("location /", *proxy_directives(launch, servers[0], to))]
 
 
 def _static_location(mount: str, mapping: StaticMapping) -> list[str]:
@@ -170,7 +169,8 @@ def _static_location(mount: str, mapping: StaticMapping) -> list[str]:
     return _block(head, where, f"default_type {DEFAULT_MEDIA_TYPE};", *types)
 
 
-def _proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:
+def proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:
+    """Return the directives that pass requests on to `server`, which nginx reaches at `to`."""
     features, module = launch.settings.features, _module(launch)
     if module == "uwsgi":
         lines = [f"uwsgi_pass {quoted(to)};", *(f"uwsgi_param {each};" for each in UWSGI_PARAMETERS)]
@@ -187,7 +187,8 @@ def _proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:
     return lines
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds as nginx takes them, rounded up to milliseconds."""
     # No unit allows fractions.
     return f"{math.ceil(seconds * 1000)}ms"
 
@@ -201,7 +202,7 @@ def format_address(address: Address) -> str:
     return f"unix:{address.path}" if address.path else address.authority
 
 
-def _upstream_address(launch: Launch, server: Address) -> str:
+def upstream_address(launch: Launch, server: Address) -> str:
     """Return the server in the form of proxy_pass or uwsgi_pass; the former needs a colon after a socket's path."""
     ends = ":" if server.path and _module(launch) == "proxy" else ""
     return f"{format_address(server)}{ends}"
