@@ -224,7 +224,7 @@ def ordered_names(found: Recommendation) -> list[str]:
 
 
 def describe_place(found: Recommendation, candidate: str) -> str:
-    """Return where a candidate ended: `recommended`, `runner-up`, `not told apart`, `finalist` or `out: screening`."""
+    """Return where a candidate ended: `recommended`, `runner-up`, `not distinguished`, `finalist` or `out: screening`."""
     if candidate == found.winner:
         return "recommended"
     if candidate == found.runner_up:
@@ -232,7 +232,7 @@ def describe_place(found: Recommendation, candidate: str) -> str:
     if (left := found.elimination(candidate)) is not None:
         return f"out: {STAGES[left.stage]}"
     if any(each.candidate == candidate for each in found.not_distinguished):
-        return "not told apart"
+        return "not distinguished"
     return "finalist" if candidate in found.finalists else "in the race"
 
 
@@ -282,7 +282,7 @@ class Part:
 PARTS = (
     Part("Why", "Why", reasons),
     Part("Runner-up", "Runner-up", runner_up),
-    Part("Not told apart", "Not told apart", not_distinguished),
+    Part("Not distinguished", "Not distinguished", not_distinguished),
     Part("What would change the answer", "Would change", changes),
 )
 """The parts of the answer, in their order."""
@@ -420,8 +420,8 @@ def fenced(text: str) -> str:
     """Return `text` as a block of code. Nothing in it ends the block, and no character of it acts."""
     clean = escape_text(text).rstrip("\n")
     longest = max(map(len, re.findall(r"`+", clean)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{clean}\n{fence}\n"
+    marks = "`" * max(3, longest + 1)
+    return f"{marks}\n{clean}\n{marks}\n"
 
 
 def _candidate(found: Recommendation, candidate: str) -> RecommendationCandidate | None:

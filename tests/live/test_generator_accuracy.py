@@ -61,7 +61,7 @@ class Started(list[int]):
 async def test_a_closed_loops_percentiles_are_those_of_the_raw_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     started = Started()
 
-    class Recording(ConnectionPool):
+    class Recording(ConnectionPool[Any]):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self.started = started

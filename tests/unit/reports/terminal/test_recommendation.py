@@ -33,7 +33,7 @@ def test_the_answer_comes_after_the_figures_and_the_race() -> None:
         "Use ",
         "Why: ",
         "Runner-up: ",
-        "Not told apart: ",
+        "Not distinguished: ",
         "Start it:",
     )
     places = [next(place for place, each in enumerate(lines) if each.startswith(start)) for start in starts]

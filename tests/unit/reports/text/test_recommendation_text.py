@@ -90,7 +90,7 @@ def test_candidates_are_in_the_order_of_the_answer() -> None:
     found = recommendation()
     assert words.ordered_names(found) == [WINNER, RUNNER_UP, EQUAL, SLOW, LATE, MIXED, ABSENT]
     assert [words.describe_place(found, each) for each in words.ordered_names(found)] == [
-        "recommended", "runner-up", "not told apart", "out: screening", "out: screening", "out: correct answers",
+        "recommended", "runner-up", "not distinguished", "out: screening", "out: screening", "out: correct answers",
         "out: start",
     ]  # fmt: skip
     assert words.describe_place(replace(found, not_distinguished=()), EQUAL) == "finalist"
@@ -127,7 +127,7 @@ def test_the_headline_is_the_answer(answer: Answer, winner: str, headline_text: 
 
 def test_every_part_of_the_answer_is_a_finding() -> None:
     topics = [each.topic for each in key_findings(results())]
-    assert topics[:5] == ["Recommendation", "Why", "Runner-up", "Not told apart", "Would change"]
+    assert topics[:5] == ["Recommendation", "Why", "Runner-up", "Not distinguished", "Would change"]
     (first, *rest) = key_findings(results(Recommendation(CONDITIONS, ())))
     assert first.text.startswith("The search has no answer. The search is not finished.")
     assert [each.topic for each in rest] == ["Not available"]
@@ -178,7 +178,7 @@ def test_summary_md_has_the_answer_first_and_the_files() -> None:
     assert text.startswith("# Use ")
     places = [text.index(each) for each in ("## Recommendation", "### Why", "### Runner-up", "### Files to paste")]
     assert places == sorted(places)
-    blocks = [each.content for each in RENDERER.parse(text) if each.type == "fence"]
+    blocks = [each.content for each in RENDERER.parse(text) if each.markup.startswith("```")]
     assert blocks[0] == GUNICORN_FILE
     assert "(`gunicorn:gthread[workers=2,threads=8]: capacity 412/s, p99 at the peak 34 ms`)" in text
     assert "visit 7 of user anna" in text
@@ -188,8 +188,8 @@ def test_summary_md_has_the_answer_first_and_the_files() -> None:
 @pytest.mark.parametrize("text", ["", "`", "```", "~~~", "a ```` b\n```\n# head\n", "\u202e\x1b[31m\r", "\n\n"])
 def test_nothing_in_a_file_ends_its_block(text: str) -> None:
     tokens = RENDERER.parse(f"a\n\n{words.fenced(text)}\nb\n")
-    kinds = [each.type for each in tokens if not each.type.startswith("paragraph")]
-    assert kinds == ["inline", "fence", "inline"]
+    blocks = [each.markup[:3] for each in tokens if not each.type.startswith("paragraph")]
+    assert blocks == ["", "```", ""]
     assert not {"\u202e", "\x1b", "\r"} & set(words.fenced(text))
 
 
@@ -212,4 +212,4 @@ def test_a_file_is_left_out_whole_or_not_at_all() -> None:
     text = markdown.render(results(replace(found, files=(*found.files[:1], huge))))
     assert len(text.encode()) <= markdown.GITHUB_LIMIT_BYTES
     assert "huge.conf" not in text
-    assert [each.content for each in RENDERER.parse(text) if each.type == "fence"] == [GUNICORN_FILE]
+    assert [each.content for each in RENDERER.parse(text) if each.markup.startswith("```")] == [GUNICORN_FILE]
