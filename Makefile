@@ -11,10 +11,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 # With this variable, each of the thousand processes that the tests start would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Live tests wait for servers and time-outs, so one process more than there are cores. With more, tests disturb each other.
-TEST_PROCESSES ?= $(shell expr 1 + $$(nproc))
+# Live tests wait for servers and for times more than they compute, so there are two processes for each core.
+# tests/conftest.py orders the tests so that one process computes while the others wait.
+TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help install install-test run test test-fast check benchmark picture clean
 
 help: ## list the targets
@@ -30,19 +32,23 @@ $(VENV)/run.done: pyproject.toml constraints.txt
 	@$(PIP) install --constraint constraints.txt --editable '.[servers]'
 	@touch $@
 
+# The two environments are filled side by side if make has several jobs.
 install-test: $(VENV)/test.done $(SERVERS)/done ## install everything that the tests need
 
-$(VENV)/test.done: $(VENV)/run.done
+# pip replaces the program in .venv, so the program lists the servers before.
+$(VENV)/test.done: $(VENV)/run.done | $(SERVERS)/requirements.txt
 	@echo "installing the tools of the tests into $(VENV) (once)"
 	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check]'
 	@touch $@
 
+$(SERVERS)/requirements.txt: $(VENV)/run.done $(wildcard servers/*.py servers/_support/*.py)
+	@test -x $(SERVERS)/bin/python || $(SERVERS_PYTHON) -m venv $(SERVERS)
+	@$(BIN)/wsgi-gauntlet servers --requirements > $@
+
 # To install all servers at once takes half a minute. If one does not build, the others are installed one by one, and
 # the tests of the missing server say what is missing.
-$(SERVERS)/done: $(VENV)/test.done $(wildcard servers/*.py servers/_support/*.py)
-	@test -x $(SERVERS)/bin/python || $(SERVERS_PYTHON) -m venv $(SERVERS)
+$(SERVERS)/done: $(SERVERS)/requirements.txt
 	@echo "installing every other server into $(SERVERS) (once; about a minute)"
-	@$(BIN)/wsgi-gauntlet servers --requirements > $(SERVERS)/requirements.txt
 	@$(SERVERS)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt --requirement $(SERVERS)/requirements.txt \
 	  || while read -r each; do $(SERVERS)/bin/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt "$$each" || true; done < $(SERVERS)/requirements.txt
 	@touch $@

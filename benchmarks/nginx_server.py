@@ -37,6 +37,16 @@ http {{
     server {{ listen 127.0.0.1:{port} backlog=8192;
         location / {{ return 200 "ok\\n"; }}
         location /marked {{ return 200 "$arg_n ok\\n"; }}
+        location /visit/ {{ return 200 "a page of the visit, the same for everybody\\n"; }}
+        location = /visit/form {{
+            add_header Set-Cookie "csrf=$request_id; Path=/; HttpOnly";
+            return 200 "<form><input name=csrf value=$request_id></form>\\n";
+        }}
+        location = /visit/login {{
+            add_header Set-Cookie "session=$request_id; Path=/; HttpOnly";
+            return 200 "welcome\\n";
+        }}
+        location = /visit/basket {{ return 200 "the basket of $cookie_session\\n"; }}
     }}
 }}
 """

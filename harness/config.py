@@ -11,6 +11,14 @@ It is checked completely before anything runs.
     [tool.wsgi-gauntlet.config]
     nginx = "site.conf"     # relative to the folder of this file; see server/server_config.py
 
+    [tool.wsgi-gauntlet.app]    # with --app: as the options of these names; see server/app_setup.py
+    app-dir = "src"
+    env-file = ".env"
+    before = "python manage.py migrate"
+    after = ""
+    fresh-copy = "."
+    static = {"/static" = "shop/static"}
+
     [tool.wsgi-gauntlet.thresholds]
     goodput = 0.99          # at least; see load/thresholds.py
 """
@@ -27,21 +35,25 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.model.naming import did_you_mean
+from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 
-KEYS = ("baseline", "config", "servers", "thresholds")
+KEYS = ("app", "baseline", "config", "servers", "thresholds")
+APP_PATHS, APP_COMMANDS = ("app-dir", "env-file", "fresh-copy"), ("before", "after")
+APP_KEYS = (*APP_PATHS, *APP_COMMANDS, "static")
 
 
 @dataclass(frozen=True)
 class Configuration:
     """The table of the user. `servers` maps custom servers to command templates; `thresholds` is as in the file.
 
-    `configs` maps adapters to configuration files.
+    `configs` maps adapters to configuration files. `app_setup` is how a user app is run.
     """
 
     servers: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, object] = field(default_factory=dict)
     baseline: Path | None = None
     configs: Mapping[str, Path] = field(default_factory=dict)
+    app_setup: AppSetupOptions = field(default_factory=AppSetupOptions)
 
 
 def read(path: Path) -> Configuration:
@@ -109,7 +121,9 @@ def parse(table: object, where: str) -> Configuration:
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
         raise ConfigurationError(f'{where}: baseline takes the name of a file: write baseline = "known.toml"')
-    return Configuration(servers, limits, Path(baseline) if baseline is not None else None, configs)
+    return Configuration(
+        servers, limits, Path(baseline) if baseline is not None else None, configs, _app_setup(table, where)
+    )
 
 
 def _read_table(path: Path) -> object | None:
@@ -136,7 +150,45 @@ def _from_table(table: object, path: Path) -> Configuration:
     found = parse(table, str(path))
     configs = {name: path.parent / file for name, file in found.configs.items()}
     baseline = path.parent / found.baseline if found.baseline is not None else None
-    return replace(found, baseline=baseline, configs=configs)
+    return replace(found, baseline=baseline, configs=configs, app_setup=_below(path.parent, found.app_setup))
+
+
+def _app_setup(table: Mapping[str, object], where: str) -> AppSetupOptions:
+    own = _get_table(table, "app", where)
+    for name, value in own.items():
+        if name not in APP_KEYS:
+            raise ConfigurationError(
+                f"{where}: [tool.wsgi-gauntlet.app] has an unknown key {name!r}{did_you_mean(name, APP_KEYS)}; "
+                f"the keys are {', '.join(APP_KEYS)}"
+            )
+        if name != "static" and not isinstance(value, str):
+            what = "a command" if name in APP_COMMANDS else "a path"
+            raise ConfigurationError(f"{where}: app.{name} takes {what} in quotes")
+    static = own.get("static", {})
+    if not isinstance(static, dict) or not all(isinstance(each, str) and each for each in static.values()):
+        raise ConfigurationError(f'{where}: app.static takes paths and folders: write {{"/static" = "shop/static"}}')
+    texts = {name: str(own.get(name, "")).strip() for name in (*APP_PATHS, *APP_COMMANDS)}
+    paths = {name: Path(texts[name]) if texts[name] else None for name in APP_PATHS}
+    return AppSetupOptions(
+        app_dir=paths["app-dir"],
+        env_file=paths["env-file"],
+        before=texts["before"],
+        after=texts["after"],
+        fresh_copy=paths["fresh-copy"],
+        static=tuple(f"{prefix}={folder}" for prefix, folder in static.items()),
+    )
+
+
+def _below(folder: Path, options: AppSetupOptions) -> AppSetupOptions:
+    """Return `options` with paths that begin in `folder`."""
+    pairs = [each.partition("=") for each in options.static]
+    return replace(
+        options,
+        app_dir=folder / options.app_dir if options.app_dir is not None else None,
+        env_file=folder / options.env_file if options.env_file is not None else None,
+        fresh_copy=folder / options.fresh_copy if options.fresh_copy is not None else None,
+        static=tuple(f"{prefix}={folder / place}" for prefix, _, place in pairs),
+    )
 
 
 def _check_thresholds(table: Mapping[str, object], where: str, servers: Mapping[str, str]) -> None:

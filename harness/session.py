@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 import psutil
@@ -50,13 +50,14 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
-from wsgi_gauntlet.harness.fuzz import case_file
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server import planning, server_config
+from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
+from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -79,9 +80,9 @@ class RunOptions:
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
     documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
     that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
-    the first cell that fails it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
-    earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
-    machine; the journal and the returned results keep them.
+    the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
+    configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
+    With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
     """
 
     servers: tuple[str, ...] = ()
@@ -92,6 +93,7 @@ class RunOptions:
     load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
     python: str = sys.executable
     app: str = registry.REFERENCE_APP
+    app_setup: AppSetupOptions = field(default_factory=AppSetupOptions)
     command: str = ""
     config: tuple[str, ...] = ()
     out: Path | None = None
@@ -115,7 +117,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
-    known_cases = case_file.load(options.case_file) if options.case_file is not None else registry.cases()
+    known_cases = _load_cases(options.case_file) if options.case_file is not None else registry.cases()
     baseline_session = open_baseline(
         options.baseline or configuration.baseline,
         [each.id for each in known_cases],
@@ -342,6 +344,12 @@ class _Session:
             self._scope.cancel()
 
 
+def _load_cases(file: Path) -> tuple[Case, ...]:
+    from wsgi_gauntlet.harness.fuzz import case_file  # few runs need it, and it takes a tenth of the start of each
+
+    return case_file.load(file)
+
+
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:
     if options.cases is None:
         return {}
@@ -378,10 +386,19 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     python = interpreter(options.python)
     where = Path.cwd() if options.app != registry.REFERENCE_APP else None
 
+    setup = _app_setup(options, configuration, where, handle)
     configs: Mapping[str, Path] = {}
 
     def plan(name: str) -> Plan:
-        made = planning.plan(name, python=python, app=options.app, app_path=where, custom=custom, configs=configs)
+        made = planning.plan(
+            name,
+            python=python,
+            app=options.app,
+            app_path=where,
+            custom=custom,
+            configs=configs,
+            app_setup=setup,
+        )
         return replace(made, page=options.load_options.page)
 
     plans = [plan(name) for name in chosen]
@@ -407,9 +424,30 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     planning.require_user_app(plans, checked_interpreters)
     plans = [server_config.with_overrides(each) if planning.missing(each).available else each for each in plans]
     for each in plans:
-        for text in server_config.description(each):
+        for text in (*server_config.description(each), *_static_description(each)):
             handle(Message(text))
     return plans
+
+
+def _static_description(plan: Plan) -> Iterator[str]:
+    """Yield a sentence about static files that no server of `plan` sends, for people."""
+    if plan.app_setup.static and plan.static_server is None:
+        prefixes = ", ".join(each.prefix for each in plan.app_setup.static)
+        yield f"{plan.name} sends no files by itself: requests below {prefixes} reach the app"
+
+
+def _app_setup(
+    options: RunOptions, configuration: Configuration, folder: Path | None, handle: EventHandler
+) -> AppSetup:
+    """Return how the user app is run. Raises ConfigurationError if there are options for it, and no user app."""
+    if folder is None:
+        if given := options.app_setup.given:
+            raise ConfigurationError(f"{given} requires --app: name your app, as --app shop.wsgi:application")
+        return AppSetup()
+    found = resolve_app_setup(options.app_setup.over(configuration.app_setup), options.app, folder)
+    if found.left_out:
+        handle(Message(f"left out of the env file, because they configure servers: {', '.join(found.left_out)}"))
+    return found.setup
 
 
 def _keep_installed(plans: list[Plan], handle: EventHandler) -> list[Plan]:
@@ -446,7 +484,7 @@ def environment(options: RunOptions) -> dict[str, object]:
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"app": options.app} if options.target is None else {"target": options.target}),
-        **({"page": options.load_options.page} if is_user_app(options.app) else {}),
+        **_requested(options),
         "full": options.load_options.full,
         rerun_command.OPTIONS_KEY: rerun_command.options(
             options.python,
@@ -455,8 +493,16 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.load_options.page,
             options.config,
             str(options.case_file or ""),
+            options.app_setup.words(),
         ),
     }
+
+
+def _requested(options: RunOptions) -> dict[str, object]:
+    """Return what users request of the user app."""
+    if options.load_options.traffic is not None:
+        return {"traffic": PurePath(options.load_options.traffic.source).name}
+    return {"page": options.load_options.page} if is_user_app(options.app) else {}
 
 
 def _processor_name() -> str:

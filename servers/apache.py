@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.server.adapter import (
 from wsgi_gauntlet.servers._support import apache_configuration, script_server
 from wsgi_gauntlet.servers._support import apache_user_configuration as user_file
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
+from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
 
 
 class Apache(Adapter):
@@ -37,6 +38,7 @@ class Apache(Adapter):
         "uwsgi": "mod_proxy_uwsgi to a Unix socket; the default in front of uWSGI",
     }
     config_patterns = ("*.conf", "apache*", "httpd*")
+    maps_static_files = True
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `apache2`, or `httpd`, its name on systems other than Debian."""
@@ -53,8 +55,10 @@ class Apache(Adapter):
         return user_file.protocol(user_file.load(config))
 
     def supports(self, launch: Launch) -> str:
-        return no_option_for("apache", unix_sockets=launch.address.path) or apache_configuration.supports(
-            launch, _modules(launch)
+        return (
+            no_option_for("apache", unix_sockets=launch.address.path)
+            or apache_configuration.supports(launch, _modules(launch))
+            or static_with_file_reason("apache", launch)
         )
 
     def command(self, launch: Launch) -> Command:
@@ -67,6 +71,7 @@ class Apache(Adapter):
             lines += ["SSLProxyEngine On", "SSLProxyCheckPeerName Off"]
         if launch.config is not None:
             return _command_with_file(launch, launch.config, lines)
+        lines += apache_configuration.static_files(launch, passed_on=True)
         lines += [f"ProxyPass / {quoted(_url(launch, launch.upstream, spoken))}"]
         return apache_configuration.command(launch, launch.executable, _modules(launch), lines)
 
@@ -138,7 +143,8 @@ def _file_conditions(launch: Launch, config: Path) -> dict[str, object]:
 def _modules(launch: Launch) -> list[str]:
     spoken = "uwsgi" if launch.upstream_protocol is Protocol.UWSGI else "http"
     over_tls = launch.upstream is not None and launch.upstream.tls
-    return ["proxy", f"proxy_{spoken}", *(["ssl"] if over_tls else [])]
+    static = apache_configuration.static_modules(launch)
+    return ["proxy", f"proxy_{spoken}", *(["ssl"] if over_tls else []), *static]
 
 
 def _url(launch: Launch, behind: Address, spoken: str) -> str:

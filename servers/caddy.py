@@ -14,8 +14,10 @@ from typing import ClassVar
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, no_option_for
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 from wsgi_gauntlet.servers._support import caddy_user_configuration as user_file
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
+from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
 
 IDLE_TIMEOUT = 300
 """Caddy's default, modules/caddyhttp/app.go: defaultIdleTimeout."""
@@ -43,6 +45,7 @@ class Caddy(Adapter):
         "unix": "reverse_proxy to a Unix socket",
     }
     config_patterns = ("Caddyfile*", "*.Caddyfile", "*.caddyfile", "*.caddy", "*.json")
+    maps_static_files = True
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `caddy`."""
@@ -53,7 +56,9 @@ class Caddy(Adapter):
         asked = launch.settings
         if asked.keep_alive == 0:
             return f"caddy uses its default of {IDLE_TIMEOUT} s for an idle time-out of 0: use a longer one"
-        return no_option_for(
+        if named := next((each for each in launch.static if "{" in str(each.folder)), None):
+            return f"caddy takes the {{ in {named.folder} for a placeholder: give the folder another name"
+        return static_with_file_reason("caddy", launch) or no_option_for(
             "caddy", more_than_one_worker=(asked.workers or 1) > 1, threads=asked.threads, backlog=asked.backlog
         )
 
@@ -69,7 +74,7 @@ class Caddy(Adapter):
             transport["tls"] = {"insecure_skip_verify": True}
         server: Json = {
             "listen": [_listen(launch)],
-            "routes": [{"handle": [handler]}],
+            "routes": [*(_static_route(asked.mount, each) for each in launch.static), {"handle": [handler]}],
             "automatic_https": {"disable": True},
         }
         if asked.keep_alive is not None:
@@ -108,6 +113,17 @@ class Caddy(Adapter):
             "backlog": "the system's (net.core.somaxconn)",
             "passes on": launch.upstream_transport,
         }
+
+
+def _static_route(mount: str, mapping: StaticMapping) -> Json:
+    """Return the route of static files: the first route that matches and is terminal answers."""
+    prefix = f"{mount}{mapping.prefix}"
+    files: Json = {"handler": "file_server", "root": str(mapping.folder)}
+    return {
+        "match": [{"path": [f"{prefix}/*"]}],
+        "handle": [{"handler": "rewrite", "strip_path_prefix": prefix}, files],
+        "terminal": True,
+    }
 
 
 def _dial(launch: Launch) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import ClassVar
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch
+from wsgi_gauntlet.harness.server.static_mapping import DEFAULT_MEDIA_TYPE, MEDIA_TYPES
 from wsgi_gauntlet.servers._support import lighttpd_configuration
 from wsgi_gauntlet.servers._support import lighttpd_user_configuration as user_file
 from wsgi_gauntlet.servers._support.lighttpd_configuration import quoted
+from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
 
 
 class Lighttpd(Adapter):
@@ -25,6 +28,7 @@ class Lighttpd(Adapter):
         "unix": "mod_proxy to a Unix socket",
     }
     config_patterns = ("*.conf", "lighttpd*")
+    maps_static_files = True
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the system's program, whatever interpreter runs the app
         """Look for `lighttpd`."""
@@ -33,7 +37,7 @@ class Lighttpd(Adapter):
     def supports(self, launch: Launch) -> str:
         if launch.upstream is not None and launch.upstream.tls:
             return "lighttpd's mod_proxy speaks no TLS to the server behind it"
-        return lighttpd_configuration.supports(launch)
+        return lighttpd_configuration.supports(launch) or static_with_file_reason("lighttpd", launch)
 
     def command(self, launch: Launch) -> Command:
         """Return a configuration with one `proxy.server`."""
@@ -41,8 +45,18 @@ class Lighttpd(Adapter):
         assert behind is not None
         if launch.config is not None:
             return _command_with_file(launch, launch.config)
-        lines = [f'proxy.server = ( "" => (( {_format_address(behind)} )) )']
-        return lighttpd_configuration.command(launch, launch.executable, ["proxy"], lines)
+        proxy = f'proxy.server = ( "" => (( {_format_address(behind)} )) )'
+        if not launch.static:
+            return lighttpd_configuration.command(launch, launch.executable, ["proxy"], [proxy])
+        paths = {f"{launch.settings.mount}{each.prefix}/": each.folder for each in launch.static}
+        aliases = ", ".join(f"{quoted(path)} => {quoted(f'{folder}/')}" for path, folder in paths.items())
+        types = ", ".join(f'".{extension}" => "{media_type}"' for extension, media_type in MEDIA_TYPES.items())
+        lines = [
+            f"alias.url = ( {aliases} )",
+            f'mimetype.assign = ( {types}, "" => "{DEFAULT_MEDIA_TYPE}" )',
+            f'$HTTP["url"] !~ "^({"|".join(map(re.escape, paths))})" {{ {proxy} }}',
+        ]
+        return lighttpd_configuration.command(launch, launch.executable, ["alias", "proxy"], lines)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return lighttpd's settings with its defaults, and how it passes requests on."""

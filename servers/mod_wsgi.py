@@ -41,6 +41,7 @@ class ModWsgi(Adapter):
     }
     unprivileged_user = True
     recycles_workers = True
+    maps_static_files = True
     environ_support = "in the environment of its processes, and by SetEnv into environ"
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - the module runs the app in its own interpreter
@@ -62,7 +63,7 @@ class ModWsgi(Adapter):
 
     def supports(self, launch: Launch) -> str:
         return no_option_for("mod_wsgi", unix_sockets=launch.address.path) or apache_configuration.supports(
-            launch, ["wsgi"]
+            launch, ["wsgi", *apache_configuration.static_modules(launch)]
         )
 
     def command(self, launch: Launch) -> Command:
@@ -82,11 +83,13 @@ class ModWsgi(Adapter):
         group = "app" if daemon else "%{GLOBAL}"
         script = quoted(launch.folder / "app.wsgi")
         lines += [f"SetEnv {name} {quoted(value)}" for name, value in asked.deployed]
+        lines += apache_configuration.static_files(launch, passed_on=False)
         lines += [
             f"WSGIScriptAlias {quoted(asked.mount or '/')} {script} process-group={group} application-group=%{{GLOBAL}}"
         ]
+        modules = ["wsgi", *apache_configuration.static_modules(launch)]
         files = {"app.wsgi": SCRIPT.format(app=launch.app)}
-        return apache_configuration.command(launch, launch.executable, ["wsgi"], lines, files)
+        return apache_configuration.command(launch, launch.executable, modules, lines, files)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return the settings of mod_wsgi and Apache with their defaults."""

@@ -34,6 +34,7 @@ from wsgi_gauntlet.servers._support.nginx_configuration import (
     static_files,
     uses_upstream_block,
 )
+from wsgi_gauntlet.servers._support.user_configuration import static_with_file_reason
 
 WORKER_CONNECTIONS = 512
 KEEP_ALIVE = 75
@@ -73,6 +74,7 @@ class Nginx(Adapter):
     }
     default_variants = ("nginx+gunicorn:sync", "nginx+uwsgi")
     config_patterns = ("*.conf", "nginx*", "*.nginx", "*.vhost")
+    maps_static_files = True
 
     def find(self, python: str) -> Installation:
         """Look for the wheel beside `python` and beside the harness, then for the system's `nginx`."""
@@ -133,7 +135,9 @@ class Nginx(Adapter):
             return "nginx[static] has the files of the test app, and not those of a user app"
         if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
             return f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR"
-        return ""
+        if named := next((each for each in launch.static if "$" in str(each.folder)), None):
+            return f"nginx takes the $ in {named.folder} for a variable: give the folder another name"
+        return static_with_file_reason("nginx", launch)
 
     def command(self, launch: Launch) -> Command:
         """Return nginx's command line and a configuration with its own prefix, temporary files and pid file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     executable_beside,
     pip_install_command,
 )
+from wsgi_gauntlet.harness.server.static_mapping import mime_types_file
 from wsgi_gauntlet.servers._support import script_server, system_programs, uwsgi_configuration
 
 BACKLOG = 100
@@ -42,6 +44,9 @@ TERM does the same with --die-on-term. No signal ends uWSGI gracefully."""
 
 GREENLETS = 100
 """The number in its documentation of the gevent mode: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
+
+MIME_TYPES_FILE = "mime.types"
+"""The media types of static files, in the launch folder."""
 
 DEBIAN_SUFFIX = "-debian"
 """The end of the version of Debian's uWSGI: its plugins are separate files, and it runs apps in Debian's Python."""
@@ -68,6 +73,7 @@ class Uwsgi(Adapter):
     config_patterns = ("*.ini", "*.yaml", "*.yml", "*.json", "*.xml")
     environ_support = "in the environment of its processes, and by its option --route-run=addvar:NAME=value"
     recycles_workers = True
+    maps_static_files = True
 
     def find(self, python: str) -> Installation:
         """Look beside `python` for the command of the wheel and of the sources, then for `uwsgi` on PATH."""
@@ -128,9 +134,13 @@ class Uwsgi(Adapter):
         else:
             argv += ["--module", launch.app]
         argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
+        argv += [f"--static-map={asked.mount}{each.prefix}={each.folder}" for each in launch.static]
+        argv += [f"--mime-file={launch.folder}/{MIME_TYPES_FILE}"] if launch.static else []
+        files = {MIME_TYPES_FILE: mime_types_file()} if launch.static else {}
         if launch.config is not None:
-            return _command_with_file(launch, argv)
-        return Command(tuple(argv), reload_signal=signal.SIGHUP, quick_signals=QUICK_SIGNALS)
+            made = _command_with_file(launch, argv)
+            return replace(made, files={**made.files, **files})
+        return Command(tuple(argv), files=files, reload_signal=signal.SIGHUP, quick_signals=QUICK_SIGNALS)
 
     def conditions(self, launch: Launch) -> dict[str, object]:
         """Return uWSGI's settings with its defaults: one process with one thread.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,17 +30,35 @@ for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGH
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first in the share of each process: pytest-xdist splits the list into equal shares."""
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    """Order the tests for the processes of pytest-xdist."""
+    items[:] = in_shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def in_shares(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Return `items` in equal shares, as pytest-xdist deals them to `processes`: the live tests are in all shares but
+    the last one.
+
+    Most live tests wait, for servers and for times; all others compute. So both run side by side until the end of the
+    others. The longest tests are the first in a share, and then the live ones. A process that has nothing left takes
+    the last tests of another one.
+    """
     longest = [each for each in items if each.path.stem in LONGEST]
-    others = [each for each in items if each.path.stem not in LONGEST]
-    share = -(-len(items) // processes)
+    live = [each for each in items if each.path.stem not in LONGEST and each.get_closest_marker("live")]
+    others = [each for each in items if each.path.stem not in LONGEST and not each.get_closest_marker("live")]
     ordered: list[pytest.Item] = []
+    with_live = max(1, processes - 1)
     for number in range(processes):
-        first = longest[number::processes]
-        ordered += first + others[: share - len(first)]
-        del others[: share - len(first)]
-    items[:] = ordered + others
+        size = (len(items) - len(ordered)) // (processes - number)
+        share: list[pytest.Item] = []
+        if number < with_live:
+            share = longest[number::with_live]
+            of_live = len(live) // (with_live - number)
+            share += live[:of_live]
+            del live[:of_live]
+        of_others = max(0, size - len(share))
+        ordered += [*share, *others[:of_others]]
+        del others[:of_others]
+    return [*ordered, *others]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     reject_unsupported,
 )
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 __all__ = [
     "Adapter",
@@ -30,6 +31,7 @@ __all__ = [
     "Protocol",
     "ServerDescription",
     "Settings",
+    "StaticMapping",
     "Unsupported",
     "distribution_version",
     "executable_beside",

@@ -51,6 +51,7 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
         load_options=LoadOptions(full=full, page=user_app_page(arguments.app, arguments.app_path)),
         python=arguments.python,
         app=arguments.app or REFERENCE_APP,
+        app_setup=arguments.app_setup.options(),
         command=arguments.command,
         config=arguments.config,
         out=arguments.out,

@@ -26,6 +26,7 @@ from wsgi_gauntlet.harness.cli.commands.recommend import recommend
 from wsgi_gauntlet.harness.cli.commands.replay import replay
 from wsgi_gauntlet.harness.cli.commands.report import report
 from wsgi_gauntlet.harness.cli.commands.run import run
+from wsgi_gauntlet.harness.cli.commands.traffic import traffic
 from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
 from wsgi_gauntlet.harness.workflow_commands import commands_escaped
@@ -82,6 +83,7 @@ for each in (
     compare,
     recommend,
     fuzz,
+    traffic,
     target_app,
     servers,
     cases,

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 import click
 import msgspec
 
+from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
+
 if TYPE_CHECKING:
     from click.parser import _OptionParser
 
@@ -78,6 +80,10 @@ class OutputRequests:
 
 class _OutputOptions:
     """Marks the field of a command's options that has one option for each output of this installation."""
+
+
+class OptionBlock:
+    """Marks a field whose type is a dataclass of options that several commands share."""
 
 
 class Command(click.Command):
@@ -148,15 +154,37 @@ def command(options: type[T], *, epilog: str = "") -> Callable[[Callable[[T], No
         def run(**values: object) -> None:
             for name in requests:
                 values = {**values, name: _output_requests(values)}
-            function(msgspec.convert({name: values[name] for name in hints}, options))
+            function(msgspec.convert(_nested(options, values), options))
 
-        parameters = [each for hint in hints.values() for each in get_args(hint) if isinstance(each, click.Parameter)]
-        assert [each.name for each in parameters] == [each for each in hints if each not in requests], options
+        parameters = _declared(options)
         made = Command(function.__name__, callback=run, params=parameters, help=function.__doc__, epilog=epilog)
         made.has_output_options = bool(requests)
         return made
 
     return decorate
+
+
+def _declared(options: type) -> list[click.Parameter]:
+    """Return the parameters that the fields of `options` declare, in their order."""
+    found: list[click.Parameter] = []
+    for name, hint in get_type_hints(options, include_extras=True).items():
+        arguments = get_args(hint)
+        if OptionBlock in arguments:
+            found += _declared(arguments[0])
+        elif _OutputOptions not in arguments:
+            (parameter,) = (each for each in arguments if isinstance(each, click.Parameter))
+            assert parameter.name == name, (options, name)
+            found.append(parameter)
+    return found
+
+
+def _nested(options: type, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of the fields of `options`, those of a block in a mapping of their own."""
+    hints = get_type_hints(options, include_extras=True)
+    return {
+        name: _nested(get_args(hint)[0], values) if OptionBlock in get_args(hint) else values[name]
+        for name, hint in hints.items()
+    }
 
 
 def output_options(taken: Collection[str] = ()) -> list[click.Parameter]:
@@ -226,6 +254,68 @@ AppPathOption = Annotated[
     str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
 ]
 
+TrafficOption = Annotated[
+    Path | None,
+    Option(
+        ["--traffic"],
+        type=path_argument,
+        metavar="FILE",
+        help="Requests of the users, a TOML or HAR file, in place of --app-path; `traffic check` shows them.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSetupArguments:
+    """The options that say how the user app is run, of every command with --app."""
+
+    app_dir: Annotated[
+        Path | None,
+        Option(["--app-dir"], type=path_argument, metavar="DIR", help="Folder to import the user app from [., src]."),
+    ]
+    env_file: Annotated[
+        Path | None,
+        Option(
+            ["--env-file"], type=path_argument, metavar="FILE", help="Variables of the user app, as NAME=VALUE lines."
+        ),
+    ]
+    before: Annotated[
+        str,
+        Option(
+            ["--before"],
+            default="",
+            metavar="COMMAND",
+            help="Shell command before a server starts: 'python manage.py migrate'.",
+        ),
+    ]
+    after: Annotated[
+        str, Option(["--after"], default="", metavar="COMMAND", help="Shell command after a server stopped.")
+    ]
+    fresh_copy: Annotated[
+        Path | None,
+        Option(
+            ["--fresh-copy"],
+            type=path_argument,
+            metavar="DIR",
+            help="Folder of which every server gets a fresh copy, and runs the user app in it.",
+        ),
+    ]
+    static: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--static"],
+            multiple=True,
+            metavar="/PREFIX=DIR",
+            help="Files that a proxy or uWSGI sends by itself: /static=shop/static; repeatable.",
+        ),
+    ]
+
+    def options(self) -> AppSetupOptions:
+        """Return the options as the harness takes them."""
+        return AppSetupOptions(self.app_dir, self.env_file, self.before, self.after, self.fresh_copy, self.static)
+
+
+AppSetupBlock = Annotated[AppSetupArguments, OptionBlock]
 
 AllChangesOption = Annotated[
     bool, Option(["--all"], is_flag=True, help="List every case that a version fixed or broke.")
@@ -267,6 +357,7 @@ class RunArguments:
     ]
     app: AppOption
     app_path: AppPathOption
+    app_setup: AppSetupBlock
     command: Annotated[
         str,
         Option(

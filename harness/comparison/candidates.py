@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import EventHandler
 from wsgi_gauntlet.harness.model import Candidate, ServerInfo
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.server_config import NAMED_FILE
@@ -101,6 +102,7 @@ def plan_candidate(
             servers=(options.server,),
             python=options.python,
             app=options.app,
+            app_setup=common.app_setup if is_user_app(options.app) else AppSetupOptions(),
             command=options.command,
             config=options.config,
         ),

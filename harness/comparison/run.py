@@ -251,7 +251,8 @@ class _Call:
         self._candidates = {each.candidate.letter: each for each in candidates}
         self._runs = list(runs)
         self._recorder = recorder
-        self._environment = SlotEnvironment(folders, options.common.load_options.page, options.metrics)
+        load_options = options.common.load_options
+        self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page, options.metrics)
         self._slot_parameters = default_scenario.parameters_for(options.metrics, options.slot_parameters)
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:

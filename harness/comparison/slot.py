@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.load.runner import run_watching_other_processes
 from wsgi_gauntlet.harness.model import Figure, Grade, Metric, ScenarioResult, SlotResult
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
+from wsgi_gauntlet.harness.traffic.model import Traffic
 
 SlotProgress = Callable[[str], None]
 """Called with the name of a server and its present activity."""
@@ -32,10 +33,13 @@ class ScenarioRun:
 
 @dataclass(frozen=True)
 class SlotEnvironment:
-    """What all slots have in common. `page` is the page of the user app. `metrics` are the chosen default figures."""
+    """What all slots have in common. `page` is the page of the user app, or its traffic.
+
+    `metrics` are the chosen default figures.
+    """
 
     folders: RunFolders
-    page: str = "/"
+    page: str | Traffic = "/"
     metrics: Collection[str] = ()
 
 

@@ -121,7 +121,8 @@ async def attempt(
     if len(stored_events) < len(app_events):
         process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
     own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
-    shown_events = without_shell_variables(stored_events, os.environ, own_variables)
+    shell = {**os.environ, **server.plan.app_plan.app_setup.variables}
+    shown_events = without_shell_variables(stored_events, shell, own_variables)
     notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
     evidence = Evidence(transcript.events, shown_events, exchange.log_text(), notes)
     judgement = judge(case.level, raised)

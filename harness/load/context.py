@@ -19,6 +19,7 @@ from wsgi_gauntlet.harness.errors import PageError, ServerError, TargetRefused, 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.losses import blame_losses
 from wsgi_gauntlet.harness.load.parameters import Parameters
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic, with_mount
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
 from wsgi_gauntlet.harness.model import (
     Claim,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from wsgi_gauntlet.harness.load.catalog import Scenario
     from wsgi_gauntlet.harness.server.plan import Plan
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
+    from wsgi_gauntlet.harness.traffic.model import Traffic
 
 ProgressCallback = Callable[[float | None, str], None]
 """Called with the fraction done (0 to 1, None if unknown) and a description of the current step."""
@@ -104,7 +106,7 @@ class ScenarioContext(Generic[P_co]):
     """One scenario on one server, with the scenario's `parameters`.
 
     `scratch` is a private folder for sockets and configuration. `logs` is the folder of the server logs. `page` is the
-    page of a user app that healthy users request.
+    page of a user app that healthy users request, or the traffic that they send.
     """
 
     def __init__(
@@ -116,14 +118,14 @@ class ScenarioContext(Generic[P_co]):
         scratch: Path,
         logs: Path,
         progress: ProgressCallback = lambda _fraction, _doing: None,
-        page: str = "/",
+        page: str | Traffic = "/",
     ) -> None:
         self.plan = plan_with_control_paths(plan)
         self.scenario = scenario
         self.parameters = parameters
         self.progress = progress
-        self._user_app_path = page
-        self._user_app_page: UserAppPage | None = None
+        self._user_app_requests = page
+        self._user_app_workload: UserAppPage | TrafficWorkload | None = None
         self._target_refusal: TargetRefused | None = None
         self.finished_phases: list[Phase] = []
         """The phases measured so far, for a result that is cut short."""
@@ -150,7 +152,7 @@ class ScenarioContext(Generic[P_co]):
             scratch=self._scratch,
             logs=self._logs,
             progress=self.progress,
-            page=self._user_app_path,
+            page=self._user_app_requests,
         )
         found.began = self.began
         self._comparisons.append(found)
@@ -242,24 +244,29 @@ class ScenarioContext(Generic[P_co]):
         return not isinstance(self.plan.adapter, RemoteDescription)
 
     async def workload(self, running: ServerUnderTest) -> Workload:
-        """Return the page that healthy users of `running` request: a reference page, or the user's page.
+        """Return what healthy users of `running` request: a reference page, the user's page, or the user's traffic.
 
-        The user's page is learned only once. Raises PageError if it has an error status. Raises ServerError and OSError
-        if no response comes.
+        The user's page and traffic are learned only once. Raises PageError if a response is an error. Raises
+        ServerError and OSError if no response comes.
         """
         if not control_prefix(self.plan.app):
             return ReferencePage(running.reference_app_path)
-        if self._user_app_page is None:
-            self.progress(None, f"learning the response of {self._user_app_path}")
+        if self._user_app_workload is None:
             mark = running.log_position()
             try:
-                self._user_app_page = await learn_expected_response(
-                    running.address, f"{running.settings.mount}{self._user_app_path}"
-                )
+                self._user_app_workload = await self._learn(running.address, running.settings.mount)
             except (PageError, ServerError) as problem:
                 await running.wait_for_log()
                 raise type(problem)(f"{problem}{last_traceback(running.log_since(mark))}") from None
-        return self._user_app_page
+        return self._user_app_workload
+
+    async def _learn(self, address: Address, mount: str) -> UserAppPage | TrafficWorkload:
+        requests = self._user_app_requests
+        if isinstance(requests, str):
+            self.progress(None, f"learning the response of {requests}")
+            return await learn_expected_response(address, f"{mount}{requests}")
+        self.progress(None, f"learning the responses of {requests.source}")
+        return await learn_traffic(address, with_mount(requests, mount))
 
     def server_logs(self) -> str:
         """Return the logs of all servers so far."""

@@ -26,6 +26,7 @@ from wsgi_gauntlet.harness.load.probes.other_processes import other_processes
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
+from wsgi_gauntlet.harness.traffic.model import Traffic
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class LoadOptions:
     """The options of the command line for every scenario. `full` chooses the parameters for full runs.
 
     `clients`, `duration` and `rate` replace the parameters of the same names; `other_parameters` are those that
-    `--set NAME=VALUE` gives, as text. `page` is the page of the user app that healthy users request.
+    `--set NAME=VALUE` gives, as text. `page` is the page of the user app that healthy users request; they send
+    `traffic` in its place if there is one.
     """
 
     full: bool = False
@@ -41,6 +43,7 @@ class LoadOptions:
     duration: float | None = None
     rate: float | None = None
     page: str = "/"
+    traffic: Traffic | None = None
     other_parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -112,7 +115,7 @@ def _scenario_context(
         scratch=folders.scratch,
         logs=folders.logs,
         progress=_progress_callback(events, plan, scenario),
-        page=load_options.page,
+        page=load_options.traffic or load_options.page,
     )
 
 

@@ -1,4 +1,4 @@
-"""The page that healthy users and generators request, and its correct response.
+"""The page that healthy users and generators request, and its correct response; traffic_workload.py has several pages.
 
 A page of the test app begins with a nonce, so that a response to another request is detected. A user app has one page,
 whose correct response is learned before the measurement.
@@ -9,14 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, overload
 
+import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection, page_outcome, page_request
 from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
@@ -104,12 +108,7 @@ class UserAppPage:
         return Outcome.OK if same else Outcome.WRONG
 
 
-class UnexpectedResponse(Exception):
-    """The response is not the requested page, so its speed means nothing. The message describes the response."""
-
-
-@dataclass(frozen=True)
-class VerifiedRequest:
+class VerifiedRequest(msgspec.Struct, frozen=True, tag=True):
     """The request that a generator repeats, and the status and body of its only correct response.
 
     A `mark` is part of the request and of the body; the generator replaces it in each request (request_marks.py).
@@ -126,12 +125,29 @@ class VerifiedRequest:
         return {} if self.mark else {"not checked": CROSS_TALK_NOT_DETECTABLE}
 
 
+VerifiedPage = VerifiedRequest | VerifiedTraffic
+"""What a generator can send: one page again and again, or the visits of users."""
+
+
+@overload
+async def verify_request(
+    address: Address, workload: ReferencePage | UserAppPage, nonce: str, size: int, *, keep: bool = True
+) -> VerifiedRequest: ...
+
+
+@overload
 async def verify_request(
     address: Address, workload: Workload, nonce: str, size: int, *, keep: bool = True
-) -> VerifiedRequest:
+) -> VerifiedPage: ...
+
+
+async def verify_request(
+    address: Address, workload: Workload, nonce: str, size: int, *, keep: bool = True
+) -> VerifiedPage:
     """Send the request of a generator once, and return it with its response. `keep` requests keep-alive.
 
-    Raises UnexpectedResponse if the response is not correct, Unsupported if responses cannot be compared.
+    Of traffic this is the first request of a visit; the others were learned. Raises UnexpectedResponse if the response
+    is not correct, Unsupported if responses cannot be compared.
     """
     if isinstance(workload, UserAppPage) and workload.body is None:
         raise Unsupported(
@@ -142,21 +158,25 @@ async def verify_request(
     received = "no response"
     with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
         try:
-            response = await _fetch(address, request)
+            response = await _fetch(address, request, head=request.startswith(b"HEAD "))
         except OSError as error:
             received = f"no response but {error}"
         else:
-            if response.length > len(response.body):
+            if response.length > len(response.body) and not isinstance(workload, TrafficWorkload):
                 raise Unsupported(
                     f"a response of {response.length} bytes is too long for a generator to compare: use a smaller page"
                 )
             if workload.outcome(response, nonce, size) is Outcome.OK:
+                if isinstance(workload, TrafficWorkload):
+                    return workload.verified(keep=keep)
                 mark = nonce.encode("ascii") if workload.has_requested_size else b""
                 return VerifiedRequest(
                     request, response.body, response.status or 200, mark if mark in response.body else b""
                 )
             received = response.describe()
     page = f"a page of {size} bytes" if workload.has_requested_size else str(workload.conditions.get("page"))
+    if isinstance(workload, TrafficWorkload):
+        page = f"{workload.probe_name} of {workload.source}"
     raise UnexpectedResponse(
         f"The server did not answer one request for {page} correctly within {RESPONSE_TIMEOUT_SECONDS:g} s: it sent "
         f"{received}. The speed of wrong responses means nothing; `wsgi-gauntlet check` shows more."
@@ -226,9 +246,9 @@ def _require_usable(response: Response, target: str) -> None:
         )
 
 
-async def _fetch(address: Address, request: bytes) -> Response:
+async def _fetch(address: Address, request: bytes, *, head: bool = False) -> Response:
     connection = await HttpConnection.open(address)
     try:
-        return await connection.send_request(request)
+        return await connection.send_request(request, head=head)
     finally:
         connection.close()

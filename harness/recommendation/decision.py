@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     CandidateFigures,
     Cell,
     Change,
+    Elimination,
     FigureId,
     InvalidMeasurement,
     NotDistinguished,
@@ -33,6 +34,7 @@ from wsgi_gauntlet.harness.recommendation.objective import (
     broken_requirements,
     ranked,
 )
+from wsgi_gauntlet.harness.recommendation.screening import sentence
 
 MAX_REASON_CELLS = 12
 """Cells of one sentence; more links help nobody."""
@@ -79,13 +81,19 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     about_app = findings(
         [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
         figures,
+        mixing=[each for each in search.candidates if gone.get(each.name) is Stage.CORRECTNESS],
         cores=search.conditions.cores,
         memory_limit=search.conditions.memory_limit,
         peak=search.conditions.peak,
     )
     if not in_race:
         return replace(
-            search, answer=Answer.NOT_DECIDED, headline=_nothing_measured(search), winner="", runner_up="", reasons=()
+            search,
+            answer=Answer.NOT_DECIDED,
+            headline=_nothing_measured(search),
+            winner="",
+            runner_up="",
+            reasons=about_app,
         )
     order = ranked(in_race, figures, wanted)
     holding = [each for each in order if not broken_requirements(figures(each.name), wanted)]
@@ -94,13 +102,21 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         return _none_holds(search, order[0], figures, wanted, about_app)
     winner = holding[0]
     judged = judge_against(comparison, winner.name)
-    others = [each for each in order if each is not winner]
+    others = holding[1:]
+    failing = [
+        Elimination(
+            each.name, Stage.FINALS, sentence(broken_requirements(figures(each.name), wanted)[0].text), winner.name
+        )
+        for each in order
+        if each not in holding
+    ]
     runner_up = next(iter(holding[1:]), None) or _runner_up(search, winner, gone, figures, wanted)
     return replace(
         search,
         answer=Answer.RECOMMENDED,
         headline=f"Take {winner.name}.",
         winner=winner.name,
+        eliminated=(*search.eliminated, *failing),
         runner_up=runner_up.name if runner_up else "",
         when_runner_up=_when(runner_up, winner, figures, judged) if runner_up else "",
         reasons=(

@@ -67,11 +67,16 @@ def findings(
     candidates: Iterable[RecommendationCandidate],
     figures: Callable[[str], CandidateFigures],
     *,
+    mixing: Iterable[RecommendationCandidate] = (),
     cores: int,
     memory_limit: int,
     peak: float,
 ) -> tuple[Reason, ...]:
-    """Return sentences about the app. `memory_limit` is in bytes, 0 for none; `peak` in requests/s, 0 for none."""
+    """Return sentences about the app. `memory_limit` is in bytes, 0 for none; `peak` in requests/s, 0 for none.
+
+    `mixing` are the candidates that gave wrong responses under load; they are none of `candidates`.
+    """
+    candidates = tuple(candidates)
     measured = [_Measured(each, figures(each.name)) for each in candidates]
     known = [each for each in measured if each.capacity > 0]
     found: list[Reason | None] = []
@@ -79,8 +84,22 @@ def findings(
     found += [limit]
     if limit is None or limit.text.startswith("CPU"):
         found += [_gains_nothing(known, "threads"), _gains_nothing(known, "workers", cores)]
-    found += [_front_helps(known), _leak(measured, memory_limit, peak)]
+    found += [_not_thread_safe(candidates, tuple(mixing)), _front_helps(known), _leak(measured, memory_limit, peak)]
     return tuple(each for each in found if each is not None)
+
+
+def _not_thread_safe(
+    correct: Sequence[RecommendationCandidate], mixing: Sequence[RecommendationCandidate]
+) -> Reason | None:
+    """Say that the app is not thread-safe if exactly the candidates with threads were wrong."""
+    single = [each for each in correct if each.threads == 1]
+    if not mixing or not single or any(each.threads == 1 for each in mixing):
+        return None
+    return Reason(
+        f"The app is not thread-safe: {mixing[0].name} serves several requests at a time in one process, and gave "
+        f"wrong responses; {single[0].name} serves one at a time in each process, and gave none. Use processes, "
+        "no threads.",
+    )
 
 
 def _one_at_a_time(known: Sequence[_Measured]) -> Reason | None:

@@ -76,6 +76,10 @@ WRONG = "wrong"
 """The id of the metric with the number of wrong responses; its note has the evidence."""
 
 
+MIXED_UP = "the page of another user"
+"""Words in the evidence of a response that held the data of another user."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrialParameters(OpenLoopParameters):
     """Parameters of one trial. `slow_clients` and `curve` are left out if they are not set."""
@@ -112,7 +116,11 @@ async def measure_trial(
 
 
 def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
-    """Return the trial that `cell` measured."""
+    """Return the trial that `cell` measured.
+
+    A response with the wrong body rules the server out even if the machine was too busy for a figure: that makes
+    responses late, and never wrong.
+    """
     wrong = next((each for each in cell.metrics if each.id == WRONG and each.value), None)
     health = cell.generator
     valid = cell.grade is not Grade.INVALID
@@ -126,10 +134,17 @@ def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
         ),
         valid=valid,
         why="" if valid else (health.why if health is not None and health.why else cell.note),
-        ruled_out=f"It sent {wrong.value:.0f} wrong responses under load." if wrong and wrong.value and valid else "",
+        ruled_out=_wrong_text(wrong) if wrong is not None else "",
         evidence=tuple(wrong.note.splitlines()) if wrong else (),
         seconds=cell.seconds,
     )
+
+
+def _wrong_text(wrong: Metric) -> str:
+    count = f"{wrong.value or 0:.0f} response{'s' if wrong.value != 1 else ''}"
+    if MIXED_UP in wrong.note:
+        return f"It mixes up users: {count} had the wrong body, among them pages of other users."
+    return f"It gave {count} with the wrong body under load."
 
 
 def _figure(metric: Metric) -> Figure:

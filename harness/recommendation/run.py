@@ -316,7 +316,8 @@ class _Search:
         self._plans = plans
         self._recorder = recorder
         self._folders = folders
-        self._environment = SlotEnvironment(folders, options.common.load_options.page)
+        load_options = options.common.load_options
+        self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page)
         self._budget = TimeBudget(options.budget)
         self._began = began
         self._in_race = list(recorder.state.candidates)
@@ -367,11 +368,26 @@ class _Search:
             if not known:
                 continue
             found = screening.screen(known, self._figures, wanted, finalists)
-            # A candidate whose measurements were all disturbed cannot be compared with the others.
-            await self._eliminate(found.eliminated, events)
+            await self._eliminate([*found.eliminated, *self._disturbed(known)], events)
             self._in_race = list(found.kept)
             if len(self._in_race) <= finalists:
                 break
+
+    def _disturbed(self, known: Sequence[RecommendationCandidate]) -> list[Elimination]:
+        """Return the candidates without a valid measurement: they cannot be compared with the others."""
+        return [
+            Elimination(
+                each.name,
+                Stage.SCREENING,
+                f"Its measurements did not count, which says nothing about the server: {self._why_invalid(each.name)}.",
+            )
+            for each in self._in_race
+            if each not in known
+        ]
+
+    def _why_invalid(self, name: str) -> str:
+        trials = [each for each in self._recorder.state.trials if each.candidate == name and not each.valid]
+        return trials[-1].why if trials else "it has no capacity"
 
     def _finalists(self) -> int:
         lengths = [each.seconds for each in self._recorder.state.trials if each.valid and each.seconds]
@@ -415,7 +431,11 @@ class _Search:
         if key in self._known:
             return self._known[key]
         return await self._store(
-            partial(measure_trial, self._plans[candidate.name], stage, parameters, self._environment), candidate, events
+            partial(measure_trial, self._plans[candidate.name], stage, parameters, self._environment),
+            candidate,
+            events,
+            stage,
+            parameters.round,
         )
 
     async def _store(
@@ -423,12 +443,18 @@ class _Search:
         measure: Callable[[Callable[[str], None]], Awaitable[Trial]],
         candidate: RecommendationCandidate,
         events: EventQueue,
+        stage: Stage,
+        number: int = 1,
     ) -> Trial:
+        """Measure a trial and store it. It is cut off where the search would take too long."""
+
         def on_activity(doing: str) -> None:
             events.put_progress(Progress(candidate.name, doing))
 
         started = self._elapsed
-        found = await measure(on_activity)
+        found = Trial(candidate.name, stage, number, valid=False, why="the time of the search was over")
+        with trio.move_on_after(self._budget.latest_end - started):
+            found = await measure(on_activity)
         trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)
         await events.put(TrialFinished(trial, len(self._in_race), max(0.0, self._budget.seconds - self._elapsed)))
         return trial
@@ -467,10 +493,10 @@ class _Search:
         while len(self._in_race) > 1:
             try:
                 await self._run_rounds(self._comparison(), events)
-            except* _RuledOut as group:
-                for each in leaf_exceptions(group):
-                    assert isinstance(each, _RuledOut)
-                    await self._rule_out(each.candidate, each.trial, events)
+            except _RuledOut as found:
+                await self._rule_out(found.candidate, found.trial, events)
+            except _OutOfTime:
+                return
             else:
                 return
 
@@ -486,16 +512,18 @@ class _Search:
         async def measure(own: str, number: int) -> SlotResult:
             candidate, plan = by_letter[own], self._plans[by_letter[own].name]
             own_parameters = dataclasses.replace(parameters, round=number)
-            trial = await self._store(
-                partial(measure_trial, plan, Stage.FINALS, own_parameters, self._environment), candidate, events
-            )
+            if self._elapsed > self._budget.finals_deadline:
+                raise _OutOfTime
+            measure_own = partial(measure_trial, plan, Stage.FINALS, own_parameters, self._environment)
+            trial = await self._store(measure_own, candidate, events, Stage.FINALS, number)
             if trial.ruled_out:
                 raise _RuledOut(candidate, trial)
             figures = tuple(each for each in trial.figures if each.id in COMPARED_IN_FINALS)
             return SlotResult(own, figures, valid=trial.valid, why=trial.why)
 
         # The budget of the rounds counts from the start of the search.
-        await measure_rounds(finals, RoundLimits(budget=self._budget.finals_end), measure, events, began=self._began)
+        limits = RoundLimits(budget=self._budget.finals_end)
+        await measure_rounds(finals, limits, measure, events, began=self._began, clock=time.monotonic)
 
     def _comparison(self) -> ComparisonResult:
         """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""
@@ -527,10 +555,12 @@ class _Search:
             left = self._budget.seconds - self._elapsed
             if left > MIN_CHECK_SECONDS and not self._has(each, Stage.CORRECTNESS):
                 plan = self._plans[each.name]
-                await self._store(partial(check_security, plan, self._folders, left), each, events)
+                measure = partial(check_security, plan, self._folders, left)
+                await self._store(measure, each, events, Stage.CORRECTNESS)
         for each in chosen:
             if self._budget.seconds - self._elapsed > RELOAD_SECONDS and not self._has(each, Stage.RELOAD):
-                await self._store(partial(measure_reload, self._plans[each.name], self._environment), each, events)
+                reload = partial(measure_reload, self._plans[each.name], self._environment)
+                await self._store(reload, each, events, Stage.RELOAD)
 
     def _has(self, candidate: RecommendationCandidate, stage: Stage) -> bool:
         return any(each.stage is stage for each in self._recorder.state.trials if each.candidate == candidate.name)
@@ -543,6 +573,10 @@ class _RuledOut(Exception):
         super().__init__(candidate.name)
         self.candidate = candidate
         self.trial = trial
+
+
+class _OutOfTime(Exception):
+    """The finals have no time left for another slot."""
 
 
 def _is_known(figures: CandidateFigures) -> bool:

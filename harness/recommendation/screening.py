@@ -23,6 +23,9 @@ from wsgi_gauntlet.harness.recommendation.objective import Requirements, broken_
 KEPT_SHARE = 1 / 3
 """The share of the candidates that a round keeps."""
 
+MIN_KEPT = 2
+"""Candidates that go on, whatever their figures: the finals compare them."""
+
 CLEAR_FACTOR = 1.25
 """The factor that makes a difference clear in one short trial."""
 
@@ -78,9 +81,9 @@ def screen(
     for each in order:
         broken = broken_requirements(figures(each.name), wanted)
         better = next((one for one in kept if dominates(figures(one.name), figures(each.name))), None)
-        if broken and best_holds:
-            leaving.append(Elimination(each.name, Stage.SCREENING, _sentence(broken[0].text), best.name))
-        elif better is not None and len(kept) >= 2:
+        if broken and best_holds and len(kept) >= MIN_KEPT:
+            leaving.append(Elimination(each.name, Stage.SCREENING, sentence(broken[0].text), best.name))
+        elif better is not None and len(kept) >= MIN_KEPT:
             text = _dominated_text(figures(each.name), better.name, figures(better.name))
             leaving.append(Elimination(each.name, Stage.SCREENING, text, better.name))
         elif len(kept) >= place:
@@ -147,5 +150,6 @@ SHOWN: dict[FigureId, tuple[str, Callable[[float], str]]] = {
 """The words of a figure, and how its value is written."""
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a clause as a sentence."""
     return f"{text[0].upper()}{text[1:]}."

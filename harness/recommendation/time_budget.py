@@ -12,10 +12,13 @@ from dataclasses import dataclass
 SCREENING_SHARE, FINALS_END = 0.45, 0.88
 """Shares of the budget at which screening and the finals end."""
 
+LATEST_END = 1.05
+"""The share of the budget at which every measurement ends. The budget is kept to a tenth."""
+
 FIRST_ROUND_SHARE = 0.6
 """The share of the screening that its first round has, if there are several."""
 
-SHORT_TRIAL_SECONDS = 5.0
+SHORT_TRIAL_SECONDS = 7.0
 """Seconds of the shortest trial with its two server starts."""
 
 MIN_CANDIDATES, MAX_CANDIDATES = 3, 60
@@ -43,6 +46,16 @@ class TimeBudget:
     def finals_end(self) -> float:
         """Seconds at which the finals end."""
         return FINALS_END * self.seconds
+
+    @property
+    def finals_deadline(self) -> float:
+        """Seconds after which no slot of the finals begins."""
+        return 0.95 * self.seconds
+
+    @property
+    def latest_end(self) -> float:
+        """Seconds at which every measurement is cut off: the report needs the rest of the tenth."""
+        return LATEST_END * self.seconds
 
     def candidates(self) -> int:
         """Return how many candidates the first round has time for."""

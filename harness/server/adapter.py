@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.model import ConfigOverride
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Launch:
     `app` is `module:callable` and can be imported. `protocol` is the one to use at `address`. `upstream` is the server
     behind a proxy; it uses `upstream_protocol`. `other_upstreams` are more of them, see Adapter.upstream_count.
     `identity` names the certificate and key files, None unless `address.tls`. `config` is the configuration file of the
-    user that the server must use, None without one; see ServerDescription.config_patterns.
+    user that the server must use, None without one; see ServerDescription.config_patterns. `static` are files that the
+    server sends by itself if it `maps_static_files`, the longest prefix first; `settings.mount` stands before a prefix.
     `folder` is private to this instance. The server may write there, also as the user that it changes to. Until the
     harness starts the server, `folder` is empty and a TCP `address` has port 0: `Adapter.supports` may be asked before.
     """
@@ -89,6 +91,7 @@ class Launch:
     other_upstreams: tuple[Address, ...] = ()
     identity: CertificateFiles | None = None
     config: Path | None = None
+    static: tuple[StaticMapping, ...] = ()
 
     @property
     def upstream_transport(self) -> str:
@@ -180,7 +183,8 @@ class ServerDescription:
 
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
     Every server has them in the environment of its process. `recycles_workers`: it has an option for
-    `Settings.max_requests`.
+    `Settings.max_requests`. `maps_static_files`: it sends the files of `Launch.static`; without that, the app gets the
+    requests for them.
     """
 
     name: ClassVar[str]
@@ -199,6 +203,7 @@ class ServerDescription:
     for_development: ClassVar[str] = ""
     environ_support: ClassVar[str] = ""
     recycles_workers: bool = False
+    maps_static_files: bool = False
     unix_only: bool = False
     tls_only: bool = False
     start_failure_hint: str = ""

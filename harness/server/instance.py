@@ -23,10 +23,11 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server import readiness
 from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, python_version, start_command
 from wsgi_gauntlet.harness.server.app_events import AppEventChannel
+from wsgi_gauntlet.harness.server.app_preparation import Place, app_variables, import_path, prepared, working_folder
 from wsgi_gauntlet.harness.server.certificates import write_identity_files
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import leased_port, loopback_host
-from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
+from wsgi_gauntlet.harness.server.process.environment import server_environment
 from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import (
@@ -126,6 +127,11 @@ class ServerInstance(ServerUnderTest):
         if self.plan.upstream is not None:
             front = self._members[-1]
             effective["front"] = {"version": front.plan.found.version, **front.plan.adapter.conditions(front.launch)}
+        effective |= self.plan.app_plan.app_setup.conditions()
+        if server.launch.static:
+            sent_by = self.plan.static_server
+            prefixes = ", ".join(each.prefix for each in server.launch.static)
+            effective["static files"] = f"{prefixes} by {sent_by.name if sent_by is not None else 'the app'}"
         return effective
 
     @property
@@ -137,7 +143,7 @@ class ServerInstance(ServerUnderTest):
         return self._log.position()
 
     def log_since(self, position: int) -> str:
-        return self._log.since(position)
+        return self.plan.app_plan.app_setup.for_people(self._log.since(position))
 
     async def wait_for_log(self) -> None:
         await self._log.wait_for_growth()
@@ -288,10 +294,13 @@ class ServerInstance(ServerUnderTest):
         return launch
 
     async def _supervise(self, plan: Plan, launch: Launch, command: Command) -> SupervisedProcess:
+        folder = command.folder or launch.folder
+        if plan.upstream is None:
+            folder = plan.app_setup.placed(folder)
         return await SupervisedProcess.start(
             command.argv,
             environment=self._environment(plan, command, launch.folder),
-            folder=command.folder or launch.folder,
+            folder=folder,
             log=self._log.path,
             remove=self._instance_folder,
             prune=self._scratch,
@@ -306,7 +315,7 @@ class ServerInstance(ServerUnderTest):
                 name=part.plan.adapter.name if self.plan.upstream else self.name,
                 nonce=self.nonce if part.plan.app.startswith(REFERENCE_APP_PACKAGE) else "",
                 deadline=self._deadline,
-                read_log=lambda: self._log.since(position),
+                read_log=lambda: self.log_since(position),
             )
         except ServerDidNotStart as problem:
             if hint := part.plan.adapter.start_failure_hint:
@@ -324,14 +333,14 @@ class ServerInstance(ServerUnderTest):
 
     def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
         path = [str(self._instance_folder / "path")]
-        if plan.app_path is not None:
-            path += [str(plan.app_path.resolve())]
-        # A command may need them without --app too, to find the server itself.
+        # A command may need the folders of PYTHONPATH without --app too, to find the server itself.
         if plan.app_path is not None or command.folder is not None:
-            path += user_python_path()
+            path += import_path(plan)
         added = {NONCE_VARIABLE: self.nonce, **self.channel.environment, **command.environment, **plan.environment}
+        if plan.upstream is None:  # a proxy runs no app
+            added = {**app_variables(plan.app_setup), **added}
         if plan.app_path is not None and command.folder is None:
-            added[USER_APP_FOLDER_VARIABLE] = str(plan.app_path.resolve())
+            added[USER_APP_FOLDER_VARIABLE] = str(working_folder(plan))
         path += filter(None, [added.pop("PYTHONPATH", "")])  # the app under test is found first
         # PEP 3333 calls this the simplest way to put a variable into environ. A server with another way gets it too.
         added.update(plan.settings.deployed)
@@ -396,11 +405,15 @@ async def running(
                     channel = await stack.enter_async_context(AppEventChannel.open(instance_folder / "e"))
                 log = create_log_file(logs or instance_folder, plan.name)
                 folders = InstanceFolders(instance_folder, scratch, log)
-                server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan))
                 create_app_path(instance_folder / "path", copy=plan.as_unprivileged_user)
-                if plan.as_unprivileged_user and (user := unprivileged_user()) is not None:
+                user = unprivileged_user() if plan.as_unprivileged_user else None
+                if user is not None:
                     _require_app_accessible(plan)
                     _grant_folder(instance_folder, scratch, user)
+                app_user = user if plan.app_plan.adapter.unprivileged_user else None
+                place = Place(instance_folder, scratch, user=app_user, owner=user)
+                plan = await stack.enter_async_context(prepared(plan, place))
+                server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan))
                 stack.push_async_callback(server.stop)
                 await server.start()
             except (GauntletError, OSError) as error:
@@ -423,8 +436,19 @@ def _grant_folder(instance_folder: Path, scratch: Path, user: User) -> None:
 
 
 def _require_app_accessible(plan: Plan) -> None:
-    # Without this check the server reports a missing module, although the user sees the file.
-    if plan.app_path is not None and not others_can_traverse(plan.app_path / plan.app):
+    # Without these checks the server reports a missing module or file, although the user sees it.
+    setup = plan.app_setup
+    for each in setup.static:
+        if not setup.is_copied(each.folder) and not others_can_traverse(each.folder / "file"):
+            raise ServerDidNotStart(
+                f"{plan.name} gives up root and then cannot enter {each.folder} for {each.prefix}: "
+                "let others pass through the folders above it (chmod o+x)"
+            )
+    if (
+        plan.app_path is not None
+        and not setup.is_copied(plan.app_path)
+        and not others_can_traverse(plan.app_path / plan.app)
+    ):
         raise ServerDidNotStart(
             f"{plan.name} gives up root and then cannot enter {plan.app_path} for the app: "
             "let others pass through the folder (chmod o+x), or run as the owner of the app"

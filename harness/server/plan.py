@@ -18,8 +18,9 @@ from wsgi_gauntlet.harness.server.adapter import (
     absolute_interpreter,
     unsupported_reason,
 )
+from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.certificates import identity_files
-from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, USER_APP_UNDER_LOAD, is_user_app
 
 SOCKET_NAME = "http.sock"
 """The Unix socket that a server listens on, in its launch folder."""
@@ -31,8 +32,9 @@ class Plan:
 
     `version` is the version in that name, '' for the installed one. `unix` means a Unix socket instead of TCP. `host`
     is the loopback address to listen on, '' for the one of this machine. `environment` is added to the server's.
-    `app_path` is the folder of the user app `app`, and `page` is the page of it that checks request. `config` is the
-    server's configuration file of the user, `overrides` what the harness replaces in it.
+    `app_path` is the folder of the user app `app`, `app_setup` is how its team runs it, and `page` is the page of it
+    that checks request. `config` is the server's configuration file of the user, `overrides` what the harness replaces
+    in it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Plan:
     page: str = "/"
     config: Path | None = None
     overrides: tuple[ConfigOverride, ...] = ()
+    app_setup: AppSetup = field(default_factory=AppSetup)
 
     @property
     def app_plan(self) -> Plan:
@@ -62,6 +65,17 @@ class Plan:
         """The interpreter that runs the app."""
         behind = self.app_plan
         return behind.found.python or behind.python
+
+    @property
+    def _serves_user_app_alone(self) -> bool:
+        # Beside the test app, a path may belong to a case.
+        return self.app == USER_APP_UNDER_LOAD or is_user_app(self.app)
+
+    @property
+    def static_server(self) -> ServerDescription | None:
+        """The server of the chain that sends the static files of the user app, the proxy first; None for the app."""
+        parts = (self, self.upstream) if self.upstream is not None else (self,)
+        return next((each.adapter for each in parts if each.adapter.maps_static_files), None)
 
     @property
     def as_unprivileged_user(self) -> bool:
@@ -106,6 +120,7 @@ class Plan:
             other_upstreams=tuple(each.address for each in behind[1:]),
             identity=identity_files(folder) if address.tls else None,
             config=self.config,
+            static=self.app_setup.static if self._serves_user_app_alone else (),
         )
 
     def chain(self) -> tuple[Protocol, Plan] | None:

@@ -21,6 +21,9 @@ from wsgi_gauntlet.harness.server.adapter import (
     direct_url_origin,
     pip_install_command,
 )
+from wsgi_gauntlet.harness.server.app_name import AppName, parse_app_name
+from wsgi_gauntlet.harness.server.app_preparation import app_variables, import_path, rehearsed, working_folder
+from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.name import SETTING_NAMES, ServerSpec, parse, same_version, with_setting
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
@@ -34,30 +37,35 @@ RESULT_MARKER = "\nwsgi-gauntlet: "
 APP_CHECK_SCRIPT = (
     f"RESULT_MARKER = {RESULT_MARKER!r}\n"
     """\
-import functools, importlib, inspect, sys, traceback
+import ast, functools, importlib, inspect, sys, traceback
 
 def say(text):
     sys.stdout.write(RESULT_MARKER + text)
     sys.stdout.flush()
     raise SystemExit
 
-module, name = sys.argv[1:]
-made = name.endswith("()")
+module, name, arguments = sys.argv[1:]
+made = bool(arguments)
+
+def describe(problem):
+    # The frames of the import itself are of no use to anybody, and the first one is of this program.
+    frames = [each for each in traceback.extract_tb(problem.__traceback__) if "importlib" not in each.filename][1:]
+    line = " ".join(traceback.format_exception_only(type(problem), problem)[-1].split())
+    where = ["%s, line %s: %s" % (each.filename, each.lineno, each.line) for each in frames[-3:]]
+    return line + (" (the traceback ends: %s)" % " | ".join(where) if where else "")
+
 try:
-    app = functools.reduce(getattr, name[:-2 if made else None].split("."), importlib.import_module(module))
+    app = functools.reduce(getattr, name.split("."), importlib.import_module(module))
 except BaseException as problem:
-    # The frames of the import itself are of no use to anybody.
-    frames = [each for each in traceback.extract_tb(problem.__traceback__) if "importlib" not in each.filename]
-    where = ["%s, line %s" % (each.filename, each.lineno) for each in frames[1:]][-1:]
-    line = traceback.format_exception_only(type(problem), problem)[-1].strip()
-    say("does not import with PYTHON: " + " ".join([line, *("(%s)" % each for each in where)]))
+    say("does not import with PYTHON: " + describe(problem))
 if made:
     if not callable(app):
         say("cannot be called")
     try:
-        app = app()
+        positional, named = ast.literal_eval(arguments)
+        app = app(*positional, **named)
     except BaseException as problem:
-        say("raises: " + traceback.format_exception_only(type(problem), problem)[-1].strip())
+        say("raises: " + describe(problem))
 
 def takes(count):
     try:
@@ -88,6 +96,13 @@ say("")
 """A program that prints RESULT_MARKER and what is wrong with an app; nothing after it if the app is good."""
 
 
+MISSING_MODULE = "ModuleNotFoundError"
+
+_MISSING_MODULE_HINT = (
+    "--app-dir names the folder of a module, --python the interpreter of the environment that has the app's packages"
+)
+
+
 def plan(
     text: str,
     *,
@@ -96,12 +111,13 @@ def plan(
     app_path: Path | None = None,
     custom: Mapping[str, str] | None = None,
     configs: Mapping[str, Path] | None = None,
+    app_setup: AppSetup | None = None,
 ) -> Plan:
     """Return how to start the server that `text` names; `plan.found` says whether it is installed.
 
     `custom` maps names to command templates, which take precedence over adapters. `configs` maps adapters to
-    configuration files of the user. Raises UnknownName for an unknown
-    server or variant, ConfigurationError if `text` is not a server name or its chain makes no sense.
+    configuration files of the user. `app_setup` is how the user app is run. Raises UnknownName for an unknown server or
+    variant, ConfigurationError if `text` is not a server name or its chain makes no sense.
     """
     if text.endswith(".py"):
         own = adapter_registry.require_adapter(adapter_registry.load_adapter_module(Path(text)), text)
@@ -114,12 +130,14 @@ def plan(
             python,
             app,
             app_path=app_path,
+            app_setup=app_setup or AppSetup(),
         )
     name = parse(text)
     adapter = _adapter_named(name.server, custom or {})
     if adapter.front and name.front is None:
         raise ConfigurationError(f"{adapter.name} is a proxy and needs a server behind it: {adapter.name}+gunicorn")
-    served = _plan_part(text, adapter, name.server, python, app, app_path)
+    part = _plan_part(text, adapter, name.server, python, app, app_path)
+    served = replace(part, app_setup=app_setup or AppSetup())
     if name.front is None:
         return _with_config(served, configs, name.server)
     front = with_front(name.front, _with_config(served, configs, name.server), custom)
@@ -139,7 +157,7 @@ def with_front(part: ServerSpec, served: Plan, custom: Mapping[str, str] | None 
             f"{served.name!r}: the variant of the proxy chooses the Unix socket, as in nginx:unix+gunicorn"
         )
     made = _plan_part(served.name, front, part, served.python, served.app, served.app_path)
-    return replace(made, upstream=served)
+    return replace(made, upstream=served, app_setup=served.app_setup)
 
 
 def _with_config(made: Plan, configs: Mapping[str, Path] | None, part: ServerSpec) -> Plan:
@@ -250,63 +268,86 @@ def require(plan: Plan, *, versions: bool = True) -> None:
 def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str] = frozenset()) -> frozenset[str]:
     """Raise ConfigurationError unless the user app imports in the interpreters of `plans` that are not checked yet.
 
-    Return all checked interpreters. A command template and a configuration file can choose folder and interpreter. So
-    for them an app that does not import is no error here: if the server does not find it, its own log says so.
+    Return all checked interpreters. The app is prepared as before each start: its folder is copied, and the commands of
+    its setup run. A command template and a configuration file can choose folder and interpreter. So for them an app
+    that does not import is no error here: if the server does not find it, its own log says so.
     """
     own = [each.app_plan for each in plans if each.app_path is not None]
     for each in own:
-        split_app_name(each.app)
-    asked = {
-        (each.python, each.app, each.app_path, each.adapter.locates_app_itself or each.config is not None)
-        for each in own
-    }
-    for python, app, folder, may_be_missing in sorted(asked):
-        if folder is not None and python not in checked_interpreters:
-            require_app(app, python, folder, may_be_missing=may_be_missing)
-    return checked_interpreters | {each[0] for each in asked}
+        parse_app_name(each.app)
+    asked: dict[tuple[str, bool], Plan] = {}
+    for each in own:
+        asked.setdefault((each.python, each.adapter.locates_app_itself or each.config is not None), each)
+    for (python, may_be_missing), plan in sorted(asked.items(), key=lambda each: each[0]):
+        if python not in checked_interpreters:
+            with rehearsed(plan) as prepared:
+                _require_app(parse_app_name(plan.app), prepared, f"--app {plan.app}", may_be_missing=may_be_missing)
+    return checked_interpreters | {python for python, _ in asked}
 
 
-def require_app(app: str, python: str, *folders: Path, label: str = "--app ", may_be_missing: bool = False) -> None:
+def require_app(app: str, python: str, *folders: Path, label: str = "--app ") -> None:
     """Raise ConfigurationError unless `app` imports in `python`, with `folders` on its path, as a WSGI app.
 
-    `app` is module:callable, or module:function() for an app that a function makes. `label` precedes it in messages.
-    With `may_be_missing` it need not import here, but what imports must be a WSGI app.
+    `app` is module:callable, or module:function(arguments) for an app that a function makes. `label` precedes it in
+    messages.
     """
-    module, name = split_app_name(app, label)
-    if f"{module.split('.')[0]}." == REFERENCE_APP_PACKAGE:
+    name = parse_app_name(app, label)
+    _check_app(name, python, [*map(str, folders), *user_python_path()], AppSetup(), f"{label}{app}")
+
+
+def _require_app(name: AppName, plan: Plan, shown: str, *, may_be_missing: bool) -> None:
+    folder = working_folder(plan) if plan.app_setup.copy is not None else None
+    _check_app(
+        name, plan.python, import_path(plan), plan.app_setup, shown, may_be_missing=may_be_missing, folder=folder
+    )
+
+
+def _check_app(
+    name: AppName,
+    python: str,
+    path: list[str],
+    setup: AppSetup,
+    shown: str,
+    *,
+    may_be_missing: bool = False,
+    folder: Path | None = None,
+) -> None:
+    """Raise ConfigurationError, which begins with `shown`, unless `name` is a WSGI app.
+
+    With `may_be_missing` it need not import here, but what imports must be a WSGI app. It runs in `folder`, by default
+    in the current folder.
+    """
+    if f"{name.module.split('.')[0]}." == REFERENCE_APP_PACKAGE:
         return
-    path = [*map(str, folders), *user_python_path()]
     # The server gets the same environment, without the settings of other servers.
-    environment = server_environment(os.environ, path=path, temporary=tempfile.gettempdir(), added={})
+    environment = server_environment(os.environ, path=path, temporary=tempfile.gettempdir(), added=app_variables(setup))
+    given = name.arguments
+    arguments = repr((given.positional, dict(given.named))) if given is not None else ""
     try:
         done = subprocess.run(
-            [python, "-c", APP_CHECK_SCRIPT, module, name],
+            [python, "-c", APP_CHECK_SCRIPT, name.module, name.attribute, arguments],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=APP_IMPORT_TIMEOUT_SECONDS,
             check=False,
             env=environment,
+            cwd=folder,
         )
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{label}{app}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
+        raise ConfigurationError(f"{shown}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
     _, found, fault = done.stdout.rpartition(RESULT_MARKER)
+    fault = setup.for_people(fault.strip())
     if may_be_missing and (not found or fault.startswith(("does not import", "raises"))):
         return
     if not found:
-        lines = done.stderr.strip().splitlines()
+        lines = setup.for_people(done.stderr).strip().splitlines()
         last = " | ".join(map(str.strip, lines[-3:])) if lines else "no message"
-        raise ConfigurationError(f"{label}{app} does not import with {python}: it ended with {done.returncode}: {last}")
-    if fault.strip():
-        raise ConfigurationError(f"{label}{app} {fault.strip()}".replace("PYTHON", python, 1))
-
-
-def split_app_name(app: str, label: str = "--app ") -> tuple[str, str]:
-    """Return the module and the callable of `app`. Raises ConfigurationError if it has another form."""
-    module, colon, name = app.partition(":")
-    if not (module and colon and name.removesuffix("()")):
-        raise ConfigurationError(f"{label}{app}: write module:callable, as shop.wsgi:application")
-    return module, name
+        raise ConfigurationError(f"{shown} does not import with {python}: it ended with {done.returncode}: {last}")
+    if fault:
+        hint = f"; {_MISSING_MODULE_HINT}" if MISSING_MODULE in fault else ""
+        raise ConfigurationError(f"{shown} {fault}".replace("PYTHON", python, 1) + hint)
 
 
 def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> ServerDescription:

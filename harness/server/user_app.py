@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wsgi_gauntlet.harness.model.naming import USER_APP_CASE_PREFIX as USER_APP_CASE_PREFIX
+from wsgi_gauntlet.harness.server.app_setup import AppSetup
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.server.plan import Plan
@@ -71,7 +72,7 @@ def without_user_app(plan: Plan) -> Plan:
         return plan
     behind = without_user_app(plan.upstream) if plan.upstream is not None else None
     remaining = {name: value for name, value in plan.environment.items() if name != USER_APP_VARIABLE}
-    return replace(plan, app=REFERENCE_APP, app_path=None, environment=remaining, upstream=behind)
+    return replace(plan, app=REFERENCE_APP, app_path=None, app_setup=AppSetup(), environment=remaining, upstream=behind)
 
 
 def is_user_app(app: str) -> bool:

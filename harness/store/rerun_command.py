@@ -11,9 +11,18 @@ OPTIONS_KEY = "options"
 
 
 def options(
-    python: str, app: str, command: str, page: str = "/", config: Sequence[str] = (), cases: str = ""
+    python: str,
+    app: str,
+    command: str,
+    page: str = "/",
+    config: Sequence[str] = (),
+    cases: str = "",
+    app_setup: Sequence[str] = (),
 ) -> list[str]:
-    """Return the options that start the same servers again, without those that are '' or the default."""
+    """Return the options that start the same servers again, without those that are '' or the default.
+
+    `app_setup` are the words of the options for the user app.
+    """
     words = []
     for name, value, default in (
         ("--python", python, sys.executable),
@@ -24,7 +33,7 @@ def options(
     ):
         if value and value != default:
             words += [name, value]
-    return [*words, *(word for each in config for word in ("--config", each))]
+    return [*words, *app_setup, *(word for each in config for word in ("--config", each))]
 
 
 def replay(server: str, case: str, given: Sequence[str] = ()) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from wsgi_gauntlet.harness.server.adapter import Command, Installation, Launch, no_option_for
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
+from wsgi_gauntlet.harness.server.static_mapping import MEDIA_TYPES
 from wsgi_gauntlet.servers._support.system_programs import find_system_program
 
 START_SERVERS = 3
@@ -137,6 +138,26 @@ def tls(identity: CertificateFiles) -> Iterator[str]:
     yield "SSLEngine on"
     yield f"SSLCertificateFile {quoted(identity.certificate)}"
     yield f"SSLCertificateKeyFile {quoted(identity.key)}"
+
+
+def static_modules(launch: Launch) -> list[str]:
+    """Return the modules for the static files of the user."""
+    return ["alias", "mime"] if launch.static else []
+
+
+def static_files(launch: Launch, *, passed_on: bool) -> Iterator[str]:
+    """Yield the directives for the static files of the user. With `passed_on` a ProxyPass for all paths comes later.
+
+    Apache takes the first ProxyPass and the first Alias that match.
+    """
+    if launch.static:
+        yield "TypesConfig /dev/null"
+        yield from (f"AddType {media_type} .{extension}" for extension, media_type in MEDIA_TYPES.items())
+    for each in launch.static:
+        path = quoted(f"{launch.settings.mount}{each.prefix}/")
+        if passed_on:
+            yield f"ProxyPass {path} !"
+        yield f"Alias {path} {quoted(f'{each.folder}/')}"
 
 
 def _load_module(name: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import re
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, STATIC_FOLDER, static_content
+from wsgi_gauntlet.harness.server.static_mapping import DEFAULT_MEDIA_TYPE, MEDIA_TYPES, StaticMapping
 
 WORKERS = 1
 """nginx's default."""
@@ -34,7 +35,7 @@ CACHE_KEY = '"$scheme$http_host$request_uri$http_x_gauntlet"'
 """nginx's default without $proxy_host, which uwsgi_pass does not have, and with X-Gauntlet, which names the attempt of
 a case. So no attempt gets a response of another one, and within an attempt the cache is free."""
 
-GZIP_TYPES = "text/plain text/css application/javascript image/svg+xml"
+GZIP_TYPES = "text/plain text/css text/javascript application/javascript image/svg+xml"
 """The media types to compress beside text/html, which is always compressed."""
 
 UWSGI_PARAMETERS = (
@@ -151,6 +152,8 @@ def _server(launch: Launch) -> list[str]:
         types = _block("types", *(f"{each.type} {name.rpartition('.')[2]};" for name, each in STATIC_FILES.items()))
         where = f"alias {quoted(f'{launch.folder}/{STATIC_FOLDER}/')};"
         lines += _block(f"location {quoted(f'{asked.mount}/{STATIC_FOLDER}/')}", where, *dict.fromkeys(types))
+    for each in launch.static:
+        lines += _static_location(asked.mount, each)
     servers, second = upstream_addresses(launch)
     if second is not None:
         lines += _block(
@@ -158,6 +161,13 @@ def _server(launch: Launch) -> list[str]:
         )
     to = UPSTREAM_NAME if uses_upstream_block(launch) else _upstream_address(launch, servers[0])
     return [*lines, *_block("location /", *_proxy_directives(launch, servers[0], to))]
+
+
+def _static_location(mount: str, mapping: StaticMapping) -> list[str]:
+    types = _block("types", *(f"{media_type} {extension};" for extension, media_type in MEDIA_TYPES.items()))
+    where = f"alias {quoted(f'{mapping.folder}/')};"
+    head = f"location {quoted(f'{mount}{mapping.prefix}/')}"
+    return _block(head, where, f"default_type {DEFAULT_MEDIA_TYPE};", *types)
 
 
 def _proxy_directives(launch: Launch, server: Address, to: str) -> list[str]:

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import ConfigOverride
+from wsgi_gauntlet.harness.server.adapter import Launch
 
 NOT_USED = "not used"
 """The new value of a setting that the harness leaves out."""
 
 MAX_FILES = 500
 """Files that one configuration may include."""
+
+
+def static_with_file_reason(server: str, launch: Launch) -> str:
+    """Return that `server` sends the files that its own file says, if it has one and the user maps others; else ''."""
+    if launch.config is None or not launch.static:
+        return ""
+    return f"{server} sends the static files that {launch.config} maps: leave out --static, or its --config"
 
 
 class Overrides:

@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.open_loop import open_loop
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
+from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequests
 
 from ..helpers.socket_servers import PAGE, always, answer, closed, measure_closed_loop, once, requests, serving, silent
 
@@ -136,7 +137,7 @@ async def test_no_descriptor_left_says_what_to_do(monkeypatch: pytest.MonkeyPatc
     def none_left(*_: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
-    pool = connections.ConnectionPool(Address(port=1), PAGE)
+    pool = connections.ConnectionPool(Address(port=1), MarkedRequests(PAGE.request, PAGE.body, PAGE.mark))
     monkeypatch.setattr(socket, "socket", none_left)
     with pytest.raises(OutOfResources, match="ulimit -n"):
         pool.connect(0)

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 TESTS = Path(__file__).resolve().parents[1]
 
-SHORT = replace(default_scenario.PARAMETERS, closed_loop=0.3, open_loop=0.6, slow_clients=1.0)
+SHORT = replace(default_scenario.PARAMETERS, closed_loop=0.3, open_loop=0.3, slow_clients=1.0)
 """A slot so short that it says little about a real server."""
 
 LAUNCHER = f"""

@@ -1,10 +1,15 @@
-"""Tests say the same under nohup and behind a shell's `&` as at a terminal."""
+"""Tests say the same under nohup and behind a shell's `&` as at a terminal, and all of them run once."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from ..conftest import LONGEST, in_shares
 
 PROGRAM = """
 import runpy, subprocess, sys
@@ -24,3 +29,51 @@ def test_what_tests_start_heeds_signals() -> None:
         check=True,
     )
     assert done.stdout == "[False, False]\n"
+
+
+class Item(pytest.Item):
+    """A test that does nothing."""
+
+    def runtest(self) -> None:
+        """Do nothing."""
+
+
+def items(request: pytest.FixtureRequest, live: int, others: int) -> list[pytest.Item]:
+    """Return the tests of the longest file, live ones and others, in the order of their files."""
+    found: list[pytest.Item] = []
+    for stem, number in ((LONGEST[0], 3), ("test_live", live), ("test_unit", others)):
+        for each in range(number):
+            made = Item.from_parent(request.session, name=f"{stem}[{each}]", path=Path(f"{stem}.py"))
+            if stem != "test_unit":
+                made.add_marker(pytest.mark.live)
+            found.append(made)
+    return found
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+@pytest.mark.parametrize(("live", "others"), [(0, 0), (1, 0), (0, 5), (40, 7), (12, 100)])
+def test_every_test_is_in_one_share(request: pytest.FixtureRequest, live: int, others: int, processes: int) -> None:
+    made = items(request, live, others)
+    ordered = in_shares(made, processes)
+    assert sorted(each.name for each in ordered) == sorted(each.name for each in made)
+    # The live tests of a file stay in their order, and so do the others.
+    for stem in ("test_live", "test_unit"):
+        assert [each for each in ordered if each.path.stem == stem] == [each for each in made if each.path.stem == stem]
+
+
+def test_the_longest_and_the_live_tests_begin_all_shares_but_the_last(request: pytest.FixtureRequest) -> None:
+    ordered = in_shares(items(request, 20, 100), 3)
+    share = len(ordered) // 3
+    words = [each.path.stem.removeprefix("test_") for each in ordered]
+    assert words[:share] == [LONGEST[0].removeprefix("test_")] * 2 + ["live"] * 10 + ["unit"] * (share - 12)
+    assert words[share : 2 * share] == [LONGEST[0].removeprefix("test_")] + ["live"] * 10 + ["unit"] * (share - 11)
+    assert set(words[2 * share :]) == {"unit"}
+
+
+def test_the_collector_does_not_see_the_tests(request: pytest.FixtureRequest) -> None:
+    """A phase of load neither freezes what a test made, nor gives back what was frozen."""
+    frozen = gc.get_freeze_count()
+    assert frozen > len(request.session.items)
+    gc.freeze()
+    gc.unfreeze()
+    assert gc.get_freeze_count() == frozen

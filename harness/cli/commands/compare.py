@@ -12,7 +12,17 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
-from wsgi_gauntlet.harness.cli.options import SERVER_NAMES_HELP, Option, OutputsOption, command, path_argument
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
+from wsgi_gauntlet.harness.cli.options import (
+    SERVER_NAMES_HELP,
+    AppSetupBlock,
+    Option,
+    OutputsOption,
+    TrafficOption,
+    command,
+    path_argument,
+)
+from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -140,6 +150,9 @@ class CompareArguments:
     app_path: Annotated[
         str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
     ]
+    traffic: TrafficOption
+    keep_secrets: KeepSecretsOption
+    app_setup: AppSetupBlock
     command: Annotated[
         str,
         Option(
@@ -210,6 +223,9 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         raise ConfigurationError("--scenario and --metric cannot be combined: --metric chooses default figures")
     if arguments.set and not arguments.scenario:
         raise ConfigurationError("--set requires --scenario: name the scenario that has the parameter")
+    app_setup = arguments.app_setup.options()
+    if app_setup.given and not arguments.app:
+        raise ConfigurationError(f"{app_setup.given} requires --app: name your app, as --app shop.wsgi:application")
     servers = arguments.servers or ()
     candidates = candidate_options(
         servers,
@@ -223,9 +239,14 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
     common = session.RunOptions(
         servers=tuple(servers),
         scenarios=arguments.scenario,
-        load_options=LoadOptions(page=page, other_parameters=other_parameters(arguments.set)),
+        load_options=LoadOptions(
+            page=page,
+            traffic=read_traffic_option(arguments, arguments.app[0] if arguments.app else None),
+            other_parameters=other_parameters(arguments.set),
+        ),
         python=candidates[0].python,
         app=candidates[0].app,
+        app_setup=app_setup,
         out=arguments.out,
         resume=arguments.resume,
         output_files=arguments.outputs.files,
@@ -258,6 +279,7 @@ def repeat_command(arguments: CompareArguments) -> str:
         ("--python", arguments.python),
         ("--app", arguments.app),
         ("--app-path", [arguments.app_path] if arguments.app_path else []),
+        ("--traffic", [str(arguments.traffic)] if arguments.traffic else []),
         ("--command", [arguments.command] if arguments.command else []),
         ("--config", arguments.config),
         ("--threshold", [f"{arguments.threshold:g}"] if arguments.threshold != DEFAULT_THRESHOLD else []),
@@ -265,4 +287,6 @@ def repeat_command(arguments: CompareArguments) -> str:
     ):
         for value in values:
             words += [name, value]
-    return shlex.join([*words, *(["--until-decided"] if arguments.until_decided else [])])
+    words += arguments.app_setup.options().words()
+    flags = {"--keep-secrets": arguments.keep_secrets, "--until-decided": arguments.until_decided}
+    return shlex.join([*words, *(flag for flag, given in flags.items() if given)])

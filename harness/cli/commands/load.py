@@ -9,8 +9,18 @@ from typing import Annotated
 
 import click
 
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
-from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, SERVER_NAMES_HELP, Command, Option, RunArguments, command
+from wsgi_gauntlet.harness.cli.options import (
+    EXIT_CODES_HELP,
+    SERVER_NAMES_HELP,
+    Command,
+    Option,
+    RunArguments,
+    TrafficOption,
+    command,
+)
+from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 TOKEN_VARIABLES = ("WSGI_GAUNTLET_TOKEN", "GAUNTLET_TOKEN")
@@ -71,6 +81,8 @@ class LoadArguments(RunArguments):
             help="Only this scenario, or this family, for example slow-headers; repeatable.",
         ),
     ]
+    traffic: TrafficOption
+    keep_secrets: KeepSecretsOption
     target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
     token: Annotated[
         str | None,
@@ -83,7 +95,7 @@ def load(arguments: LoadArguments) -> None:
     """Measure how slow clients affect healthy users.
 
     The harness starts a new server instance for every scenario. With --app, the healthy users request the page
-    --app-path of the user app.
+    --app-path of the user app, or send --traffic.
     """
     options = run_options(arguments, full=arguments.full)
     load_options = replace(
@@ -91,6 +103,7 @@ def load(arguments: LoadArguments) -> None:
         clients=arguments.slow_clients,
         duration=arguments.duration,
         rate=arguments.background_rate,
+        traffic=read_traffic_option(arguments, arguments.app),
     )
     load_options = replace(load_options, other_parameters=other_parameters(arguments.set, load_options.overrides))
     run_and_exit(
@@ -135,6 +148,7 @@ def _remote_token(arguments: LoadArguments) -> str:
         raise ConfigurationError("--target and SERVER cannot be combined: name one of them")
     for option, value in (
         ("app", arguments.app),
+        (arguments.app_setup.options().given.lstrip("-"), arguments.app_setup.options().given),
         ("command", arguments.command),
         ("config", arguments.config),
         ("tuned", arguments.tuned),

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
+from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     AppOption,
     AppPathOption,
+    AppSetupBlock,
     Option,
     OutputsOption,
     PythonOption,
+    TrafficOption,
     command,
     path_argument,
 )
+from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ RECOMMEND_HELP = """
 \b
 Example: your busiest minute has 60 requests per second.
   wsgi-gauntlet recommend --app shop.wsgi:application --peak 60/s
+  wsgi-gauntlet recommend --app "shop:create_app()" --traffic shop.har
   wsgi-gauntlet recommend --app shop.wsgi:application --peak 60/s \\
       --servers gunicorn,uwsgi,nginx --memory 2GB --budget 20m
 
@@ -63,6 +68,9 @@ class RecommendArguments:
 
     app: AppOption
     app_path: AppPathOption
+    traffic: TrafficOption
+    keep_secrets: KeepSecretsOption
+    app_setup: AppSetupBlock
     python: PythonOption
     servers: Annotated[
         tuple[str, ...],
@@ -171,9 +179,13 @@ def search_options(arguments: RecommendArguments) -> SearchOptions:
     slow = arguments.users // SLOW_SHARE if arguments.slow_clients is None else arguments.slow_clients
     return SearchOptions(
         common=session.RunOptions(
-            load_options=LoadOptions(page=user_app_page(arguments.app, arguments.app_path)),
+            load_options=LoadOptions(
+                page=user_app_page(arguments.app, arguments.app_path),
+                traffic=read_traffic_option(arguments, arguments.app),
+            ),
             python=arguments.python,
             app=arguments.app or registry.REFERENCE_APP,
+            app_setup=arguments.app_setup.options(),
             out=arguments.out,
             resume=arguments.resume,
             output_files=arguments.outputs.files,
@@ -187,6 +199,7 @@ def search_options(arguments: RecommendArguments) -> SearchOptions:
         memory_limit=0 if arguments.memory is None else memory_bytes(arguments.memory),
         budget=budget,
         seed=arguments.seed,
+        traffic="" if arguments.traffic is None else str(arguments.traffic),
         command=repeat_command(arguments),
     )
 
@@ -237,6 +250,7 @@ def repeat_command(arguments: RecommendArguments) -> str:
     for name, value, default in (
         ("--app", arguments.app, None),
         ("--app-path", arguments.app_path, None),
+        ("--traffic", None if arguments.traffic is None else str(arguments.traffic), None),
         ("--python", arguments.python, sys.executable),
         ("--servers", ",".join(arguments.servers), ""),
         ("--peak", arguments.peak, None),
@@ -248,7 +262,8 @@ def repeat_command(arguments: RecommendArguments) -> str:
     ):
         if value != default and value is not None:
             words += [name, value]
-    return shlex.join(words)
+    words += arguments.app_setup.options().words()
+    return shlex.join([*words, *(["--keep-secrets"] if arguments.keep_secrets else [])])
 
 
 def _number_and_unit(text: str) -> tuple[float | None, str]:

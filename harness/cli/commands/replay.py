@@ -14,6 +14,7 @@ from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
     AppOption,
     AppPathOption,
+    AppSetupBlock,
     ConfigOption,
     Option,
     PythonOption,
@@ -51,6 +52,7 @@ class ReplayArguments:
     python: PythonOption
     app: AppOption
     app_path: AppPathOption
+    app_setup: AppSetupBlock
     command: Annotated[
         str,
         Option(
@@ -101,6 +103,7 @@ def replay(arguments: ReplayArguments) -> None:
         load_options=LoadOptions(page=user_app_page(arguments.app, arguments.app_path)),
         python=arguments.python,
         app=arguments.app or REFERENCE_APP,
+        app_setup=arguments.app_setup.options(),
         config=arguments.config,
     )
     runnable_cases(known, case_selection((case.id,)), own_app=is_user_app(options.app))

@@ -1,8 +1,9 @@
 """The healthy users: people who open pages on good connections, on a schedule that does not depend on the server.
 
-A page view is a page and, after its response, its assets. A seeded coin decides for each request whether it uses a new
-connection or a kept one; both are equally frequent. A kept connection carries one request at a time. Times count from
-the start of the scenario (`now`).
+A page view is a page and, after its response, its assets. Of traffic it is a step of a visit, and then the redirects
+that the step follows (visiting_users.py). A seeded coin decides for each request whether it uses a new connection or a
+kept one; both are equally frequent. A kept connection carries one request at a time. Times count from the start of the
+scenario (`now`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import gc
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -20,7 +22,9 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule
+from wsgi_gauntlet.harness.load.clients.visiting_users import UserRequest, VisitingUser, VisitingUsers
 from wsgi_gauntlet.harness.load.generator.generator_health import health_of_sends
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
 from wsgi_gauntlet.harness.load.workload import ReferencePage, Workload
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Phase, Sample
 from wsgi_gauntlet.harness.stats.summary import quantile
@@ -88,6 +92,7 @@ class HealthyUsers:
         self.reused_connection_responses = 0
         self._page_view = page_view
         self._workload = workload
+        self._users = VisitingUsers(workload, address, seed) if isinstance(workload, TrafficWorkload) else None
         self._timeout = timeout
         self._random = random.Random(seed)
         self._pool: list[HttpConnection] = []
@@ -179,8 +184,11 @@ class HealthyUsers:
     async def _run_page_view(self, intended: float) -> None:
         self._send_lateness.append((intended, self.now - intended))
         self._about_to_send = False
+        if self._users is not None:
+            await self._run_step(self._users, intended)
+            return
         page_view = self._page_view
-        page = await self._request(intended, page_view.size)
+        page = await self._request(intended, partial(self._attempt_page, page_view.size))
         if page is not Outcome.OK:
             # A user learns the assets from the page. They were scheduled with it and are never sent.
             waited = self.now - intended
@@ -189,15 +197,25 @@ class HealthyUsers:
         page_received = self.now
         async with trio.open_nursery() as nursery:
             for _ in range(page_view.assets):
-                nursery.start_soon(self._request, page_received, page_view.asset_size)
+                nursery.start_soon(self._request, page_received, partial(self._attempt_page, page_view.asset_size))
 
-    async def _request(self, intended: float, size: int) -> Outcome:
+    async def _run_step(self, users: VisitingUsers, intended: float) -> None:
+        user = users.next_user(intended)
+        think_time = user.visit.step.step.think_time
+        due = intended
+        while await self._request(due, partial(self._attempt_step, users, user)) is Outcome.OK:
+            due = self.now
+            if not user.redirected:
+                users.answered(user, think_time, due)
+                return
+
+    async def _request(self, intended: float, attempt: Callable[[bool], Awaitable[Outcome]]) -> Outcome:
         request_in_flight = _RequestInFlight(intended, self.now)
         self._requests_in_flight.add(request_in_flight)
         outcome = Outcome.UNFINISHED
         try:
             with request_in_flight.scope, trio.move_on_after(self._timeout) as timeout:
-                outcome = await self._attempt(size)
+                outcome = await attempt(self._random.random() < KEEP_ALIVE_SHARE)
             if timeout.cancelled_caught:
                 outcome = Outcome.TIMEOUT
         finally:
@@ -206,11 +224,20 @@ class HealthyUsers:
             self.samples.append(Sample(intended, now - intended, now - request_in_flight.sent, outcome))
         return outcome
 
-    async def _attempt(self, size: int) -> Outcome:
-        keep = self._random.random() < KEEP_ALIVE_SHARE
+    async def _attempt_page(self, size: int, keep: bool) -> Outcome:
         self._count += 1
         nonce = f"{self._count:x}-{self._random.getrandbits(48):012x}"
-        request = self._workload.request(self.address, nonce, size, keep=keep)
+        data = self._workload.request(self.address, nonce, size, keep=keep)
+        request = UserRequest(data, head=False, repeatable=True)
+        return await self._attempt(request, lambda response: self._workload.outcome(response, nonce, size), keep=keep)
+
+    async def _attempt_step(self, users: VisitingUsers, user: VisitingUser, keep: bool) -> Outcome:
+        request = users.request(user, keep=keep)
+        if request is None:
+            return Outcome.WRONG
+        return await self._attempt(request, partial(users.receive, user), keep=keep)
+
+    async def _attempt(self, request: UserRequest, judge: Callable[[Response], Outcome], *, keep: bool) -> Outcome:
         connection = self._take_idle_connection() if keep else None
         try:
             response = await _request_on_kept_connection(connection, request) if connection else None
@@ -218,8 +245,8 @@ class HealthyUsers:
                 if connection:
                     connection.close()
                 connection = await HttpConnection.open(self.address)
-                response = await connection.send_request(request)
-            outcome = self._workload.outcome(response, nonce, size)
+                response = await connection.send_request(request.data, head=request.head)
+            outcome = judge(response)
             self.keep_alive_responses += keep
             self.reused_connection_responses += connection.requests_answered > 1
             # Every other connection is closed at once: gunicorn waits up to 2 s on a connection that it marked to be
@@ -287,13 +314,18 @@ def _is_in_phase(due: float, phases: Sequence[Phase]) -> bool:
     return any(each.started <= due < each.ended for each in phases)
 
 
-async def _request_on_kept_connection(connection: HttpConnection, request: bytes) -> Response | None:
-    """Send a request on a kept connection; None if the server just closed it, and a browser would open a new one."""
+async def _request_on_kept_connection(connection: HttpConnection, request: UserRequest) -> Response | None:
+    """Send a request on a kept connection; None if the server just closed it, and a browser would open a new one.
+
+    Raises OSError if the request must not be repeated.
+    """
     try:
-        response = await connection.send_request(request)
+        response = await connection.send_request(request.data, head=request.head)
     except OSError:
+        if not request.repeatable:
+            raise
         return None
-    return None if response.is_empty else response
+    return None if response.is_empty and request.repeatable else response
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def other_server(plan: Plan, server: str) -> Plan:
         found = planning.plan(server, python=plan.python, app=plan.adapter.app(plan.app), app_path=plan.app_path)
     except UnknownName as unknown:
         raise Unsupported(str(unknown)) from None
-    return require_installed(replace(found, environment=plan.environment, host=plan.host))
+    return require_installed(replace(found, environment=plan.environment, host=plan.host, app_setup=plan.app_setup))
 
 
 def require_installed(plan: Plan) -> Plan:

@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.probes.resource_usage import usage
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.model import GeneratorHealth
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class CpuCost:
 
 
 async def measure_cpu_cost(
-    running: ServerUnderTest, page: VerifiedRequest, connections: int, seconds: float
+    running: ServerUnderTest, page: VerifiedPage, connections: int, seconds: float
 ) -> CpuCost:
     """Request `page` in a closed loop and return its cost. Raises the errors of `closed_loop`."""
     before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()

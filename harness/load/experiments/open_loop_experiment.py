@@ -42,7 +42,9 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Percentile, Phase
 
 if TYPE_CHECKING:
@@ -191,7 +193,7 @@ class OpenLoopExperiment:
         self.ctx.finished_phases.append(self.phases[-1])
         return found
 
-    async def _run_open_loop(self, page: VerifiedRequest, load: _OpenLoad, connections: int) -> GeneratorResult:
+    async def _run_open_loop(self, page: VerifiedPage, load: _OpenLoad, connections: int) -> GeneratorResult:
         return await parallel_open_loop(
             self.running.address,
             page,
@@ -355,13 +357,13 @@ class OpenLoopExperiment:
         """Say whether half of the connections waited: the median response took as long as half of them one by one."""
         return found.latency.quantile(0.5) > found.connections / 2 * (self._unloaded_latency or math.inf)
 
-    async def _wait_until_idle(self, *, restart: bool = True) -> VerifiedRequest:
+    async def _wait_until_idle(self, *, restart: bool = True) -> VerifiedPage:
         """Wait until the server responds about as quickly as when it was fresh, and return the page to request.
 
         The server is restarted after IDLE_TIMEOUT seconds without a correct response, unless `restart` is false. Raises
         UnexpectedResponse for a wrong response.
         """
-        page: VerifiedRequest | None = None
+        page: VerifiedPage | None = None
         wrong = UnexpectedResponse("The server no longer responds, even to one request at a time.")
         with trio.move_on_after(IDLE_TIMEOUT):
             while self.running.alive:
@@ -375,6 +377,8 @@ class OpenLoopExperiment:
                     await trio.sleep(IDLE_LATENCY)
                     continue
                 took = time.monotonic() - began
+                if isinstance(page, VerifiedTraffic):
+                    took *= page.latency_ratio
                 self._unloaded_latency = took if self._unloaded_latency is None else min(took, self._unloaded_latency)
                 if took <= max(IDLE_LATENCY, IDLE_LATENCY_FACTOR * self._unloaded_latency):
                     break
@@ -389,7 +393,7 @@ class OpenLoopExperiment:
             page = await self._check_page()
         return page
 
-    async def _check_page(self) -> VerifiedRequest:
+    async def _check_page(self) -> VerifiedPage:
         page = await verify_request(
             self.running.address, self._workload, secrets.token_hex(8), self.ctx.parameters.size
         )

@@ -41,6 +41,7 @@ from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
 from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import Outcome, Percentile, Phase, Sample
 from wsgi_gauntlet.harness.stats.histogram import Histogram
@@ -332,6 +333,9 @@ async def run_traffic(
             raise ServerDidNotStart(f"{running.name} responded at first, and then a page {why}") from None
         if not workload.has_requested_size:
             page_view = replace(page_view, assets=0)  # the assets of a user app are unknown
+        requests_per_arrival = float(page_view.requests)
+        if isinstance(workload, TrafficWorkload):
+            requests_per_arrival, service = workload.requests_per_step, service * workload.latency_ratio
         rate = limit_to_capacity_share(rate, service)
         try:
             async with trio.open_nursery() as nursery:
@@ -346,7 +350,7 @@ async def run_traffic(
                 traffic = TrafficTimeline(ctx, running, healthy_users, slow_clients, rate, workload, progress)
                 nursery.start_soon(traffic.record_counts)
                 nursery.start_soon(
-                    healthy_users.run, Poisson(rate / page_view.requests, ARRIVALS_SEED), MAX_TRAFFIC_SECONDS
+                    healthy_users.run, Poisson(rate / requests_per_arrival, ARRIVALS_SEED), MAX_TRAFFIC_SECONDS
                 )
                 whole = False
                 try:

@@ -14,7 +14,9 @@ begins the next. A response that waits in the socket while the loop is busy ther
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from contextlib import closing
+from typing import Generic
 
 import trio
 
@@ -30,7 +32,11 @@ from wsgi_gauntlet.harness.load.generator.loop import (
     LoopOptions,
     require_positive,
 )
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
+from wsgi_gauntlet.harness.load.generator.request_source import Match, P, RequestSource
+from wsgi_gauntlet.harness.load.generator.user_visits import UserVisit, UserVisits
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.stats.histogram import PRECISION_BITS, Histogram
 
 EPOLL_TIMEOUT = 0.005
@@ -47,7 +53,7 @@ _LEAST = 1 << PRECISION_BITS
 
 
 async def closed_loop(
-    address: Address, page: VerifiedRequest, options: LoopOptions, seconds: float, *, start: int | None = None
+    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, start: int | None = None
 ) -> GeneratorResult:
     """Keep one request in flight on each connection for `seconds` after the warm-up.
 
@@ -58,21 +64,33 @@ async def closed_loop(
     """
     require_loopback_or_verified(address)
     require_positive(seconds=seconds)
-    with closing(ConnectionPool(address, page)) as pool:
+    loop: _MarkedRequestLoop | _VisitLoop
+    if isinstance(page, VerifiedTraffic):
+        loop = _VisitLoop(address, UserVisits(page, address), options, int(seconds * 1e9))
+    else:
+        marks = MarkedRequests(page.request, page.body, page.mark, page.status)
+        loop = _MarkedRequestLoop(address, marks, options, int(seconds * 1e9))
+    with closing(loop):
         if start is not None:
             await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
-        return await _ClosedLoop(pool, options, len(page.request), int(seconds * 1e9)).run()
+        return await loop.run()
 
 
-class _ClosedLoop:
-    def __init__(self, pool: ConnectionPool, options: LoopOptions, request_bytes: int, duration: int) -> None:
-        self._pool = pool
+class _ClosedLoop(Generic[P]):
+    def __init__(self, address: Address, source: RequestSource[P], options: LoopOptions, duration: int) -> None:
+        self._pool = ConnectionPool(address, source)
         self._connections = options.connections
         self._warm_up = int(options.warm_up * 1e9)
         self._timeout = int(options.timeout * 1e9)
-        self._request_bytes = request_bytes
         self._duration = duration
         self._latency, self._waiting = Histogram(), Histogram()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @abstractmethod
+    def _exchange(self, now: int, slice_end: int) -> tuple[int, bool]:
+        """Read responses and send the next requests until `slice_end`; return the time and whether nothing arrived."""
 
     async def run(self) -> GeneratorResult:
         clock, pool = time.perf_counter_ns, self._pool
@@ -104,60 +122,6 @@ class _ClosedLoop:
                 await trio.lowlevel.checkpoint()
         return self._result(now)
 
-    def _exchange(self, now: int, slice_end: int) -> tuple[int, bool]:
-        """Read responses and send the next requests until `slice_end`; return the time and whether nothing arrived.
-
-        This is the hot path: it uses local variables and calls nothing per request but the two system calls, the clock
-        and the iterator over the requests.
-        """
-        clock, pool, counts = time.perf_counter_ns, self._pool, self._latency.counts
-        poll, next_request = pool.epoll.poll, pool.next_request
-        response_gap = pool.counters.response_gap
-        receive, send, started, marked_request = pool.receive, pool.send, pool.started, pool.marked_request
-        batch, request_bytes, size = min(self._connections, MAX_EVENTS), self._request_bytes, pool.size
-        while now < slice_end:
-            events = poll(EPOLL_TIMEOUT, batch)
-            if not events:
-                return now, True
-            before = now
-            for fd, _ in events:
-                try:
-                    data = receive[fd](size)
-                except OSError as error:
-                    event = pool.handle_error(fd, error)
-                else:
-                    if data == marked_request[fd].response:
-                        now = clock()
-                        took = now - started[fd]
-                        if took < _LEAST:
-                            took = _LEAST
-                        shift = took.bit_length() - PRECISION_BITS
-                        counts[(shift << _SUB_BUCKET_HALF_BITS) + (took >> shift)] += 1
-                        started[fd] = now
-                        marked_request[fd] = after = next_request()
-                        try:
-                            count = send[fd](after.request)
-                        except BlockingIOError:
-                            count = 0
-                        except OSError as error:
-                            self._handle_event(fd, pool.handle_error(fd, error))
-                            continue
-                        if count != request_bytes:
-                            pool.mark_partially_sent(fd, count)
-                        continue
-                    event = pool.read(fd, data)
-                if event is not ConnectionEvent.PENDING:
-                    now = self._handle_event(fd, event) or now
-                    if event is ConnectionEvent.FAILED and pool.must_pause:
-                        # The other responses of this batch are still there after the proof.
-                        slice_end = 0
-                        break
-                size = pool.size
-            if now != before:
-                response_gap.response_received(now)
-            now = clock()
-        return now, False
-
     def _sweep(self, now: int) -> int:
         """Time requests out, open missing connections, and return the nanoseconds until the next sweep.
 
@@ -184,6 +148,7 @@ class _ClosedLoop:
         started = now
         if response_received:
             self._latency.record(now - pool.started[fd])
+            pool.source.count(pool.pending[fd], now - pool.started[fd], 1)
         else:
             started = pool.started[fd]
         if event is ConnectionEvent.RESPONSE_OK:
@@ -211,4 +176,130 @@ class _ClosedLoop:
             unfinished=len(unfinished),
             connects_pending=pool.connects_pending(),
             began=time.monotonic() - (time.perf_counter_ns() - counters.since) / 1e9,
+            steps=pool.source.steps(),
         ).with_counters(counters)
+
+
+class _MarkedRequestLoop(_ClosedLoop[MarkedRequest]):
+    """The loop over one page: all requests have the same length, and none depends on a response."""
+
+    def __init__(self, address: Address, source: MarkedRequests, options: LoopOptions, duration: int) -> None:
+        super().__init__(address, source, options, duration)
+        self._next_request = source.next_request
+        self._request_bytes = len(source.first.request)
+
+    def _exchange(self, now: int, slice_end: int) -> tuple[int, bool]:
+        """Read responses and send the next requests until `slice_end`; return the time and whether nothing arrived.
+
+        This is the hot path: it uses local variables and calls nothing per request but the two system calls, the clock
+        and the iterator over the requests.
+        """
+        clock, pool, counts = time.perf_counter_ns, self._pool, self._latency.counts
+        poll, next_request = pool.epoll.poll, self._next_request
+        response_gap = pool.counters.response_gap
+        receive, send, started, pending = pool.receive, pool.send, pool.started, pool.pending
+        batch, request_bytes, size = min(self._connections, MAX_EVENTS), self._request_bytes, pool.size
+        while now < slice_end:
+            events = poll(EPOLL_TIMEOUT, batch)
+            if not events:
+                return now, True
+            before = now
+            for fd, _ in events:
+                try:
+                    data = receive[fd](size)
+                except OSError as error:
+                    event = pool.handle_error(fd, error)
+                else:
+                    if data == pending[fd].response:
+                        now = clock()
+                        took = now - started[fd]
+                        if took < _LEAST:
+                            took = _LEAST
+                        shift = took.bit_length() - PRECISION_BITS
+                        counts[(shift << _SUB_BUCKET_HALF_BITS) + (took >> shift)] += 1
+                        started[fd] = now
+                        pending[fd] = after = next_request()
+                        try:
+                            count = send[fd](after.request)
+                        except BlockingIOError:
+                            count = 0
+                        except OSError as error:
+                            self._handle_event(fd, pool.handle_error(fd, error))
+                            continue
+                        if count != request_bytes:
+                            pool.mark_partially_sent(fd, count)
+                        continue
+                    event = pool.read(fd, data)
+                if event is not ConnectionEvent.PENDING:
+                    now = self._handle_event(fd, event) or now
+                    if event is ConnectionEvent.FAILED and pool.must_pause:
+                        # The other responses of this batch are still there after the proof.
+                        slice_end = 0
+                        break
+                size = pool.size
+            if now != before:
+                response_gap.response_received(now)
+            now = clock()
+        return now, False
+
+
+class _VisitLoop(_ClosedLoop[UserVisit]):
+    """The loop over the visits of users."""
+
+    def _exchange(self, now: int, slice_end: int) -> tuple[int, bool]:
+        """Read responses and send the next requests until `slice_end`; return the time and whether nothing arrived.
+
+        This is the hot path of the other loop, but the next request depends on the user.
+        """
+        clock, pool, counts = time.perf_counter_ns, self._pool, self._latency.counts
+        poll, following, recognize = pool.epoll.poll, pool.source.following, pool.source.recognize
+        response_gap = pool.counters.response_gap
+        receive, send, started, pending = pool.receive, pool.send, pool.started, pool.pending
+        batch, size = min(self._connections, MAX_EVENTS), pool.size
+        while now < slice_end:
+            events = poll(EPOLL_TIMEOUT, batch)
+            if not events:
+                return now, True
+            before = now
+            for fd, _ in events:
+                try:
+                    data = receive[fd](size)
+                except OSError as error:
+                    event = pool.handle_error(fd, error)
+                else:
+                    user, match = pending[fd], None
+                    if data == user.response or (
+                        data.__class__ is bytes and data and (match := recognize(user, data)) is Match.KEPT
+                    ):
+                        now = clock()
+                        took = now - started[fd]
+                        if took < _LEAST:
+                            took = _LEAST
+                        shift = took.bit_length() - PRECISION_BITS
+                        bucket = (shift << _SUB_BUCKET_HALF_BITS) + (took >> shift)
+                        counts[bucket] += 1
+                        user.step.counts.counts[bucket] += 1
+                        started[fd] = now
+                        request = following(user).request
+                        try:
+                            count = send[fd](request)
+                        except BlockingIOError:
+                            count = 0
+                        except OSError as error:
+                            self._handle_event(fd, pool.handle_error(fd, error))
+                            continue
+                        if count != len(request):
+                            pool.mark_partially_sent(fd, count)
+                        continue
+                    event = pool.read(fd, data, match)
+                if event is not ConnectionEvent.PENDING:
+                    now = self._handle_event(fd, event) or now
+                    if event is ConnectionEvent.FAILED and pool.must_pause:
+                        # The other responses of this batch are still there after the proof.
+                        slice_end = 0
+                        break
+                size = pool.size
+            if now != before:
+                response_gap.response_received(now)
+            now = clock()
+        return now, False

@@ -1,8 +1,9 @@
 """The connections of one loop, and everything that its hot path leaves to slower code.
 
-The loop reads with `receive[fd](size)` and compares the bytes with `marked_request[fd].response`: the last response
-that was checked in full, with the mark of this request in it (request_marks.py). Everything that differs comes to this
-module: a first response, a new Date field, a part of a response, an end of the stream, a fault.
+The loop reads with `receive[fd](size)` and compares the bytes with `pending[fd].response`: the last response that was
+checked in full, for example with the mark of this request in it (request_marks.py). Everything that differs comes to
+this module: a first response, a new Date field, a part of a response, an end of the stream, a fault. The source of the
+requests (request_source.py) says which responses are correct.
 
     opening --> waiting for a response --> (correct, kept) --> waiting again
         |               |         `--> (correct, closing) --> closed
@@ -21,21 +22,18 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from typing import Generic
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.admission import guard_of
 from wsgi_gauntlet.harness.http.client_tls import TlsFailed, TlsSocket
-from wsgi_gauntlet.harness.http.parser import HEAD_LIMIT, RAW_LIMIT, Framing, ResponseParser
+from wsgi_gauntlet.harness.http.parser import RAW_LIMIT, Framing, ResponseParser
 from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
-from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
+from wsgi_gauntlet.harness.load.generator.request_source import Match, P, RequestEnd, RequestSource
 from wsgi_gauntlet.harness.load.generator.source_addresses import SourceAddresses
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
 RECEIVE_BYTES = 64 * 1024
 """Bytes per receive call until the size of a response is known; never more than four times that."""
-
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-"""Methods whose request may be repeated on a new connection (RFC 9110, section 9.2.2)."""
 
 REQUEST_TIMEOUT_HEADS = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
 """The first bytes of a response that a server may send without a request (RFC 9110, section 15.5.9)."""
@@ -61,6 +59,15 @@ class ConnectionEvent(enum.Enum):
     """A connection without a request was closed."""
     UNSOLICITED_BYTES = enum.auto()
     """Bytes follow a response, so that response was wrong. This is counted; the connection is closed."""
+
+
+_REQUEST_ENDS = {
+    ConnectionEvent.RESPONSE_OK_CLOSED: RequestEnd.ANSWERED,
+    ConnectionEvent.IDLE_CLOSED: RequestEnd.ANSWERED,
+    ConnectionEvent.FAILED: RequestEnd.FAILED,
+    ConnectionEvent.UNSOLICITED_BYTES: RequestEnd.FAILED,
+}
+"""How a request ends with its connection; every other event leaves it to be sent again."""
 
 
 class _LoopTlsSocket(TlsSocket):
@@ -103,21 +110,20 @@ def send_pending(_size: int) -> None:
     """Replace the receive function while a connection is being opened or a part of its request is not sent."""
 
 
-class ConnectionPool:
-    """Open, read and close the connections of a loop that requests `page`.
+class ConnectionPool(Generic[P]):
+    """Open, read and close the connections of a loop that sends the requests of `source`.
 
-    `receive`, `send`, `marked_request` and `started` (nanoseconds) are lists that the loop indexes by file descriptor.
-    `next_request()` returns the next request. Over TLS the handshake of a connection is part of its first request.
-    Raises OutOfResources if no descriptor is left, ValueError for a mark that is not in both the request and the body.
+    `receive`, `send`, `pending` (the request in flight, or the last one) and `started` (nanoseconds) are lists that the
+    loop indexes by file descriptor. Over TLS the handshake of a connection is part of its first request.
+    Raises OutOfResources if no descriptor is left.
     """
 
-    def __init__(self, address: Address, page: VerifiedRequest) -> None:
+    def __init__(self, address: Address, source: RequestSource[P]) -> None:
         self.epoll = select.epoll()
         self.counters = LoopCounters(0)
         self.size = RECEIVE_BYTES
-        self.marked_request: list[MarkedRequest] = []
-        self._marks = MarkedRequests(page.request, page.body, page.mark)
-        self.next_request = self._marks.next_request
+        self.source = source
+        self.pending: list[P] = []
         self.receive: list[Callable[[int], Received]] = []
         self.send: list[Callable[[bytes], int]] = []
         self.started: list[int] = []
@@ -126,20 +132,13 @@ class ConnectionPool:
         self._source_addresses = SourceAddresses(address)
         self.guard = guard_of(address)
         """The guard of a remote server, None for a server that the harness started."""
-        method = page.request.partition(b" ")[0]
-        self._head = method == b"HEAD"
-        self._repeatable = method in IDEMPOTENT
-        # A client that asks for the end of the connection does not use it again, whatever the server announces.
-        self._asks_close = b"\r\nConnection: close\r\n" in page.request
-        self._status = page.status
-        # In a response with chunks of one byte, six bytes are received for each byte of the body.
-        self._max_response_bytes = 8 * len(page.body) + 4 * HEAD_LIMIT
 
     # ------------------------------------------------------------------ used by the loops
 
     def restart_counters(self, since: int) -> None:
         """Reset all counters at the time `since` (nanoseconds). Open connections stay counted."""
         self.counters = LoopCounters(since, connects=len(self.open))
+        self.source.restart_counters(self.counters)
 
     def may_connect(self) -> bool:
         """Return whether a connection may be opened now, and count it. A remote server may have to prove itself."""
@@ -163,33 +162,36 @@ class ConnectionPool:
         if code not in (0, errno.EINPROGRESS):
             tcp.close()
             return fd, self._connect_failed(code)
+        pending = self.source.take()
         if fd >= len(self.started):
             more = fd + 64 - len(self.started)
             self.receive += [send_pending] * more
             self.send += [sock.send] * more
             self.started += [0] * more
-            self.marked_request += [self._marks.first] * more
+            self.pending += [pending] * more
         self.open[fd] = connection
         self.send[fd] = sock.send
         self.started[fd] = connection.opened_at = now
-        connection.unsent = self._next_request(fd)
+        self.pending[fd] = pending
+        connection.unsent = pending.request
         self.receive[fd] = send_pending
         self.epoll.register(fd, select.EPOLLOUT)
         # On the loopback interface connecting takes no time, so the request is sent at once.
         return fd, self._continue_send(connection)
 
     def request(self, fd: int, now: int) -> ConnectionEvent:
-        """Send the next request on an idle kept connection."""
+        """Send the next request on a kept connection whose last response is correct."""
         connection = self.open[fd]
         connection.busy = True
-        connection.unsent = self._next_request(fd)
+        pending = self.pending[fd] = self.source.following(self.pending[fd])
+        connection.unsent = pending.request
         self.started[fd] = now
         return self._continue_send(connection)
 
     def mark_partially_sent(self, fd: int, count: int) -> None:
         """Record that only `count` bytes of the request were sent."""
         connection = self.open[fd]
-        connection.unsent = self.marked_request[fd].request[count:]
+        connection.unsent = self.pending[fd].request[count:]
         self.receive[fd] = send_pending
         # Without EPOLLIN: an early response would wake the loop again and again although it cannot read it yet.
         self.epoll.modify(fd, select.EPOLLOUT)
@@ -200,8 +202,11 @@ class ConnectionPool:
         connection.busy = False
         self.receive[fd] = connection.receive_unmatched
 
-    def read(self, fd: int, data: Received) -> ConnectionEvent:
-        """Process what `receive[fd]` returned and the hot path did not recognise."""
+    def read(self, fd: int, data: Received, match: Match | None = None) -> ConnectionEvent:
+        """Process what `receive[fd]` returned and the hot path did not recognise.
+
+        `match` is the result of `source.recognize` if the loop has asked already, for bytes that are not empty.
+        """
         connection = self.open[fd]
         if data is None:
             return self._continue_send(connection)
@@ -216,23 +221,25 @@ class ConnectionPool:
             self.counters.errors += 1
             return self._close(connection, ConnectionEvent.UNSOLICITED_BYTES)
         if connection.parser is None:
-            marked_request = self._marks.refresh(self.marked_request[fd])
-            if data == marked_request.response:
+            pending = self.pending[fd]
+            if match is None:
+                match = self.source.recognize(pending, data)
+            if match is Match.KEPT:
                 self.receive[fd] = connection.sock.recv
                 return ConnectionEvent.RESPONSE_OK
-            if data == marked_request.closing_response:
+            if match is Match.CLOSES:
                 return self._close(connection, ConnectionEvent.RESPONSE_OK_CLOSED)
-            if _is_prefix(marked_request.response, data) or _is_prefix(marked_request.closing_response, data):
+            if self.source.may_become_correct(pending, data):
                 connection.buffered = data if isinstance(data, bytearray) else bytearray(data)
                 self.receive[fd] = connection.receive_joined
                 return ConnectionEvent.PENDING
-            connection.parser = ResponseParser(head=self._head)
+            connection.parser = ResponseParser(head=self.source.kind(pending).head)
             connection.received_bytes = 0
         connection.received_bytes += len(data)
         rest = connection.parser.feed(bytes(data))
         if connection.parser.done:
             return self._check_response(connection, rest)
-        if connection.received_bytes > self._max_response_bytes:
+        if connection.received_bytes > self.source.longest_response(self.pending[fd]):
             return self._fail(connection, "a response is far longer than the correct one", wrong=True)
         self.receive[fd] = connection.receive_unmatched
         return ConnectionEvent.PENDING
@@ -261,6 +268,7 @@ class ConnectionPool:
     def time_out(self, fd: int) -> None:
         """Count the request on `fd` as timed out and close its connection."""
         self.counters.timeouts += 1
+        self.source.fail(self.pending[fd])
         self._close(self.open[fd], ConnectionEvent.FAILED)
 
     def close(self) -> None:
@@ -288,40 +296,33 @@ class ConnectionPool:
                 self.epoll.modify(fd, select.EPOLLIN)
             self.receive[fd] = connection.sock.recv
         elif self.receive[fd] is not send_pending:
-            self.mark_partially_sent(fd, len(self.marked_request[fd].request) - len(connection.unsent))
+            self.mark_partially_sent(fd, len(self.pending[fd].request) - len(connection.unsent))
         return ConnectionEvent.PENDING
-
-    def _next_request(self, fd: int) -> bytes:
-        """Assign the next request to `fd` and return its bytes."""
-        marked_request = self.marked_request[fd] = self.next_request()
-        return marked_request.request
 
     def _check_response(self, connection: _Connection, rest: bytes) -> ConnectionEvent:
         assert connection.parser is not None
-        marked_request = self.marked_request[connection.fd]
-        body = self._marks.expected_body(marked_request)
+        pending = self.pending[connection.fd]
         response = connection.parser.response()
         connection.parser = None
         if response.status is None:
             return self._fail(connection, "the bytes received are not an HTTP response")
         if not response.complete:
             return self._fail(connection, f"a response has no certain end: {'; '.join(response.findings)[:120]}")
-        if response.status != self._status:
-            return self._fail(connection, f"status {response.status} instead of {self._status}")
-        if response.body != body:
-            return self._fail(connection, self._marks.describe_difference(response, marked_request), wrong=True)
+        wrong = self.source.check(pending, response)
+        if wrong is not None:
+            return self._fail(connection, wrong.message, wrong=wrong.body)
         if rest:
             return self._fail(connection, "unexpected bytes follow a response")
         # The hot path compares bytes only, so it may learn a response only if the bytes alone show its end.
         learnable = response.framing is not Framing.CLOSE and len(response.raw) < RAW_LIMIT
-        if self._asks_close or response.announces_close or response.framing is Framing.CLOSE:
-            if learnable:
-                self._marks.learn(response, marked_request, closes=True)
+        closes = self.source.kind(pending).asks_close or response.announces_close or response.framing is Framing.CLOSE
+        if learnable:
+            self.source.learn(response, pending, closes=closes)
+        if closes:
             return self._close(connection, ConnectionEvent.RESPONSE_OK_CLOSED)
         if learnable:
-            self._marks.learn(response, marked_request, closes=False)
             # One byte more than the response, to see bytes that follow it. A short buffer is cheaper to allocate.
-            self.size = min(len(response.raw) + 1, 4 * RECEIVE_BYTES)
+            self.size = min(self.source.longest_learned + 1, 4 * RECEIVE_BYTES)
         self.receive[connection.fd] = connection.sock.recv
         return ConnectionEvent.RESPONSE_OK
 
@@ -345,7 +346,7 @@ class ConnectionPool:
         return self.started[connection.fd] != connection.opened_at
 
     def _close_for_retry(self, connection: _Connection) -> ConnectionEvent:
-        if not self._repeatable:
+        if not self.source.kind(self.pending[connection.fd]).repeatable:
             message = "a kept connection was closed during a request that must not be repeated"
             return self._fail(connection, message, disconnected=True)
         self.counters.dropped += 1
@@ -357,7 +358,9 @@ class ConnectionPool:
         self.counters.wrong += wrong
         self.counters.errors += not wrong
         self.counters.disconnected += disconnected
-        self.counters.add_error(message)
+        pending = self.pending[connection.fd]
+        self.source.fail(pending)
+        self.counters.add_error(self.source.describe(pending, message))
         if self.guard is not None:
             self.guard.report_wrong_response()
         return self._close(connection, ConnectionEvent.FAILED)
@@ -374,12 +377,9 @@ class ConnectionPool:
         # Closing also removes it from the epoll object, because this process has the only descriptor.
         del self.open[connection.fd]
         connection.sock.close()
+        self.source.put_back(self.pending[connection.fd], _REQUEST_ENDS.get(event, RequestEnd.NOT_SENT))
         return event
 
 
 def _errno_text(code: int | None) -> str:
     return f"{errno.errorcode.get(code or 0, 'error')} ({os.strerror(code or 0)})"
-
-
-def _is_prefix(whole: object, data: bytes | bytearray) -> bool:
-    return isinstance(whole, bytes) and len(data) < len(whole) and whole.startswith(data)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.load.analysis.units import format_times
 from wsgi_gauntlet.harness.load.generator import generator_health
 from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
+from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures, merge_steps
 from wsgi_gauntlet.harness.model import GeneratorHealth, Outcome, Percentile, Phase, Window
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 from wsgi_gauntlet.harness.stats.summary import nearest_rank
@@ -93,7 +94,7 @@ class GeneratorResult:
 
     `lateness` is from the intended time to the moment at which the loop began the request. `windows` belong to an open
     loop. `began` is the time.monotonic() at which counting began. A merged result comes from as many `processes`;
-    `busiest_cpu_share` is the largest share of a core among them.
+    `busiest_cpu_share` is the largest share of a core among them. `steps` are the figures of each step of the traffic.
     """
 
     connections: int
@@ -127,6 +128,7 @@ class GeneratorResult:
     saturated_responses: int = 0
     processes: int = 1
     busiest_cpu_share: float | None = None
+    steps: tuple[StepFigures, ...] = ()
 
     @property
     def ok(self) -> int:
@@ -303,6 +305,7 @@ def merge_results(results: Iterable[GeneratorResult]) -> GeneratorResult:
         generator_stall=max(each.generator_stall for each in every),
         saturated_seconds=sum(each.saturated_seconds for each in every),
         busiest_cpu_share=max(each.cpu_share for each in every),
+        steps=merge_steps(each.steps for each in every),
         **sums,
     )
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing
+from typing import Generic
 
 import trio
 
@@ -26,7 +27,11 @@ from wsgi_gauntlet.harness.load.generator.loop import (
     LoopOptions,
     ResponseGap,
 )
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequests
+from wsgi_gauntlet.harness.load.generator.request_source import P, RequestSource
+from wsgi_gauntlet.harness.load.generator.user_visits import UserVisits
+from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 TRIO_TIMER_ERROR_NS = 2_000_000
@@ -41,7 +46,7 @@ MAX_WINDOWS = 2000
 
 async def open_loop(
     address: Address,
-    page: VerifiedRequest,
+    page: VerifiedPage,
     options: LoopOptions,
     schedule: Iterable[float],
     *,
@@ -49,6 +54,7 @@ async def open_loop(
 ) -> GeneratorResult:
     """Send a request at each time of `schedule` (ascending seconds from `start`), whether or not the server keeps up.
 
+    Of traffic, a request is the next step of an idle user; think times do not count.
     A request uses an idle kept connection, or a new one. If all connections are busy it waits, and its latency includes
     the wait, because latency counts from the intended time. Every request ends as correct, wrong, failed, timed out or
     never sent. So the loop ends at most one timeout after the schedule. `start` is a time.perf_counter_ns(), by default
@@ -56,7 +62,20 @@ async def open_loop(
     `closed_loop` does, and ValueError for more than MAX_WINDOWS windows.
     """
     require_loopback_or_verified(address)
-    with closing(ConnectionPool(address, page)) as pool:
+    if isinstance(page, VerifiedTraffic):
+        return await _run(address, UserVisits(page, address), options, schedule, start)
+    marks = MarkedRequests(page.request, page.body, page.mark, page.status)
+    return await _run(address, marks, options, schedule, start)
+
+
+async def _run(
+    address: Address,
+    source: RequestSource[P],
+    options: LoopOptions,
+    schedule: Iterable[float],
+    start: int | None,
+) -> GeneratorResult:
+    with closing(ConnectionPool(address, source)) as pool:
         return await _OpenLoop(pool, options, schedule, start).run()
 
 
@@ -70,9 +89,9 @@ class _Window:
         self.latency, self.waiting = Histogram(), Histogram()
 
 
-class _OpenLoop:
+class _OpenLoop(Generic[P]):
     def __init__(
-        self, pool: ConnectionPool, options: LoopOptions, schedule: Iterable[float], start: int | None
+        self, pool: ConnectionPool[P], options: LoopOptions, schedule: Iterable[float], start: int | None
     ) -> None:
         self._pool = pool
         self._times = iter(schedule)
@@ -146,6 +165,7 @@ class _OpenLoop:
             queued_requests=self._queued_requests,
             saturated_seconds=self._connections * self._saturated_ns / 1e9,
             saturated_responses=self._saturated_responses,
+            steps=pool.source.steps(),
             windows=tuple(
                 GeneratorWindow(
                     number * self._window / 1e9, self._window / 1e9, each.scheduled, each.latency, each.waiting
@@ -223,7 +243,7 @@ class _OpenLoop:
             except OSError as error:
                 event = pool.handle_error(fd, error)
             else:
-                event = ConnectionEvent.RESPONSE_OK if data == pool.marked_request[fd].response else pool.read(fd, data)
+                event = ConnectionEvent.RESPONSE_OK if data == pool.pending[fd].response else pool.read(fd, data)
             if event is ConnectionEvent.PENDING:
                 continue
             if event in (ConnectionEvent.RESPONSE_OK, ConnectionEvent.RESPONSE_OK_CLOSED):
@@ -251,6 +271,7 @@ class _OpenLoop:
             return
         self._latency.record(latency, times)
         self._service.record(service, times)
+        self._pool.source.count(self._pool.pending[fd], latency, times)
         if self._window:
             self._window_for(self._intended[fd]).latency.record(latency, times)
 

@@ -23,7 +23,7 @@ import trio
 from wsgi_gauntlet.harness.errors import InternalError, OutOfResources, TargetRefused, Unsupported
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.workload import VerifiedPage
 from wsgi_gauntlet.harness.server.remote.proof import AddressField
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
@@ -47,7 +47,7 @@ class Job(msgspec.Struct, frozen=True, tag=True):
     """The work of one process: an open loop if there is a `schedule` (little-endian doubles), else a closed loop."""
 
     address: dict[str, AddressField]
-    page: VerifiedRequest
+    page: VerifiedPage
     options: LoopOptions
     seconds: float = 0.0
     """The length of a closed loop."""

@@ -23,6 +23,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import islice
 
+import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, InternalError, OutOfResources, TargetRefused, Unsupported
@@ -45,7 +46,7 @@ from wsgi_gauntlet.harness.load.generator.process_messages import (
     pack_times,
     receive_message,
 )
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest
+from wsgi_gauntlet.harness.load.workload import VerifiedPage, VerifiedRequest
 from wsgi_gauntlet.harness.server.remote.guard import watch_credentials
 from wsgi_gauntlet.harness.server.remote.proof import address_fields
 from wsgi_gauntlet.harness.stats.histogram import Histogram
@@ -73,7 +74,7 @@ STDERR_TAIL_BYTES = 2000
 
 
 async def parallel_closed_loop(
-    address: Address, page: VerifiedRequest, options: LoopOptions, seconds: float, *, processes: int | None = None
+    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, processes: int | None = None
 ) -> GeneratorResult:
     """Run `closed_loop` in several `processes`, by default in as many as suit the machine.
 
@@ -86,13 +87,17 @@ async def parallel_closed_loop(
     if not shares:
         return await closed_loop(address, page, options, seconds)
     proof = watch_credentials(address, len(shares))
-    jobs = [Job(address_fields(address), page, share, seconds=seconds, proof=proof) for share in shares]
+    pages = _split_page(page, len(shares))
+    jobs = [
+        Job(address_fields(address), part, share, seconds=seconds, proof=proof)
+        for part, share in zip(pages, shares, strict=True)
+    ]
     return merge_results(await _run_jobs(jobs, options.warm_up + seconds + options.timeout))
 
 
 async def parallel_open_loop(
     address: Address,
-    page: VerifiedRequest,
+    page: VerifiedPage,
     options: LoopOptions,
     pacer: Pacer,
     seconds: float,
@@ -118,8 +123,8 @@ async def parallel_open_loop(
         proof, number = watch_credentials(address, len(shares)), len(shares)
         schedules = [pack_times(islice(times, first, None, number)) for first in range(number)]
         jobs = [
-            Job(address_fields(address), page, share, schedule=part, proof=proof)
-            for share, part in zip(shares, schedules, strict=True)
+            Job(address_fields(address), page_part, share, schedule=part, proof=proof)
+            for page_part, share, part in zip(_split_page(page, number), shares, schedules, strict=True)
         ]
         found = merge_results(await _run_jobs(jobs, warm_up + seconds + 2 * options.timeout))
     return dataclasses.replace(found, windows=_fill_windows(found.windows, seconds, window)) if window else found
@@ -166,6 +171,18 @@ def _split(options: LoopOptions, processes: int | None) -> list[LoopOptions]:
     return [
         dataclasses.replace(options, connections=connections // number + (share < connections % number))
         for share in range(number)
+    ]
+
+
+def _split_page(page: VerifiedPage, processes: int) -> list[VerifiedPage]:
+    """Return what each process sends: of traffic, the visits are dealt out like cards."""
+    if isinstance(page, VerifiedRequest):
+        return [page] * processes
+    return [
+        msgspec.structs.replace(
+            page, first_visit=page.first_visit + number * page.stride, stride=page.stride * processes
+        )
+        for number in range(processes)
     ]
 
 

@@ -15,7 +15,17 @@ import itertools
 import secrets
 from collections.abc import Callable
 
-from wsgi_gauntlet.harness.http.parser import Framing, Response, ResponseParser
+from wsgi_gauntlet.harness.http.parser import HEAD_LIMIT, Framing, Response, ResponseParser
+from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
+from wsgi_gauntlet.harness.load.generator.request_source import (
+    NO_MATCH,
+    Match,
+    PendingRequest,
+    RequestEnd,
+    RequestKind,
+    WrongResponse,
+)
+from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 
 CROSS_TALK_MESSAGE = "the correct response to another request"
 """The error message for swapped and stale responses."""
@@ -29,23 +39,19 @@ MARK_COUNT_LONG_BODIES = 17
 MAX_TEMPLATE_BYTES = 4 << 20
 """Bytes that the responses of MARK_COUNT marks may take."""
 
-NO_MATCH = object()
-"""Equal to nothing that is received: neither b'' (the end) nor None (a request that is not sent yet)."""
 
-
-class MarkedRequest:
+class MarkedRequest(PendingRequest):
     """One request, its mark, and the correct responses as far as they are known.
 
     `response` is the correct response on a kept connection, `closing_response` on a connection that is then closed.
     Each is NO_MATCH until it was learned. They are made from `template` and `closing_template`.
     """
 
-    __slots__ = ("closing_response", "closing_template", "mark", "request", "response", "template")
+    __slots__ = ("closing_response", "closing_template", "mark", "template")
 
     def __init__(self, request: bytes, mark: bytes) -> None:
-        self.request = request
+        super().__init__(request)
         self.mark = mark
-        self.response: object = NO_MATCH
         self.closing_response: object = NO_MATCH
         self.template: Template | None = None
         self.closing_template: Template | None = None
@@ -89,17 +95,81 @@ def make_marked_requests(request: bytes, body: bytes, mark: bytes) -> list[Marke
 
 
 class MarkedRequests:
-    """The requests of one loop and the responses learned so far. `next_request()` returns the next request."""
+    """The requests of one loop and the responses learned so far, as a RequestSource.
 
-    def __init__(self, request: bytes, body: bytes, mark: bytes) -> None:
+    `next_request()` returns the next request. It does not depend on the connection.
+    """
+
+    def __init__(self, request: bytes, body: bytes, mark: bytes, status: int = 200) -> None:
         self._body = body
         self._mark = mark
-        self._head = request.startswith(b"HEAD ")
+        self._status = status
+        self._kind = RequestKind.of(request)
         self._requests = make_marked_requests(request, body, mark)
         self._template: Template | None = None
         self._closing_template: Template | None = None
         self.first = self._requests[0]
         self.next_request: Callable[[], MarkedRequest] = itertools.cycle(self._requests).__next__
+
+    @property
+    def longest_learned(self) -> int:
+        """The length of the last response that was learned: all are about as long."""
+        return len(self._template.raw) if self._template is not None else 0
+
+    def take(self) -> MarkedRequest:
+        """Return the next request."""
+        return self.next_request()
+
+    def following(self, _pending: MarkedRequest) -> MarkedRequest:
+        """Return the next request."""
+        return self.next_request()
+
+    def put_back(self, pending: MarkedRequest, end: RequestEnd) -> None:
+        """Do nothing: no request depends on the one before."""
+
+    def kind(self, _pending: MarkedRequest) -> RequestKind:
+        """Return the kind that all requests have."""
+        return self._kind
+
+    def longest_response(self, _pending: MarkedRequest) -> int:
+        """Return the most bytes of a response: in one with chunks of one byte, each byte of the body takes six."""
+        return 8 * len(self._body) + 4 * HEAD_LIMIT
+
+    def recognize(self, pending: MarkedRequest, data: bytes | bytearray) -> Match:
+        """Return whether `data` is the correct response, as far as the newest templates show it."""
+        self.refresh(pending)
+        if data == pending.response:
+            return Match.KEPT
+        return Match.CLOSES if data == pending.closing_response else Match.NONE
+
+    def may_become_correct(self, pending: MarkedRequest, data: bytes | bytearray) -> bool:
+        """Return whether `data` is the beginning of the correct response."""
+        return _is_prefix(pending.response, data) or _is_prefix(pending.closing_response, data)
+
+    def check(self, pending: MarkedRequest, response: Response) -> WrongResponse | None:
+        """Return what is wrong with a complete response, None if it is correct."""
+        if response.status != self._status:
+            return WrongResponse(f"status {response.status} instead of {self._status}")
+        if response.body != self.expected_body(pending):
+            return WrongResponse(self.describe_difference(response, pending), body=True)
+        return None
+
+    def describe(self, _pending: MarkedRequest, message: str) -> str:
+        """Return `message`: all requests are of one kind."""
+        return message
+
+    def fail(self, pending: MarkedRequest) -> None:
+        """Do nothing: the loop counts everything."""
+
+    def count(self, pending: MarkedRequest, latency: int, times: int) -> None:
+        """Do nothing: the loop counts everything."""
+
+    def restart_counters(self, counters: LoopCounters) -> None:
+        """Do nothing: the loop counts everything."""
+
+    def steps(self) -> tuple[StepFigures, ...]:
+        """Return nothing: there are no steps."""
+        return ()
 
     def expected_body(self, marked_request: MarkedRequest) -> bytes:
         """Return the body of the correct response."""
@@ -143,6 +213,10 @@ class MarkedRequests:
         other = next((each for each in self._requests if each is not marked_request), None)
         if other is None or (response.framing is Framing.LENGTH and response.raw.endswith(response.body)):
             return other is not None
-        parser = ResponseParser(head=self._head)
+        parser = ResponseParser(head=self._kind.head)
         rest = parser.feed(response.raw.replace(marked_request.mark, other.mark))
         return parser.done and not rest and parser.response().body == self.expected_body(other)
+
+
+def _is_prefix(whole: object, data: bytes | bytearray) -> bool:
+    return isinstance(whole, bytes) and len(data) < len(whole) and whole.startswith(data)

@@ -61,6 +61,11 @@ def user_python_path(inherited: Mapping[str, str] = os.environ) -> list[str]:
 PROXY_NAMES = frozenset({"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy"})
 
 
+def is_removed(name: str) -> bool:
+    """Return whether the variable `name` configures servers, Python or this program, so no server gets it."""
+    return name.startswith(REMOVED_PREFIXES) or name in REMOVED_NAMES or name.lower() in PROXY_NAMES
+
+
 def server_environment(
     inherited: Mapping[str, str], *, path: list[str], temporary: str, added: Mapping[str, str]
 ) -> dict[str, str]:
@@ -69,11 +74,7 @@ def server_environment(
     `path` becomes PYTHONPATH. `temporary` becomes TMPDIR, so that no temporary file outlives the folder. `added` has
     precedence over everything.
     """
-    remaining = {
-        name: value
-        for name, value in inherited.items()
-        if not name.startswith(REMOVED_PREFIXES) and name not in REMOVED_NAMES and name.lower() not in PROXY_NAMES
-    }
+    remaining = {name: value for name, value in inherited.items() if not is_removed(name)}
     return {
         **remaining,
         "PYTHONPATH": ":".join(path),

@@ -38,7 +38,7 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.load.parameters import Parameter
-from wsgi_gauntlet.harness.load.workload import VerifiedRequest, verify_request
+from wsgi_gauntlet.harness.load.workload import VerifiedPage, verify_request
 from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.suites.load.claims import rules
 from wsgi_gauntlet.suites.load.claims.applicability import reason_not_development_server
@@ -194,7 +194,7 @@ async def _measure_rates(
     closed_loop_costs: dict[str, list[CpuCost]] = {name: [] for name in names}
     open_loop_results: dict[str, list[GeneratorResult]] = {name: [] for name in names}
     async with AsyncExitStack() as stack:
-        arms: list[tuple[ServerUnderTest, VerifiedRequest]] = []
+        arms: list[tuple[ServerUnderTest, VerifiedPage]] = []
         for name in names:
             ctx.progress(0.0, f"starting {name}")
             running = await stack.enter_async_context(contexts[name].server())

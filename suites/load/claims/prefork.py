@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds, collapse_bounds, find_collapse_threshold
 from wsgi_gauntlet.harness.load.analysis.grading import GOOD_GOODPUT, collapsed, describe_phase
@@ -178,7 +180,9 @@ async def _run_closed_loops(ctx: ScenarioContext[PreforkParameters], cores: int)
 async def _page(running: ServerUnderTest) -> VerifiedRequest:
     workload = ReferencePage(running.reference_app_path)
     page = await verify_request(running.address, workload, secrets.token_hex(8), BODY_BYTES, keep=False)
-    return replace(page, request=page.request.replace(b"&size=", f"&work={APP_CPU_MS}&size=".encode(), 1))
+    return msgspec.structs.replace(
+        page, request=page.request.replace(b"&size=", f"&work={APP_CPU_MS}&size=".encode(), 1)
+    )
 
 
 async def _find_threshold(

@@ -23,7 +23,8 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, verify_request
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generat
 from wsgi_gauntlet.harness.load.experiments.disturbance import GRADES_BEST_TO_WORST, invalidate_health
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopExperiment, open_loop_experiment
 from wsgi_gauntlet.harness.load.probes.worker_probe import WorkerProbe
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Outcome, Phase, ScenarioResult
 from wsgi_gauntlet.harness.stats.summary import slowdown
 from wsgi_gauntlet.suites.load.operations.lost_requests import LostRequests, count_lost_requests

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
     open_loop_experiment,
 )
 from wsgi_gauntlet.harness.load.parameters import Parameter
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.model import Metric, Phase, ScenarioResult, Window
 from wsgi_gauntlet.suites.load.throughput.knee import knee, overloaded_windows
 

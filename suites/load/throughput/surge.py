@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import OpenLoopParameters, open_loop_experiment
 from wsgi_gauntlet.harness.load.parameters import Parameter
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.model import Grade, Metric, Phase, ScenarioResult, Window
 from wsgi_gauntlet.suites.load.throughput.surge_grading import BASE_RATE_SHARE, SURGE_RATE_SHARE, Surge, grade_surge
 

@@ -18,7 +18,8 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse, VerifiedRequest, Workload, verify_request
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, ScenarioResult, Step
 
 WARM_UP_SECONDS = 0.2
@@ -99,7 +100,7 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
     )
 
 
-async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedRequest:
+async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedPage:
     """Return the page to request. Raises UnexpectedResponse if the response is wrong in each of `tries`."""
     while True:
         tries -= 1

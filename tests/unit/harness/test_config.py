@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness.config import Configuration, load_nearest, parse, read
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 
 
 def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -109,3 +110,38 @@ def test_the_configuration_of_a_folder_above_counts_within_a_repository(
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         read(tmp_path)
+
+
+def test_the_app_s_paths_begin_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.wsgi-gauntlet.app]\napp-dir = "src"\nenv-file = ".env"\nbefore = "python manage.py migrate"\n'
+        'after = ""\nfresh-copy = "."\nstatic = {"/static" = "made", "/media" = "/srv/media"}\n'
+    )
+    assert read(tmp_path / "pyproject.toml").app_setup == AppSetupOptions(
+        app_dir=tmp_path / "src",
+        env_file=tmp_path / ".env",
+        before="python manage.py migrate",
+        fresh_copy=tmp_path,
+        static=(f"/static={tmp_path / 'made'}", "/media=/srv/media"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("app = 1", "app must be a table"),
+        ("[tool.wsgi-gauntlet.app]\nenv_file = 'x'", "unknown key 'env_file' (did you mean env-file?)"),
+        ("[tool.wsgi-gauntlet.app]\nenv-file = 1", "app.env-file takes a path in quotes"),
+        ("[tool.wsgi-gauntlet.app]\nbefore = ['a']", "app.before takes a command in quotes"),
+        ("[tool.wsgi-gauntlet.app]\nstatic = 'a=b'", "app.static takes paths and folders"),
+        ("[tool.wsgi-gauntlet.app]\nstatic = {a = 1}", "app.static takes paths and folders"),
+        ("[tool.wsgi-gauntlet.app]\nstatic = {a = ''}", "app.static takes paths and folders"),
+    ],
+)
+def test_a_bad_table_of_the_app_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text if text.startswith("[") else f"[tool.wsgi-gauntlet]\n{text}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        read(path)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -76,7 +76,7 @@ def test_many_connections_raise_the_default(with_features: Launching) -> None:
 def test_gzip_takes_the_kinds_of_text_there_are(with_features: Launching) -> None:
     found = lines(with_features("gzip"))
     assert "gzip on;" in found
-    assert "gzip_types text/plain text/css application/javascript image/svg+xml;" in found
+    assert "gzip_types text/plain text/css text/javascript application/javascript image/svg+xml;" in found
 
 
 def test_static_files_are_those_of_the_app(with_features: Launching) -> None:

@@ -11,9 +11,9 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, Unsuppor
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.load import workload as workload_module
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import (
     ReferencePage,
-    UnexpectedResponse,
     UserAppPage,
     learn_expected_response,
     validated_path,

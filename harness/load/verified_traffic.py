@@ -1,0 +1,42 @@
+"""The traffic that a generator sends: it was played once, and its correct responses are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.model import Traffic
+from wsgi_gauntlet.harness.traffic.template import placeholder_names
+
+
+class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
+    """The visits that a generator plays. `expected` has the correct body of each step of each sequence.
+
+    `seed` decides the order of the sequences. The visits have the numbers `first_visit`, `first_visit + stride` and so
+    on, so that processes use different rows of the value lists. Without `keep` each request has its own connection.
+    `latency_ratio` is the mean response time of all steps divided by that of the request to an idle server.
+    """
+
+    traffic: Traffic
+    expected: tuple[tuple[ExpectedBody | None, ...], ...]
+    seed: int = 0
+    first_visit: int = 0
+    stride: int = 1
+    keep: bool = True
+    latency_ratio: float = 1.0
+
+    @property
+    def limitations(self) -> Mapping[str, object]:
+        """The conditions that name what cannot be checked."""
+        steps = (step for each in self.traffic.sequences for step in each.steps)
+        owned = any(placeholder_names(text) for step in steps for text in step.contains)
+        return {} if owned else {"not checked": USERS_NOT_DISTINGUISHED}
+
+
+USERS_NOT_DISTINGUISHED = (
+    "whether a page belongs to another user: no step of the traffic says by `contains` which user's name or value "
+    "a page must have"
+)
+"""The check that cannot be done without a text of the user."""

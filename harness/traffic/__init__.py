@@ -1,0 +1,1 @@
+"""Traffic: the visits of users to an app, as a file describes them."""

@@ -1,0 +1,189 @@
+"""The answer, from trials and rounds of apps whose best server is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.comparison.runner import letter
+from wsgi_gauntlet.harness.model import Candidate, ComparisonResult, ComparisonWord, RoundResult, SlotResult
+from wsgi_gauntlet.harness.model.recommendation import (
+    Answer,
+    Elimination,
+    FigureId,
+    Recommendation,
+    RecommendationCandidate,
+    Stage,
+    Trial,
+)
+from wsgi_gauntlet.harness.recommendation.decision import decide, judge_against
+from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS
+
+from ....helpers.synthetic_search import MB, App, candidate, search
+
+
+def with_finals(
+    app: App,
+    *finalists: RecommendationCandidate,
+    rounds: int = 8,
+    slower: Callable[[RecommendationCandidate, int], float] = lambda _each, _number: 1.0,
+    **changes: object,
+) -> tuple[Recommendation, ComparisonResult]:
+    """Return a search whose finalists were measured in rounds; `slower` changes the capacity a little."""
+    trials: list[Trial] = []
+    found: list[RoundResult] = []
+    for number in range(1, rounds + 1):
+        slots = []
+        for place, each in enumerate((*finalists, finalists[0])):
+            trial = app.trial(each, Stage.FINALS, number)
+            figures = tuple(
+                replace(figure, value=(figure.value or 0.0) * slower(each, number) * (1 + 0.002 * (number % 3)))
+                for figure in trial.figures
+            )
+            trial = replace(trial, figures=figures)
+            trials.append(trial)
+            again = place == len(finalists)
+            compared = tuple(figure for figure in trial.figures if figure.id in COMPARED_IN_FINALS)
+            slots.append(SlotResult("A" if again else letter(place), compared, again=again))
+        found.append(RoundResult(number, tuple(slots)))
+    comparison = ComparisonResult(
+        tuple(Candidate(letter(place), each.name, each.name) for place, each in enumerate(finalists)),
+        1,
+        0.05,
+        rounds=tuple(found),
+    )
+    state = search(app, *finalists, **changes)
+    names = tuple(each.name for each in finalists)
+    return replace(state, trials=(*state.trials, *trials), finalists=names), comparison
+
+
+def test_the_smallest_server_that_holds_everything_wins() -> None:
+    small, large = candidate(1, 16), candidate(5, 16)
+    found = decide(search(App(wait=0.02), large, small), None)
+    assert (found.answer, found.winner, found.runner_up) == (Answer.RECOMMENDED, small.name, large.name)
+    assert found.headline == f"Take {small.name}."
+    assert found.reasons[0].text.startswith("It serves 762/s with p99 within 300 ms: 25.4 times your peak.")
+    assert found.reasons[0].cells[0].figure is FigureId.CAPACITY
+
+
+def test_threads_win_for_an_app_that_waits() -> None:
+    app = App(cpu=0.0002, wait=0.05)
+    found = decide(search(app, candidate(2, 1), candidate(1, 32), peak=200.0), None)
+    assert found.winner == candidate(1, 32).name
+
+
+def test_a_proxy_wins_for_an_app_whose_threads_slow_clients_hold() -> None:
+    behind = candidate(2, 1, front="nginx")
+    found = decide(search(App(), candidate(2, 1), behind), None)
+    assert found.winner == behind.name
+    changes = {each.condition: each for each in found.what_would_change}
+    assert changes["no slow clients"].winner == candidate(2, 1).name
+
+
+def test_the_memory_criterion_decides() -> None:
+    found = decide(search(App(wait=0.02), candidate(5, 16), candidate(1, 16), memory_limit=40 * MB), None)
+    assert found.winner == candidate(1, 16).name
+    changes = {each.condition: each.answer for each in found.what_would_change}
+    assert changes["half of the memory (20.0 MB)"] == "No candidate that was measured holds that."
+
+
+def test_nobody_holds_and_the_nearest_is_named_with_what_it_breaks() -> None:
+    found = decide(
+        search(App(cpu=0.0002, wait=0.02, locked=True), candidate(1, 16), candidate(2, 16), peak=200.0), None
+    )
+    assert (found.answer, found.winner) == (Answer.NONE_HOLDS, "")
+    assert found.headline == "No candidate holds what you ask for. The nearest is gunicorn[workers=1,threads=16]."
+    assert "the peak is 200/s" in found.reasons[0].text
+
+
+def test_half_of_the_peak_is_offered_if_nobody_holds_it() -> None:
+    app = App(cpu=0.0002, wait=0.02, locked=True)
+    found = decide(search(app, candidate(1, 16), peak=80.0), None)
+    changes = {each.condition: each for each in found.what_would_change}
+    assert changes["half of the peak (40/s)"].winner == candidate(1, 16).name
+
+
+def test_a_candidate_that_was_ruled_out_is_never_the_answer() -> None:
+    state = search(App(wait=0.02), candidate(1, 16), candidate(5, 16))
+    out = (Elimination(candidate(1, 16).name, Stage.CORRECTNESS, "It mixes up users."),)
+    found = decide(replace(state, eliminated=out), None)
+    assert found.winner == candidate(5, 16).name
+    assert found.runner_up == ""
+    assert all(each.winner != candidate(1, 16).name for each in found.what_would_change)
+
+
+@pytest.mark.parametrize(
+    ("trials", "headline"),
+    [
+        ((), "Nothing is decided: no candidate was measured."),
+        (
+            (Trial(candidate().name, Stage.SCREENING, valid=False, why="busy"),),
+            "Nothing is decided: the machine or the generator could not keep up in any measurement.",
+        ),
+        (
+            (Trial(candidate().name, Stage.SCREENING, ruled_out="It cannot serve the app."),),
+            "Nothing is decided: no candidate served the app correctly.",
+        ),
+    ],
+)
+def test_without_figures_nothing_is_decided(trials: tuple[Trial, ...], headline: str) -> None:
+    found = decide(replace(search(App(), candidate()), trials=trials), None)
+    assert (found.answer, found.headline) == (Answer.NOT_DECIDED, headline)
+
+
+def test_an_invalid_measurement_is_listed_and_counts_for_nothing() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    disturbed = Trial(candidate(1, 16).name, Stage.SCREENING, 2, valid=False, why="busy")
+    found = decide(replace(state, trials=(*state.trials, disturbed)), None)
+    assert [each.reason for each in found.invalid] == ["busy"]
+    capacity = found.figures_of(candidate(1, 16).name).capacity
+    assert capacity is not None
+    assert (capacity.n, capacity.n_invalid) == (1, 1)
+
+
+def test_equal_finalists_are_not_told_apart() -> None:
+    one, two = candidate(1, 16), candidate(1, 16, server="waitress")
+    found = decide(*with_finals(App(wait=0.02), one, two))
+    assert found.winner == one.name
+    assert [each.candidate for each in found.not_distinguished] == [two.name]
+    assert "8 rounds show no difference" in found.not_distinguished[0].text
+    assert "take waitress" in found.when_runner_up
+    assert found.rounds == 8
+
+
+def test_a_worse_finalist_is_told_apart_with_its_figures() -> None:
+    one, two = candidate(1, 16), candidate(5, 16)
+    found = decide(*with_finals(App(wait=0.02), two, one))
+    assert found.winner == one.name
+    assert found.finalists == (one.name, two.name)
+    assert not found.not_distinguished
+    (reason,) = [each for each in found.reasons if "finals show" in each.text]
+    assert "memory (30.1 MB against 70.1 MB)" in reason.text
+
+
+def test_a_finalist_that_breaks_a_requirement_is_out_with_its_figure() -> None:
+    one, two = candidate(1, 16), candidate(1, 1)
+    found = decide(*with_finals(App(wait=0.02), one, two))
+    left = found.elimination(two.name)
+    assert left is not None
+    assert (left.stage, left.better) == (Stage.FINALS, one.name)
+    assert left.reason == "Beside slow clients only 10 % of the users' requests are answered in time."
+    assert not found.not_distinguished
+
+
+def test_the_runner_up_is_better_in_something() -> None:
+    one, two = candidate(1, 16), candidate(5, 16)
+    found = decide(*with_finals(App(wait=0.02), one, two))
+    assert found.when_runner_up.startswith(f"Take {two.name} if this matters more to you: it is better in capacity")
+
+
+def test_the_words_are_against_the_winner_and_not_against_a() -> None:
+    one, two, three = candidate(1, 16), candidate(5, 16), candidate(2, 16)
+    _, comparison = with_finals(App(wait=0.02), one, two, three)
+    found = judge_against(comparison, two.name)
+    memory = {each.note: each.word for each in found if each.figure == FigureId.MEMORY}
+    assert memory == {one.name: ComparisonWord.BETTER, three.name: ComparisonWord.BETTER}
+    assert judge_against(comparison, "nobody") == ()
+    assert judge_against(None, one.name) == ()

@@ -1,0 +1,44 @@
+"""How a trial is made from a measured cell."""
+
+from __future__ import annotations
+
+from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
+from wsgi_gauntlet.harness.model import Step as LoadStep
+from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
+from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, WRONG, TrialParameters, trial_of
+
+
+def cell(*metrics: Metric, grade: Grade = Grade.MEASURED, why: str = "", note: str = "") -> ScenarioResult:
+    health = GeneratorHealth(valid=not why, why=why)
+    steps = (LoadStep(0, 0.75, p99=0.2, rate=10.0),)
+    return ScenarioResult("a", "recommendation", grade, generator=health, metrics=metrics, steps=steps, note=note)
+
+
+def test_a_trial_has_the_figures_and_the_curve_of_its_cell() -> None:
+    found = trial_of(
+        cell(Metric("capacity", "capacity", 5.0, "requests/s", censored=True, note="cpu")), Stage.FINALS, 3
+    )
+    assert (found.candidate, found.stage, found.round, found.valid, found.ruled_out) == ("a", Stage.FINALS, 3, True, "")
+    (figure,) = found.figures
+    assert (figure.value, figure.bound, figure.why, figure.higher_is_better) == (5.0, True, "cpu", True)
+    assert found.curve == (RatePoint(10.0, 0.2, 0.25),)
+
+
+def test_an_invalid_cell_has_the_reason_of_the_generator_or_the_note() -> None:
+    assert trial_of(cell(grade=Grade.INVALID, why="late"), Stage.SCREENING, 1).why == "late"
+    assert trial_of(cell(grade=Grade.INVALID, note="no ports"), Stage.SCREENING, 1).why == "no ports"
+
+
+def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -> None:
+    wrong = Metric(WRONG, "wrong", 2, note="log in: the page of another user: it has name 'a' (2 times)")
+    found = trial_of(cell(wrong, grade=Grade.INVALID, why="late"), Stage.SCREENING, 1)
+    assert found.ruled_out == "It mixes up users: 2 responses had the wrong body, among them pages of other users."
+    assert found.evidence == (wrong.note,)
+    other = trial_of(cell(Metric(WRONG, "wrong", 1, note="home: other bytes")), Stage.SCREENING, 1)
+    assert other.ruled_out == "It gave 1 response with the wrong body under load."
+    assert trial_of(cell(Metric(WRONG, "wrong", 0)), Stage.SCREENING, 1).ruled_out == ""
+
+
+def test_the_parameters_are_declared_with_units() -> None:
+    assert set(TrialParameters.declared()) >= {"loop", "open_loop", "users_phase", "peak", "slow_clients", "curve"}
+    assert PARAMETERS.with_overrides({"loop": 1}, "x").loop == 1.0

@@ -1,0 +1,95 @@
+"""What must hold, and which candidate is better."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.harness.model.recommendation import CandidateFigures, FigureId
+from wsgi_gauntlet.harness.recommendation.objective import (
+    Requirements,
+    best_that_holds,
+    broken_requirements,
+    order_key,
+    ranked,
+)
+
+from ....helpers.synthetic_search import MB, candidate, figures
+
+GOOD = {"capacity": 100.0, "p99_at_peak": 0.1, "goodput_alone": 1.0, "goodput_among_slow": 1.0, "memory": 50.0 * MB}
+WANTED = Requirements(peak=30, p99_limit=0.3, memory_limit=100 * MB)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "broken"),
+    [
+        ("capacity", 30.0, ()),
+        ("capacity", 29.9, (FigureId.CAPACITY,)),
+        ("capacity", 0.0, (FigureId.CAPACITY,)),
+        ("p99_at_peak", 0.3, ()),
+        ("p99_at_peak", 0.31, (FigureId.P99_AT_PEAK,)),
+        ("memory", 100.0 * MB, ()),
+        ("memory", 100.1 * MB, (FigureId.MEMORY,)),
+        ("goodput_among_slow", 0.95, ()),
+        ("goodput_among_slow", 0.94, (FigureId.GOODPUT_AMONG_SLOW,)),
+        ("goodput_alone", 0.5, (FigureId.GOODPUT_ALONE,)),
+    ],
+)
+def test_each_limit_is_kept_up_to_its_value(figure: str, value: float, broken: tuple[FigureId, ...]) -> None:
+    found = broken_requirements(figures(**{**GOOD, figure: value}), WANTED)
+    assert tuple(each.figure for each in found) == broken
+
+
+def test_a_figure_that_was_not_measured_breaks_nothing() -> None:
+    assert broken_requirements(CandidateFigures("x"), WANTED) == ()
+
+
+def test_a_margin_lets_a_short_trial_miss_a_limit_a_little() -> None:
+    short = Requirements(peak=30, p99_limit=0.3, memory_limit=100 * MB, margin=0.2)
+    assert broken_requirements(figures(**{**GOOD, "capacity": 26.0, "memory": 110.0 * MB}), short) == ()
+    assert broken_requirements(figures(**{**GOOD, "capacity": 24.0}), short)
+
+
+def test_without_slow_clients_nobody_must_be_served_beside_them() -> None:
+    wanted = Requirements(peak=30, slow_clients=False)
+    assert broken_requirements(figures(**{**GOOD, "goodput_among_slow": 0.0}), wanted) == ()
+
+
+def test_without_a_peak_the_highest_capacity_is_first() -> None:
+    few, many = candidate(1), candidate(2)
+    table = {few.name: figures(**GOOD), many.name: figures(**{**GOOD, "capacity": 200.0, "memory": 80.0 * MB})}
+    assert ranked([few, many], table.__getitem__, Requirements()) == [many, few]
+
+
+def test_with_enough_room_the_least_memory_is_first() -> None:
+    few, many = candidate(1), candidate(2)
+    table = {few.name: figures(**GOOD), many.name: figures(**{**GOOD, "capacity": 900.0, "memory": 80.0 * MB})}
+    assert ranked([many, few], table.__getitem__, WANTED) == [few, many]
+
+
+def test_room_for_twice_the_peak_is_worth_memory() -> None:
+    few, many = candidate(1), candidate(2)
+    table = {
+        few.name: figures(**{**GOOD, "capacity": 33.0}),
+        many.name: figures(**{**GOOD, "capacity": 66.0, "memory": 80.0 * MB}),
+    }
+    assert ranked([few, many], table.__getitem__, WANTED) == [many, few]
+
+
+def test_a_p99_that_nobody_notices_is_no_reason() -> None:
+    first = order_key(candidate(), figures(**{**GOOD, "p99_at_peak": 0.001}), WANTED)
+    second = order_key(candidate(), figures(**{**GOOD, "p99_at_peak": 0.009}), WANTED)
+    assert first == second
+
+
+def test_fewer_broken_requirements_of_security_come_first_only_if_all_were_checked() -> None:
+    safe, unsafe = figures(**GOOD), figures(**{**GOOD, "security_must_broken": 2.0})
+    assert order_key(candidate(), safe, WANTED) < order_key(candidate(), unsafe, WANTED)
+    other = Requirements(peak=30, compare_security=False)
+    assert order_key(candidate(), safe, other) == order_key(candidate(), unsafe, other)
+
+
+def test_nobody_holds() -> None:
+    table = {candidate().name: figures(**{**GOOD, "capacity": 1.0})}
+    assert best_that_holds([candidate()], table.__getitem__, WANTED) is None
+    assert best_that_holds([], table.__getitem__, WANTED) is None
+    assert best_that_holds([candidate()], lambda _: CandidateFigures("x"), WANTED) is None

@@ -1,0 +1,47 @@
+"""How a search divides its time."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_gauntlet.harness.recommendation.time_budget import (
+    MAX_CANDIDATES,
+    MAX_SCALE,
+    MIN_CANDIDATES,
+    MIN_SCALE,
+    TimeBudget,
+)
+
+
+def test_the_default_budget_has_room_for_a_dozen_candidates_and_more() -> None:
+    assert TimeBudget(600).candidates() >= 20
+    assert TimeBudget(20).candidates() == MIN_CANDIDATES
+    assert TimeBudget(86_400).candidates() == MAX_CANDIDATES
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_the_rounds_of_the_screening_end_one_after_another_at_its_end(rounds: int) -> None:
+    budget = TimeBudget(600)
+    ends = [budget.round_end(number, rounds) for number in range(1, rounds + 1)]
+    assert ends == sorted(set(ends))
+    assert ends[-1] == budget.screening_end
+
+
+def test_measurements_grow_with_the_time_within_limits() -> None:
+    budget = TimeBudget(600)
+    assert budget.scale(0, 0) == MIN_SCALE
+    assert budget.scale(1e6, 1) == MAX_SCALE
+    assert budget.scale(210, 20) == pytest.approx(1.0)
+
+
+def test_the_finals_have_as_many_candidates_as_six_rounds_have_time_for() -> None:
+    budget = TimeBudget(600)
+    assert budget.finalists(270, 8.0) == 4
+    assert budget.finalists(270, 12.0) == 2
+    assert budget.finalists(9_999, 12.0) == 2
+
+
+def test_everything_ends_within_a_tenth_of_the_budget() -> None:
+    budget = TimeBudget(600)
+    assert budget.screening_end < budget.finals_end < budget.finals_deadline < budget.seconds
+    assert budget.latest_end < 1.1 * budget.seconds

@@ -1,0 +1,311 @@
+"""HAR files as browsers write them: one site, no secrets, captured tokens, and the same traffic through TOML."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.har_files import CSRF, LOGIN_PAGE, PASSWORD, SESSION, SITE, chrome, document, entry, firefox, form
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.traffic import har_file, toml_file, toml_writer
+from wsgi_gauntlet.harness.traffic.model import (
+    Capture,
+    FileBody,
+    FilePart,
+    FormBody,
+    JsonBody,
+    RawBody,
+    Step,
+    Traffic,
+)
+from wsgi_gauntlet.harness.traffic.secrets_in_names import is_secret
+
+
+def parsed(data: bytes, *, keep_secrets: bool = False) -> tuple[tuple[Step, ...], str]:
+    traffic, notes = har_file.parse(data, "shop.har", keep_secrets=keep_secrets)
+    (sequence,) = traffic.sequences
+    return sequence.steps, "\n".join(notes)
+
+
+def test_a_recording_of_chrome() -> None:
+    steps, notes = parsed(chrome())
+    assert [(each.method, each.target, each.status, each.follow) for each in steps] == [
+        ("GET", "/login?next=/account", (200,), False),
+        ("GET", "/static/site.css", (200,), False),
+        ("POST", "/login?next=/account", (200,), True),  # the redirect and its page are one step
+        ("GET", "/api/find?q=red%20shoes&api_key=DROPPED", (200,), False),
+    ]
+    login, css, post, find = steps
+    assert login.captures == (Capture("csrfmiddlewaretoken", toml_file.input_pattern("csrfmiddlewaretoken")),)
+    assert post.body == FormBody(
+        (("csrfmiddlewaretoken", "${csrfmiddlewaretoken}"), ("username", "anna"), ("password", "DROPPED"))
+    )
+    assert dict(post.headers) == {
+        "User-Agent": "Browser/1.0",
+        "Accept": "text/html",
+        "origin": "${origin}",
+        "referer": "${origin}/login?next=/account",
+    }
+    assert dict(find.headers) == {"User-Agent": "Browser/1.0", "Accept": "text/html"}
+    assert [each.think_time for each in steps] == [0, 3.35, 1.35, 0]
+    assert css.body is None
+    for expected in (
+        "the site of the recording is https://shop.example",
+        "requests to other sites are left out: https://cdn.example (1)",
+        "requests left out because they are no HTTP requests: 2",
+        "requests left out because the browser had the response in its cache: 1",
+        "requests left out because the app did not answer them, or with an error of its own: 2",
+        "header cookie is dropped from 3 requests; each visit keeps the cookies that the app sets",
+        "header Authorization is dropped from 1 request",
+        "POST /login: field csrfmiddlewaretoken is captured from GET /login",
+        "POST /login: field password is dropped",
+        "GET /api/find: parameter api_key is dropped",
+    ):
+        assert expected in notes.splitlines() or expected in notes, expected
+
+
+def test_a_recording_of_firefox() -> None:
+    steps, notes = parsed(firefox())
+    login, upload, raw = steps
+    assert login.body == JsonBody('{"user": "anna", "password": "DROPPED"}')
+    assert login.captures == (
+        Capture("csrftoken", "", "cookie", "csrftoken"),
+        Capture("token", "/user/token", "json"),
+    )
+    assert dict(upload.headers)["X-CSRFToken"] == "${csrftoken}"
+    assert dict(upload.headers)["X-Auth-Token"] == "${token}"
+    assert upload.body == FileBody(
+        (FilePart("photo", "a.txt", "text/plain", b"hello\r\nworld"),), (("title", "My photo"),)
+    )
+    assert raw.body == RawBody(b"a ${b}", "text/plain")
+    assert "POST /api/login: field password is dropped" in notes
+
+
+@pytest.mark.parametrize("data", [chrome(), firefox()])
+def test_no_secret_is_left(data: bytes) -> None:
+    traffic, notes = har_file.parse(data, "shop.har")
+    text = json.dumps([*notes, msgspec.to_builtins(traffic), toml_writer.render(traffic, notes)])
+    for secret in (SESSION, CSRF, PASSWORD, "correct+horse", "k-123456", "abc.def", "cookie-token", "jwt-0123"):
+        assert secret not in text
+
+
+def test_secrets_stay_if_the_user_keeps_them() -> None:
+    steps, notes = parsed(chrome(), keep_secrets=True)
+    assert steps[2].body == FormBody(
+        (("csrfmiddlewaretoken", "${csrfmiddlewaretoken}"), ("username", "anna"), ("password", PASSWORD))
+    )
+    assert dict(steps[3].headers)["Authorization"] == "Bearer abc.def"
+    assert dict(steps[3].headers)["cookie"] == f"sessionid={SESSION}"
+    assert steps[3].target.endswith("api_key=k-123456")
+    assert "dropped" not in notes
+
+
+@pytest.mark.parametrize("data", [chrome(), firefox()])
+@pytest.mark.parametrize("keep_secrets", [False, True])
+def test_a_converted_recording_is_the_same_traffic(data: bytes, keep_secrets: bool) -> None:
+    traffic, notes = har_file.parse(data, "shop.har", keep_secrets=keep_secrets)
+    text = toml_writer.render(traffic, notes)
+    assert toml_file.parse(text, "shop.har", lambda _: b"") == traffic
+    assert text.startswith("# the site of the recording")
+
+
+def test_strange_texts_go_through_toml() -> None:
+    strange = "a\u202e'\"\\\n\x00${x}é\U0001f600"
+    binary = bytes(range(256))
+    data = document(
+        entry("POST", f"{SITE}/a?x={strange}", second=0, post=form("n%22=%00${x}%0A%27&n%22=2&=3")),
+        entry(
+            "POST", f"{SITE}/b", second=0, post={"mimeType": "application/json", "text": json.dumps({strange: strange})}
+        ),
+        entry(
+            "POST",
+            f"{SITE}/c",
+            second=0,
+            post={"mimeType": "a/b", "text": base64.b64encode(binary * 9).decode(), "encoding": "base64"},
+        ),
+        entry("PUT", f"{SITE}/d", second=0, post={"mimeType": "application/json", "text": "no JSON"}),
+    )
+    traffic, notes = har_file.parse(data, "shop.har")
+    steps = traffic.sequences[0].steps
+    assert steps[0].body == FormBody((('n"', "\0$${x}\n'"), ('n"', "2"), ("", "3")))
+    assert steps[2].body == RawBody(binary * 9, "a/b")
+    assert steps[3].body == RawBody(b"no JSON", "application/json")
+    assert toml_file.parse(toml_writer.render(traffic, notes), "shop.har", lambda _: b"") == traffic
+
+
+def test_the_token_of_the_last_page_is_used() -> None:
+    def page(token: str) -> str:
+        return LOGIN_PAGE.replace(CSRF, token)
+
+    data = document(
+        entry("GET", f"{SITE}/a", second=0, text=page("first-token")),
+        entry("GET", f"{SITE}/b", second=1, text=page("second-token")),
+        entry("POST", f"{SITE}/b", second=2, post=form("csrfmiddlewaretoken=second-token")),
+        entry("POST", f"{SITE}/a", second=3, post=form("csrfmiddlewaretoken=first-token")),
+    )
+    a, b, post_b, post_a = parsed(data)[0]
+    assert b.captures[0].name == "csrfmiddlewaretoken"
+    assert a.captures[0].name == "csrfmiddlewaretoken_2"
+    assert post_b.body == FormBody((("csrfmiddlewaretoken", "${csrfmiddlewaretoken}"),))
+    assert post_a.body == FormBody((("csrfmiddlewaretoken", "${csrfmiddlewaretoken_2}"),))
+
+
+def test_a_token_after_its_scheme_is_captured() -> None:
+    token = "header.payload.signature"
+    data = document(
+        entry("POST", f"{SITE}/login", second=0, mime="application/json", text=json.dumps({"access": token})),
+        entry("GET", f"{SITE}/me", second=1, sent={"Authorization": f"Bearer {token}"}),
+    )
+    login, me = parsed(data)[0]
+    assert login.captures == (Capture("access", "/access", "json"),)
+    assert dict(me.headers)["Authorization"] == "Bearer ${access}"
+
+
+def test_the_site_is_that_of_most_pages() -> None:
+    images = [entry("GET", f"https://cdn.example/{each}.png", second=2, mime="image/png") for each in range(9)]
+    pages = [entry("GET", f"http://localhost:8000/{each}", second=1) for each in range(2)]
+    steps, notes = parsed(document(entry("GET", "https://search.example/?q=shop", second=0), *pages, *images))
+    assert [each.target for each in steps] == ["/0", "/1"]
+    assert "the site of the recording is http://localhost:8000" in notes
+
+
+def test_without_pages_the_site_is_that_of_most_requests() -> None:
+    entries = [entry("GET", f"{SITE}/api/{each}", second=1, mime="application/json") for each in range(2)]
+    other = entry("GET", "https://cdn.example/a.js", second=0, mime="text/javascript")
+    assert len(parsed(document(other, *entries))[0]) == 2
+
+
+def test_entries_are_ordered_by_time() -> None:
+    data = document(entry("GET", f"{SITE}/b", second=2), entry("GET", f"{SITE}/a", second=1))
+    assert [each.target for each in parsed(data)[0]] == ["/a", "/b"]
+
+
+def test_a_chain_of_redirects_is_one_step() -> None:
+    data = document(
+        entry("POST", f"{SITE}/a", second=0, status=302, got={"Location": f"{SITE}/b"}, post=form("x=1")),
+        entry("GET", f"{SITE}/b", second=0.1, status=301, got={"Location": "c#top"}),
+        entry("GET", f"{SITE}/c", second=0.2, status=404),
+        entry("GET", f"{SITE}/d", second=0.3, status=302, got={"Location": "https://other.example/"}),
+        entry("GET", f"{SITE}/c", second=0.4),
+    )
+    assert [(each.target, each.status, each.follow) for each in parsed(data)[0]] == [
+        ("/a", (404,), True),
+        ("/d", (302,), False),
+        ("/c", (200,), False),
+    ]
+
+
+def test_a_referer_keeps_no_secret() -> None:
+    sent = {"Referer": f"{SITE}/reset?token=abcdef123&a=1"}
+    data = document(
+        entry("GET", f"{SITE}/a", second=0, sent=sent),
+        entry("GET", f"{SITE}/b", second=1, sent={"Referer": "https://search.example/?q=private"}),
+    )
+    first, second = parsed(data)[0]
+    assert dict(first.headers)["Referer"] == "${origin}/reset?token=DROPPED&a=1"
+    assert "Referer" not in dict(second.headers)
+
+
+def test_a_file_without_its_bytes_is_named() -> None:
+    post = {
+        "mimeType": "multipart/form-data; boundary=x",
+        "params": [{"name": "t", "value": "1"}, {"name": "f", "fileName": "a.png", "contentType": "image/png"}],
+    }
+    steps, notes = parsed(document(entry("POST", f"{SITE}/up", second=0, post=post)))
+    assert steps[0].body == FileBody((FilePart("f", "a.png", "image/png", b""),), (("t", "1"),))
+    assert "the recording lacks the bytes of the file in field f" in notes
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "it is no HAR file"),
+        (b"[]", "it is no HAR file"),
+        (b'{"log": {}}', "missing required field `entries`"),
+        (b'{"log": {"entries": [{}]}}', "missing required field `request`"),
+        (b'{"log": {"entries": []}}', "it has no requests"),
+        (b"\xff\xfe{", "it is no HAR file"),
+        (b'{"log": ' + b"[" * 100_000, "it is no HAR file"),
+        (document(entry("GET", f"{SITE}/", second=0, status=0)), "no request to https://shop.example has a usable"),
+        (document(entry("GET", "file:///etc/passwd", second=0)), "it has no requests"),
+        (document(entry("GET", "https://[/", second=0)), "it has no requests"),
+    ],
+)
+def test_unusable_files_are_explained(data: bytes, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        har_file.parse(data, "shop.har")
+    assert str(caught.value).startswith("shop.har: ")
+    assert message in str(caught.value)
+
+
+def test_odd_fields_of_exporters() -> None:
+    log = json.loads(document(entry("GET", f"{SITE}/", second=0), entry("GET", f"{SITE}/b", second=1)))
+    for each in log["log"]["entries"]:
+        each["startedDateTime"] = "yesterday"
+        each["time"] = None
+        each["response"]["content"] = None
+        each["request"]["headers"].append({"name": "X-Null", "value": None})
+        each["request"]["headers"].append({"name": "bad name", "value": "x"})
+        each["request"]["postData"] = None
+    steps, _ = parsed(b"\xef\xbb\xbf" + json.dumps(log).encode())
+    assert [each.target for each in steps] == ["/", "/b"]
+    assert dict(steps[0].headers)["X-Null"] == ""
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["", "https://[", "/x"])
+values = leaves | st.lists(leaves, max_size=2) | st.dictionaries(st.sampled_from(["name", "value"]), leaves, max_size=2)
+
+
+def places(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(each for key, item in items for each in places(item, (*path, key)))][1 if not path else 0 :]
+
+
+CHROME, FIREFOX = json.loads(chrome()), json.loads(firefox())
+
+
+@given(st.data())
+def test_any_value_at_any_place_gives_traffic_or_one_line(data: st.DataObject) -> None:
+    log = copy.deepcopy(data.draw(st.sampled_from([CHROME, FIREFOX])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *path, last = data.draw(st.sampled_from(places(log)))
+        parent = log
+        for each in path:
+            parent = parent[each]
+        parent[last] = data.draw(values)
+    line = ""
+    try:
+        traffic, notes = har_file.parse(json.dumps(log).encode(), "shop.har")
+    except ConfigurationError as problem:
+        line = str(problem)
+    assert "\n" not in line
+    if not line:
+        assert toml_file.parse(toml_writer.render(traffic, notes), "shop.har", lambda _: b"") == traffic
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password", "user_password", "passwd", "pwd", "csrf_token", "csrfmiddlewaretoken", "X-CSRFToken", "_xsrf",
+        "authenticity_token", "accessToken", "api_key", "apikey", "X-Api-Key", "client_secret", "Authorization",
+        "Proxy-Authorization", "sessionid", "PHPSESSIONID", "JSESSIONID", "sid", "X-Auth-Token", "otp", "cvv", "sig",
+        "card-number", "privateKey", "__RequestVerificationToken",
+    ],
+)  # fmt: skip
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["q", "page", "author", "compass", "insider", "design", "Accept", "spin", "key", "id"])
+def test_other_names(name: str) -> None:
+    assert not is_secret(name)
+
+
+def test_an_empty_traffic_is_written() -> None:
+    assert toml_writer.render(Traffic(())) == "\n"
