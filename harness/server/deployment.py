@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 ALL_INTERFACES = "0.0.0.0"
 """The address on which other machines reach a server."""
 
-SOCKET_PATH = re.compile(r"/[A-Za-z0-9_./-]+")
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 IP_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -53,7 +53,7 @@ class DeploymentSite:
     listens on `port` of the loopback interface, or on the Unix socket `socket` ('' for the usual place), and the proxy
     listens on `public_port`. `static` are files that a proxy, or uWSGI, sends without the app.
 
-    `user` of `group` runs servers and proxies. `certificate` and `certificate_key` are PEM files for servers measured with TLS.
+    `user` of `group` runs servers and proxies. `certificate` and `certificate_key` are PEM files, for https.
     `root` is put before paths such as /etc/nginx, for tests and images: '' for the running system.
     """
 
@@ -84,7 +84,6 @@ class DeploymentSite:
             ("the file with environment variables", self.env_file or "/"),
             ("the certificate", self.certificate),
             ("the certificate's key", self.certificate_key),
-            ("the root folder", self.root or "/"),
             *(("a folder of modules", each) for each in self.python_path),
         ):
             _require_absolute(what, path)
@@ -93,7 +92,8 @@ class DeploymentSite:
             ("the user", USER_NAME, self.user, "the name of a user"),
             ("the group", USER_NAME, self.group, "the name of a group"),
             ("the address", IP_ADDRESS, self.host, "an IP address"),
-            ("the Unix socket", SOCKET_PATH, self.socket_path, "an absolute path of letters, digits, dots, - and _"),
+            ("the root folder", PLAIN_PATH, self.root or "/x", "an absolute path of letters, digits, dots, - and _"),
+            ("the Unix socket", PLAIN_PATH, self.socket_path, "an absolute path of letters, digits, dots, - and _"),
             *(("the host name", HOST_NAME, each, "a name such as example.com") for each in self.host_names),
         )
         for what, pattern, value, expected in patterns:

@@ -123,7 +123,7 @@ def _start_on_port(adapter: Adapter, launch: Launch, site: DeploymentSite, names
         argv = words_on_site(command.argv, launch, site)
         examples.append(on_path([names.get(word, word) for word in argv], site))
     words = [_with_port(*each) for each in zip(*examples, strict=True)]
-    if not any("$PORT" in word for word in words):
+    if examples[0] == examples[1]:
         return ""  # the port is in a file
     return platform_command(site, words, environment(site, argv, adapter.command(launch).environment))
 
@@ -134,7 +134,9 @@ def _with_port(one: str, two: str) -> str:
         return shlex.quote(one)
     before = one[: next(place for place, pair in enumerate(zip(one, two, strict=True)) if len(set(pair)) > 1)]
     after = one[len(before) + len(str(EXAMPLE_PORTS[0])) :]
-    return "".join((shlex.quote(before) if before else "", "$PORT", shlex.quote(after) if after else ""))
+    return "".join(
+        (shlex.quote(before) if before else "", "${PORT}" if after else "$PORT", shlex.quote(after) if after else "")
+    )
 
 
 def _assignments(variables: Mapping[str, str]) -> Iterator[str]:

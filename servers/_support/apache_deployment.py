@@ -84,7 +84,7 @@ def _inside(launch: Launch, site: DeploymentSite, url: str) -> Iterator[Commente
             f"SSLCertificateKeyFile {quoted(launch.identity.key)}",
         )
     keep_alive = apache_configuration.KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive
-    yield commented(reasons.keep_alive_reason(keep_alive), f"KeepAliveTimeout {math.ceil(keep_alive * 1000)}ms")
+    yield commented(reasons.keep_alive_reason(keep_alive), f"KeepAliveTimeout {_seconds(keep_alive)}")
     timeout = math.ceil(apache_configuration.TIMEOUT if asked.timeout is None else asked.timeout)
     yield commented(
         f"Apache ends a request if the visitor or the app does nothing for {timeout} s.", f"Timeout {timeout}"
@@ -102,3 +102,7 @@ def _inside(launch: Launch, site: DeploymentSite, url: str) -> Iterator[Commente
     if behind.tls:
         yield commented("The server with the app uses https.", "SSLProxyEngine On", "SSLProxyCheckPeerName Off")
     yield commented("The server with the app listens here.", f"ProxyPass / {quoted(url)}")
+
+
+def _seconds(seconds: float) -> str:
+    return str(int(seconds)) if seconds == int(seconds) else f"{math.ceil(seconds * 1000)}ms"

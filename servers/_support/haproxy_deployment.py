@@ -96,4 +96,4 @@ def _backend(launch: Launch) -> Iterator[Commented]:
 
 
 def _time(seconds: float) -> str:
-    return f"{math.ceil(seconds * 1000)}ms"
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{math.ceil(seconds * 1000)}ms"

@@ -157,9 +157,9 @@ def _server(launch: Launch, site: DeploymentSite, proxy: Proxy, module: str) -> 
             f"ssl_certificate {quoted(str(launch.identity.certificate))};",
             f"ssl_certificate_key {quoted(str(launch.identity.key))};",
         )
-    yield commented(reasons.keep_alive_reason(proxy.keep_alive), f"keepalive_timeout {duration(proxy.keep_alive)};")
+    yield commented(reasons.keep_alive_reason(proxy.keep_alive), f"keepalive_timeout {_time(proxy.keep_alive)};")
     for name, why in (*WAITS.items(), (f"{module}_read_timeout", READ_WAIT)):
-        yield commented(why, f"{name} {duration(proxy.timeout)};")
+        yield commented(why, f"{name} {_time(proxy.timeout)};")
     yield commented(
         "A larger upload gets the error 413. Write more if the app takes large files.", "client_max_body_size 1m;"
     )
@@ -205,3 +205,7 @@ def _listen(launch: Launch, proxy: Proxy) -> str:
     # nginx takes the option once for each port, whatever the number of sites: so its default is not written.
     backlog = [] if proxy.backlog is None else [f"backlog={proxy.backlog}"]
     return " ".join((quoted(where), *(["ssl"] if launch.identity else []), *backlog))
+
+
+def _time(seconds: float) -> str:
+    return f"{int(seconds)}s" if seconds == int(seconds) else duration(seconds)
