@@ -224,7 +224,7 @@ def ordered_names(found: Recommendation) -> list[str]:
 
 
 def describe_place(found: Recommendation, candidate: str) -> str:
-    """Return where a candidate ended: `recommended`, `runner-up`, `not distinguished`, `finalist` or `out: screening`."""
+    """Return where a candidate ended, as `recommended`, `runner-up`, `not distinguished`, `finalist` or `out: ...`."""
     if candidate == found.winner:
         return "recommended"
     if candidate == found.runner_up:

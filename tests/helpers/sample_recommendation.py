@@ -1,4 +1,4 @@
-"""A recommendation with made-up figures: a winner, a runner-up, one not distinguished, and candidates out of the race."""
+"""A recommendation with made-up figures: a winner, a runner-up, one not distinguished, and the others."""
 
 from __future__ import annotations
 

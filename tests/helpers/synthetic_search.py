@@ -103,7 +103,8 @@ def search(app: App, *candidates: RecommendationCandidate, **changes: object) ->
 
 def figures(**values: float) -> CandidateFigures:
     """Return figures with these medians."""
-    return CandidateFigures("x", **{name: MeasuredFigure(value, n=1) for name, value in values.items()})
+    measured = {name: MeasuredFigure(value, n=1) for name, value in values.items()}
+    return CandidateFigures("x", **measured)  # type: ignore[arg-type]  # the names are those of figures
 
 
 def table(found: Recommendation, make: Callable[[str], CandidateFigures]) -> dict[str, CandidateFigures]:
