@@ -28,7 +28,7 @@ MAX_PORT = 65_535
 
 
 @dataclass(frozen=True)
-class StaticMapping:
+class StaticLocation:
     """The URL prefix `url`, as `/static`, whose files lie in `folder`."""
 
     url: str
@@ -66,7 +66,7 @@ class DeploymentSite:
     port: int = 8000
     public_port: int = 80
     socket: str = ""
-    static: tuple[StaticMapping, ...] = ()
+    static: tuple[StaticLocation, ...] = ()
     env_file: str = ""
     python_path: tuple[str, ...] = ()
     user: str = "www-data"

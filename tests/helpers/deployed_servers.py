@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticMapping
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
 
 APP = """\
 import os
@@ -69,7 +69,7 @@ def make_site(
         host="127.0.0.1",
         port=port,
         public_port=public_port,
-        static=(StaticMapping("/static", str(home / "public")),),
+        static=(StaticLocation("/static", str(home / "public")),),
         user=user,
         group=user,
         root=str(root),

@@ -14,7 +14,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Settings
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticMapping
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
 from wsgi_gauntlet.harness.server.deployment_command import simple_command, split_command
 from wsgi_gauntlet.harness.server.deployment_files import deployment_files
 from wsgi_gauntlet.harness.server.deployment_units import ServiceSignals, systemd_unit
@@ -99,7 +99,7 @@ def test_a_value_that_no_file_can_hold_is_an_error_in_one_line(given: dict[str, 
 @pytest.mark.parametrize("url", ["static", "/", "/static/", "/a b", "/{x}", "/a/../b;", ""])
 def test_static_files_need_a_plain_prefix(url: str) -> None:
     with pytest.raises(ConfigurationError, match="static files at"):
-        StaticMapping(url, "/srv/static")
+        StaticLocation(url, "/srv/static")
 
 
 def test_a_server_without_files_has_its_measured_command() -> None:
