@@ -210,7 +210,7 @@ def test_a_resumed_search_measures_no_trial_twice(machine: Machine) -> None:
         if len(machine.measured) == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
-    machine.before_trial = interrupt  # type: ignore[assignment]  # it returns no trial
+    machine.before_trial = interrupt
     outcome = machine.search()
     assert outcome.recommendation.stopped == search_run.INTERRUPTED
     assert exit_code(outcome.recommendation) == EXIT_INTERRUPTED
