@@ -92,10 +92,12 @@ def _median_point(points: Sequence[RatePoint]) -> RatePoint:
     return RatePoint(middle.rate, middle.p99, statistics.median(each.wrong for each in valid), censored=middle.censored)
 
 
-def figure(which: FigureId, value: float | None, *, bound: bool = False, why: str = "") -> Figure:
-    """Return the figure `which` of a trial, with its label and unit."""
+def figure(
+    which: FigureId, value: float | None, *, bound: bool = False, why: str = "", lateness: float = 0.0
+) -> Figure:
+    """Return the figure `which` of a trial, with its label and unit. `lateness` is the generator's, in seconds."""
     label, unit, higher = MEANINGS[which]
-    return Figure(which.value, label, value, unit, higher, bound, why)
+    return Figure(which.value, label, value, unit, higher, bound, why, lateness)
 
 
 MEANINGS = {

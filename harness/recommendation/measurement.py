@@ -15,6 +15,7 @@ from typing import Annotated
 
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
 from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
+from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
 from wsgi_gauntlet.harness.load.analysis.units import format_rate
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
 from wsgi_gauntlet.harness.load.catalog import Scenario
@@ -148,7 +149,9 @@ def _wrong_text(wrong: Metric) -> str:
 
 
 def _figure(metric: Metric) -> Figure:
-    return figure(FigureId(metric.id), metric.value, bound=metric.censored, why=metric.note)
+    return figure(
+        FigureId(metric.id), metric.value, bound=metric.censored, why=metric.note, lateness=metric.lateness
+    )
 
 
 async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
@@ -161,7 +164,7 @@ async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
             await alone.measure()
         except UnexpectedResponse as wrong:
             return ctx.result(Grade.ERROR, note=str(wrong))
-        metrics, health = alone.metrics(), experiment.health()
+        metrics, health = alone.metrics(), experiment.health(NOTICEABLE_SECONDS)
         phases, conditions = list(experiment.phases), experiment.conditions()
     if parameters.slow_clients is not None and not alone.wrong:
         found, more, users_health = await _measure_users(ctx, parameters, parameters.slow_clients)
@@ -275,6 +278,7 @@ class _Alone:
             mark[0] if mark else None,
             "s",
             censored=bool(mark and mark[1]),
+            lateness=found.health().lateness_p99,
         )
 
     async def _note(self, found: GeneratorResult) -> None:

@@ -24,6 +24,11 @@ def test_a_trial_has_the_figures_and_the_curve_of_its_cell() -> None:
     assert found.curve == (RatePoint(10.0, 0.2, 0.25),)
 
 
+def test_the_generators_lateness_is_kept_beside_p99() -> None:
+    p99 = Metric("p99_at_peak", "p99 at the peak", 0.004, "s", lateness=0.001)
+    assert [each.lateness for each in trial_of(cell(p99), Stage.FINALS, 1).figures] == [0.001]
+
+
 def test_an_invalid_cell_has_the_reason_of_the_generator_or_the_note() -> None:
     assert trial_of(cell(grade=Grade.INVALID, why="late"), Stage.SCREENING, 1).why == "late"
     assert trial_of(cell(grade=Grade.INVALID, note="no ports"), Stage.SCREENING, 1).why == "no ports"
