@@ -74,7 +74,7 @@ class TrafficConvertArguments:
 
 @click.group("traffic", cls=Group, context_settings={"help_option_names": HELP_OPTIONS})
 def traffic() -> None:
-    """Check and convert files that describe the visits of an app's users.
+    """Check or convert traffic files: the visits of users.
 
     FILE is a traffic file in TOML, or a HAR file that a browser exported. docs/traffic.md describes both.
     """
@@ -101,9 +101,10 @@ def check(arguments: TrafficCheckArguments) -> None:
 
 @command(TrafficConvertArguments)
 def convert(arguments: TrafficConvertArguments) -> None:
-    """Print the HAR file FILE as a traffic file, so that you can edit it.
+    """Print the HAR file FILE as a traffic file.
 
-    The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless you keep them.
+    You can edit it then. The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless
+    you keep them.
     """
     from wsgi_gauntlet.harness.traffic import har_file, toml_writer
     from wsgi_gauntlet.harness.traffic.read_file import is_har, read_bytes

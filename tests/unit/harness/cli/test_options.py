@@ -132,7 +132,9 @@ def test_explain_names_scenarios_too(id_: str, says: str) -> None:
 
 
 def test_no_line_of_help_is_cut_off_or_too_wide() -> None:
-    for arguments in ([], *([name] for name in cli.commands)):
+    groups = [(name, each) for name, each in cli.commands.items() if isinstance(each, click.Group)]
+    subcommands = [[name, each] for name, group in groups for each in group.commands]
+    for arguments in ([], *([name] for name in cli.commands), *subcommands):
         shown = CliRunner().invoke(cli, [*arguments, "--help"], env={"COLUMNS": "80"}).stdout
         assert "..." not in shown.replace("[SERVER]...", "").replace("SERVER...", "").replace("RUN...", "").replace(
             "[ARGS]...", ""
