@@ -42,6 +42,7 @@ async def visited(shop: Shop, address: Address, arrivals: int, change: Change | 
     assert users._users is not None
     for _ in range(arrivals):
         await users._run_step(users._users, users.now)
+    users.cancel_in_flight()  # it closes the kept connections
     return users
 
 
