@@ -30,6 +30,7 @@ def read_traffic_option(arguments: TrafficArguments, app: str | None) -> Traffic
     Raises ConfigurationError for a wrong file, and for options that do not go together.
     """
     from wsgi_gauntlet.harness.traffic.read_file import read_traffic
+    from wsgi_gauntlet.reports.text.escaping import line
 
     if arguments.traffic is None:
         if arguments.keep_secrets:
@@ -41,5 +42,5 @@ def read_traffic_option(arguments: TrafficArguments, app: str | None) -> Traffic
         raise ConfigurationError("--traffic and --app-path cannot be combined: name the page in the traffic file")
     file = read_traffic(arguments.traffic, keep_secrets=arguments.keep_secrets)
     for note in file.notes:
-        click.echo(note, err=True)
+        click.echo(f"note: {line(note)}", err=True)
     return file.traffic

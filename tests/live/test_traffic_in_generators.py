@@ -223,7 +223,7 @@ async def test_wrong_responses_while_learning_name_the_step() -> None:
         with pytest.raises(PageError, match=r"shop.toml: buy: add: status 500 in place of 200 to 399.*traffic check"):
             await learned(address)
         shop.change = lambda _line, _number, reply: reply
-        with pytest.raises(PageError, match="needs the value csrf"):
+        with pytest.raises(PageError, match=r"buy: login: not sent: \$\{csrf\} has no value"):
             await learned(address, shop_traffic(VISIT[1]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,26 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "shop.toml"
     path.write_text(TRAFFIC)
     return path
+
+
+def test_what_a_har_file_drops_is_printed_without_control_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = {
+        "method": "GET",
+        "url": "http://shop.test/",
+        "headers": [{"name": "X-Api-Key\x1b[31m", "value": "secret"}, {"name": "Authorization", "value": "secret"}],
+    }
+    response = {"status": 200, "headers": [], "content": {"mimeType": "text/html", "text": "hello"}}
+    entry = {"startedDateTime": "2026-11-29T10:00:00.000Z", "time": 1, "request": request, "response": response}
+    path = tmp_path / "shop.har"
+    path.write_text(json.dumps({"log": {"version": "1.2", "entries": [entry]}}))
+    assert read_traffic_option(Arguments(path), "shop:app") is not None
+    shown = capsys.readouterr().err
+    assert "note: " in shown
+    assert "Authorization" in shown
+    assert "secret" not in shown
+    assert "\x1b" not in shown
 
 
 def test_a_traffic_file_of_an_app(file: Path) -> None:

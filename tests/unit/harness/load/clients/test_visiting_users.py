@@ -33,16 +33,16 @@ def outcomes(users: HealthyUsers) -> dict[Outcome, int]:
     return dict(Counter(each.outcome for each in users.samples))
 
 
-async def visited(shop: Shop, address: Address, step: str, change: Change | None = None) -> HealthyUsers:
-    """Let users visit the shop until `step` was requested: a busy machine needs longer."""
+async def visited(shop: Shop, address: Address, arrivals: int, change: Change | None = None) -> HealthyUsers:
+    """Let so many arrivals come, each after the response to the last one, so that one user makes whole visits."""
     workload = await learn_traffic(address, shop_traffic())
     shop.change = change or shop.change
-    for seconds in (0.4, 2.0, 10.0):
-        shop.log.clear()
-        users = HealthyUsers(address, PageView(), workload=workload)
-        await users.run(Uniform(100), seconds)
-        if any(line == step for line, _ in shop.log):
-            break
+    shop.log.clear()
+    users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0)
+    assert users._users is not None
+    for _ in range(arrivals):
+        await users._run_step(users._users, users.now)
+    users.cancel_in_flight()  # it closes the kept connections
     return users
 
 
@@ -50,13 +50,31 @@ async def visited(shop: Shop, address: Address, step: str, change: Change | None
 async def test_arrivals_are_the_steps_of_visits(keep: bool) -> None:
     shop = Shop(keep=keep)
     with open_shop(shop) as address:
-        users = await visited(shop, address, "POST /logout")
-    assert set(outcomes(users)) == {Outcome.OK}
-    lines = Counter(line for line, _ in shop.log)
+        users = await visited(shop, address, 2 * len(VISIT))
+    visit = [
+        "GET /login",
+        "POST /login",
+        "GET /home",
+        "GET /list?page=1",
+        "POST /basket",
+        "GET /basket",
+        "POST /logout",
+    ]
+    assert [line for line, _ in shop.log] == 2 * visit
     # Each login has one request more, for its redirect.
-    assert len(users.samples) in (39 + lines["GET /home"], 199 + lines["GET /home"], 999 + lines["GET /home"])
-    assert lines["GET /home"] == lines["POST /login"]
-    assert 0 < lines["POST /logout"] <= lines["GET /basket"] <= lines["POST /login"]
+    assert outcomes(users) == {Outcome.OK: 2 * len(visit)}
+    assert [cookie.count("=") for _, cookie in shop.log] == 2 * [0, 1, 2, 2, 2, 2, 2]
+
+
+async def test_arrivals_come_in_time() -> None:
+    shop = Shop()
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, shop_traffic())
+        shop.log.clear()
+        users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0)
+        await users.run(Uniform(100), 0.2)
+    redirects = sum(line == "GET /home" for line, _ in shop.log)
+    assert outcomes(users) == {Outcome.OK: 19 + redirects}
 
 
 async def test_a_page_of_another_user_is_wrong_and_ends_the_visit() -> None:
@@ -66,10 +84,10 @@ async def test_a_page_of_another_user_is_wrong_and_ends_the_visit() -> None:
         return (reply[0], reply[1], b"<html>Basket of nobody</html>") if line == "GET /basket" else reply
 
     with open_shop(shop) as address:
-        users = await visited(shop, address, "GET /basket", mixed_up)
+        users = await visited(shop, address, 2 * (len(VISIT) - 1), mixed_up)
     lines = Counter(line for line, _ in shop.log)
-    assert outcomes(users).get(Outcome.WRONG) == lines["GET /basket"] > 0
-    assert lines["POST /logout"] == 0
+    assert outcomes(users)[Outcome.WRONG] == lines["GET /basket"] == 2
+    assert (lines["GET /login"], lines["POST /logout"]) == (2, 0)
 
 
 async def test_an_error_status_is_an_error() -> None:
@@ -130,12 +148,9 @@ async def test_a_request_without_its_value_is_wrong_and_not_sent() -> None:
 async def test_a_request_that_must_not_be_repeated_is_sent_once() -> None:
     shop = Shop()
     with open_shop(shop) as address:
-        users = await visited(
-            shop, address, "POST /basket", lambda line, _number, reply: None if line == "POST /basket" else reply
-        )
-    posts = sum(line == "POST /basket" for line, _ in shop.log)
-    assert posts > 0
-    assert sum(each.outcome is not Outcome.OK for each in users.samples) == posts
+        users = await visited(shop, address, 8, lambda line, _n, reply: None if line == "POST /basket" else reply)
+    assert sum(line == "POST /basket" for line, _ in shop.log) == 2
+    assert sum(each.outcome is not Outcome.OK for each in users.samples) == 2
 
 
 async def test_the_warm_up_requests_the_first_page() -> None:
