@@ -141,7 +141,7 @@ class RecommendArguments:
 
 @command(RecommendArguments, epilog=RECOMMEND_HELP)
 def recommend(arguments: RecommendArguments) -> None:
-    """Find the server and the settings for your app.
+    """Find the best server and its settings for your app.
 
     The search compares servers, workers, threads and proxies. It measures many candidates for a short time, and the
     best of them again in rounds, as `compare` does. Close other programs first: they use the CPU that servers need.
