@@ -8,7 +8,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.model import Traffic
-from wsgi_gauntlet.harness.traffic.template import placeholder_names
+from wsgi_gauntlet.harness.traffic.template import names_user
 
 
 class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
@@ -31,7 +31,7 @@ class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
     def limitations(self) -> Mapping[str, object]:
         """The conditions that name what cannot be checked."""
         steps = (step for each in self.traffic.sequences for step in each.steps)
-        owned = any(placeholder_names(text) for step in steps for text in step.contains)
+        owned = any(names_user(text) for step in steps for text in step.contains)
         return {} if owned else {"not checked": USERS_NOT_DISTINGUISHED}
 
 
