@@ -8,7 +8,7 @@ import msgspec
 
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.model import Traffic
-from wsgi_gauntlet.harness.traffic.template import placeholder_names
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, placeholder_names
 
 
 class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
@@ -29,9 +29,15 @@ class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
 
     @property
     def limitations(self) -> Mapping[str, object]:
-        """The conditions that name what cannot be checked."""
+        """The conditions that name what cannot be checked. A value that is the same in all rows names no user."""
         steps = (step for each in self.traffic.sequences for step in each.steps)
-        owned = any(placeholder_names(text) for step in steps for text in step.contains)
+        same = {
+            f"{each.name}.{column}"
+            for each in self.traffic.values
+            for number, column in enumerate(each.columns)
+            if len({row[number] for row in each.rows}) == 1
+        }
+        owned = any({*placeholder_names(text)} - {*same, ORIGIN} for step in steps for text in step.contains)
         return {} if owned else {"not checked": USERS_NOT_DISTINGUISHED}
 
 

@@ -113,22 +113,22 @@ async def check_sequences(
     """Play each sequence of `traffic` twice on a running server, with different rows of the value lists."""
     compiled = CompiledTraffic(traffic)
     began = time.monotonic()
-    first: list[tuple[list[PlayedRequest], str]] = []
+    first: list[tuple[list[PlayedRequest], PlayedRequest | None, str]] = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: first visit")
         mark = server.log_position()
         played = await _visit(server.address, compiled, number, _row(number, 0))
-        log = ""
-        if any(not each.outcome.ok for each in played):
+        logged, log = _logged_request(played), ""
+        if logged is not None:
             await server.wait_for_log()
             log = last_traceback(server.log_since(mark))
-        first.append((played, log))
+        first.append((played, logged, log))
     await trio.sleep(max(0.0, began + SECOND_VISIT_DELAY_SECONDS - time.monotonic()))
     found = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: second visit")
         second = await _visit(server.address, compiled, number, _row(number, 1))
-        played, log = first[number]
+        played, logged, log = first[number]
         steps = []
         for requests, again in zip(_by_step(played), _by_step(second), strict=True):
             last, last_again = requests[-1], again[-1]
@@ -140,11 +140,21 @@ async def check_sequences(
                     learn([last.body, last_again.body], [last.length, last_again.length])
                     if ok and last.step.step.compare
                     else None,
-                    "" if last.outcome.ok else log,
+                    log if last is logged else "",
                 )
             )
         found.append(CheckedSequence(sequence.name, sequence.weight, tuple(steps)))
     return tuple(found)
+
+
+def _logged_request(played: list[PlayedRequest]) -> PlayedRequest | None:
+    """Return the request that the last traceback in the log belongs to: the last one with status 500 or none.
+
+    Without such a request it is the last one with a wrong response, None if all are correct.
+    """
+    wrong = [each for each in played if not each.outcome.ok and each.target]
+    broken = [each for each in wrong if each.status is None or each.status >= 500]
+    return next(reversed(broken or wrong), None)
 
 
 def _row(sequence: int, visit: int) -> int:

@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.traffic.model import (
     Step,
     Traffic,
 )
-from wsgi_gauntlet.harness.traffic.template import Place, Template, parse_text, pieces, target_pieces
+from wsgi_gauntlet.harness.traffic.template import Place, Template, names_user, parse_text, pieces, target_pieces
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
@@ -52,7 +52,7 @@ class CompiledStep:
     cookies: Template
     body: Template | None
     contains: tuple[tuple[Template, bool], ...]
-    """The texts of the body; whether each has a placeholder, so that it names the owner of the page."""
+    """The texts of the body; whether each names the owner of the page (see `names_user`)."""
     captures: tuple[CompiledCapture, ...]
 
     @cached_property
@@ -129,7 +129,7 @@ def compile_step(step: Step, *, keep: bool = True) -> CompiledStep:
         Template(head),
         Template(cookies),
         Template([]) if body is None and step.method in METHODS_WITH_LENGTH else body,
-        tuple((made, bool(made.names)) for made in (Template(pieces(each, Place.TEXT)) for each in step.contains)),
+        tuple((Template(pieces(each, Place.TEXT)), names_user(each)) for each in step.contains),
         tuple(map(_compile_capture, step.captures)),
     )
 

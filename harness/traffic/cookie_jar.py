@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
 
@@ -90,14 +91,14 @@ class CookieJar:
         if len(self._cookies) > MAX_COOKIES:
             del self._cookies[next(iter(self._cookies))]
 
-    def cookies(self, path: bytes) -> dict[bytes, bytes]:
-        """Return the cookies for a request for `path`, those with longer paths first."""
+    def cookies(self, path: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the names and values of the cookies for a request for `path`, those with longer paths first.
+
+        A name may be there twice, with different paths (RFC 6265, section 5.4).
+        """
         matching = [(len(each), name, value) for (name, each), value in self._cookies.items() if _matches(path, each)]
         matching.sort(key=lambda each: -each[0])
-        found: dict[bytes, bytes] = {}
-        for _, name, value in matching:
-            found.setdefault(name, value)
-        return found
+        return [(name, value) for _, name, value in matching]
 
     def header(self, path: bytes) -> bytes:
         """Return the value of the Cookie header for a request for `path`, b'' without cookies."""
@@ -108,7 +109,7 @@ class CookieJar:
         made = self._headers.get(path)
         if made is None:
             if self._same_everywhere:
-                made = b"; ".join([name + b"=" + value for (name, _), value in self._cookies.items()])
+                made = join_cookies([(name, value) for (name, _), value in self._cookies.items()])
             else:
                 made = join_cookies(self.cookies(path))
             if len(self._headers) < MAX_COOKIES:
@@ -116,15 +117,15 @@ class CookieJar:
         return made
 
     def value(self, name: str) -> str | None:
-        """Return the value of the newest cookie `name` of any path, None if there is none."""
+        """Return the value of the cookie `name`, None if there is none; of several paths, the path that came last."""
         wanted = name.encode()
         found = [value for (each, _), value in self._cookies.items() if each == wanted]
         return found[-1].decode(errors="replace") if found else None
 
 
-def join_cookies(cookies: dict[bytes, bytes]) -> bytes:
+def join_cookies(cookies: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the value of a Cookie header."""
-    return b"; ".join([name + b"=" + value for name, value in cookies.items()])
+    return b"; ".join([name + b"=" + value for name, value in cookies])
 
 
 def split_cookies(header: bytes) -> dict[bytes, bytes]:

@@ -7,8 +7,10 @@ grows, such as a list of posts, only its beginning and its last closing tags are
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 
 import msgspec
 
@@ -17,6 +19,9 @@ MAX_DIFF_BYTES = 512 * 1024
 
 MAX_DIFF_LINES = 8000
 """Lines of a body that are compared line by line."""
+
+MAX_DIFF_PAIRS = 100_000
+"""Pairs of equal lines of two bodies; with more of them, as in a long table, the comparison would take minutes."""
 
 MIN_PIECE_BYTES = 8
 """Bytes of the shortest piece that is compared: a shorter one may be the same by chance."""
@@ -28,6 +33,7 @@ VARIATION_FACTOR = 4
 """A body may vary in length by so many times the variation that was learned."""
 
 _LINE = re.compile(rb"[^\n>,;]*[\n>,;]|[^\n>,;]+")
+_LINE_ENDS = (b"\n", b">", b",", b";")
 _TOKEN_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+/=:%~")
 _TIME = re.compile(
     rb"\b[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]+)?\b|\b[0-9]+\s+(?:second|minute|hour)s?\b|\b1[0-9]{9,12}\b",
@@ -141,9 +147,13 @@ def _common(first: bytes, second: bytes) -> tuple[list[tuple[int, int]], bool]:
     """Return the parts of `first` that `second` has in the same order, and whether lines were added or left out."""
     if first == second:
         return [(0, len(first))], False
+    counts = [sum(map(each.count, _LINE_ENDS)) for each in (first, second)]
+    if max(len(first), len(second)) > MAX_DIFF_BYTES or max(counts) > MAX_DIFF_LINES:
+        return _joined(_ends(first, second, 0, 0)), counts[0] != counts[1]
     lines, others = _LINE.findall(first), _LINE.findall(second)
-    if max(len(first), len(second)) > MAX_DIFF_BYTES or max(len(lines), len(others)) > MAX_DIFF_LINES:
-        return _joined(_ends(first, second, 0, 0)), False
+    opcodes = _opcodes(lines, others)
+    if opcodes is None:
+        return _joined(_ends(first, second, 0, 0)), counts[0] != counts[1]
     offsets, other_offsets = [0], [0]
     for line in lines:
         offsets.append(offsets[-1] + len(line))
@@ -151,13 +161,31 @@ def _common(first: bytes, second: bytes) -> tuple[list[tuple[int, int]], bool]:
         other_offsets.append(other_offsets[-1] + len(line))
     found: list[tuple[int, int, int]] = []
     moved = False
-    for kind, a, b, c, d in SequenceMatcher(None, lines, others, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in opcodes:
         if kind == "equal":
             found.append((offsets[a], other_offsets[c], offsets[b] - offsets[a]))
             continue
         moved |= b - a != d - c
         found += _ends(b"".join(lines[a:b]), b"".join(others[c:d]), offsets[a], other_offsets[c])
     return _joined(found), moved
+
+
+def _opcodes(lines: Sequence[bytes], others: Sequence[bytes]) -> list[tuple[str, int, int, int, int]] | None:
+    """Return the difference as SequenceMatcher does, None if it would take too long."""
+    if len(lines) == len(others):
+        differing = [at for at, each in enumerate(lines) if each != others[at]]
+        # Tokens are in no other place: then each line belongs to the one at the same place.
+        if not set(others).intersection(lines[at] for at in differing) and not set(lines).intersection(
+            others[at] for at in differing
+        ):
+            runs = [
+                (equal, [*places]) for equal, places in groupby(range(len(lines)), lambda at: lines[at] == others[at])
+            ]
+            return [("equal" if equal else "replace", run[0], run[-1] + 1, run[0], run[-1] + 1) for equal, run in runs]
+    counts = Counter(others)
+    if sum(counts[each] for each in lines) > MAX_DIFF_PAIRS:
+        return None
+    return [*SequenceMatcher(None, lines, others, autojunk=False).get_opcodes()]
 
 
 def _ends(first: bytes, second: bytes, at: int, other_at: int) -> list[tuple[int, int, int]]:

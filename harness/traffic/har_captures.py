@@ -47,13 +47,20 @@ class RecordedPage:
                 found.setdefault(value, Capture(_identifier(name), "", "cookie", name))
         return found
 
+    def gives(self, value: str, capture: Capture) -> bool:
+        """Return whether `capture` takes `value` out of this page."""
+        if capture.where != "body":
+            return True
+        found = re.search(capture.pattern, self.text, re.DOTALL)
+        return found is not None and html.unescape(found[1]) == value
+
 
 def find_capture(pages: Sequence[RecordedPage], value: str, *, secret: bool) -> tuple[int, Capture] | None:
     """Return the number of the last page that has `value`, and how to capture it there; None if none has it."""
     if len(value) < (MIN_SECRET_CHARACTERS if secret else MIN_VALUE_CHARACTERS):
         return None
     for at in range(len(pages) - 1, -1, -1):
-        if capture := pages[at].values.get(value):
+        if (capture := pages[at].values.get(value)) and pages[at].gives(value, capture):
             return at, capture
     return None
 
@@ -66,9 +73,9 @@ def _fields(page: str) -> Iterator[tuple[str, str]]:
         name = attributes.get("name", "")
         if not name or name in seen:
             continue
-        seen.add(name)
-        first = re.search(input_pattern(name), page, re.DOTALL)
+        first = re.match(input_pattern(name), tag[0], re.DOTALL)
         if first is not None:
+            seen.add(name)
             yield html.unescape(first[1]), name
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
@@ -36,7 +37,7 @@ from wsgi_gauntlet.harness.traffic.model import (
     Step,
     Traffic,
 )
-from wsgi_gauntlet.harness.traffic.secrets_in_names import is_secret
+from wsgi_gauntlet.harness.traffic.secrets_in_names import is_secret, is_web_token
 from wsgi_gauntlet.harness.traffic.template import ORIGIN, escape_placeholders
 from wsgi_gauntlet.harness.traffic.toml_file import MAX_STEPS, MAX_UPLOAD_BYTES, with_unique_names
 
@@ -50,7 +51,13 @@ MIN_THINK_TIME_SECONDS, MAX_THINK_TIME_SECONDS = 0.2, 60.0
 """A shorter time between two requests is the browser's own; a longer one is a break of the person who recorded."""
 
 MAX_NAME_CHARACTERS = 80
+JSON_TYPE = "application/json"
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""An escape of JSON; the group is half of a surrogate pair without the other half."""
 
 MANAGED = frozenset(
     (
@@ -157,7 +164,7 @@ def parse(data: bytes, source: str, *, keep_secrets: bool = False) -> tuple[Traf
     `source` is the name of the file in messages. Raises ConfigurationError, which says what is wrong with the file.
     """
     try:
-        har = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_Har, strict=False)
+        har = _decoded_har(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ConfigurationError(
             f"{source}: it is no HAR file: {problem}; export it again from the network panel of the browser"
@@ -187,6 +194,17 @@ def parse(data: bytes, source: str, *, keep_secrets: bool = False) -> tuple[Traf
         )
     traffic = Traffic((Sequence(SEQUENCE_NAME, with_unique_names(steps)),), (), source)
     return traffic, notes.lines(origin)
+
+
+def _decoded_har(data: bytes) -> _Har:
+    try:
+        return msgspec.json.decode(data, type=_Har, strict=False)
+    except msgspec.DecodeError:
+        # Browsers write half of a surrogate pair as an escape, and msgspec does not read it.
+        whole = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data)
+        if whole == data:
+            raise
+        return msgspec.json.decode(whole, type=_Har, strict=False)
 
 
 class _Notes:
@@ -266,6 +284,8 @@ class _Recording:
         name = f"{request.method} {url.path or '/'}"
         body = self._body(request, name)
         headers = [pair for each in request.headers for pair in self._header(each, name)]
+        if isinstance(body, JsonBody) and _base_type(_mime_type(request)) != JSON_TYPE:
+            headers.append(("Content-Type", escape_placeholders(_mime_type(request))))
         query = self._query(url.query, name)
         path = escape_placeholders(_printable(url.path or "/"))
         status = 200 if last.status == 304 else last.status
@@ -289,10 +309,10 @@ class _Recording:
         if lower in ("origin", "referer"):
             if _origin(value) != self._origin:
                 return []
-            path, question, query = value[len(self._origin) :].partition("?")
-            kept = self._query(query, f"{step}: header {name}, ") if question else ""
-            return [(name, f"${{{ORIGIN}}}{escape_placeholders(_printable(path))}{question}{kept}")]
-        if lower == "cookie" or is_secret(name):
+            url = urlsplit(value)
+            query = f"?{self._query(url.query, f'{step}: header {name}')}" if url.query else ""
+            return [(name, f"${{{ORIGIN}}}{escape_placeholders(_printable(url.path))}{query}")]
+        if lower == "cookie" or is_secret(name) or is_web_token(value):
             # A token may follow its scheme, as in `Bearer TOKEN`.
             scheme, space, token = value.rpartition(" ")
             captured = "" if lower == "cookie" else self._captured(name, token, f"{step}: header {name}")
@@ -317,7 +337,7 @@ class _Recording:
         captured = self._captured(name, value, f"{place} {name}")
         if captured:
             return captured
-        if not value or not is_secret(name) or self._keep_secrets:
+        if not value or self._keep_secrets or not (is_secret(name) or is_web_token(value)):
             return None
         self._notes.changes.append(
             f"{place} {name} is dropped: write its value into a traffic file, or use --keep-secrets"
@@ -332,9 +352,12 @@ class _Recording:
         at, capture = found
         key = (at, msgspec.structs.replace(capture, name=""))
         if key not in self._names:
-            self._free_number[capture.name] += 1
-            number = self._free_number[capture.name]
-            self._names[key] = capture.name if number == 1 else f"{capture.name}_{number}"
+            used = set(self._names.values())
+            name_of_capture = capture.name
+            while name_of_capture in used:
+                self._free_number[capture.name] += 1
+                name_of_capture = f"{capture.name}_{self._free_number[capture.name] + 1}"
+            self._names[key] = name_of_capture
             self._drafts[at].captures.append(msgspec.structs.replace(capture, name=self._names[key]))
         self._notes.changes.append(f"{place} is captured from {self._drafts[at].step.name}")
         return f"${{{self._names[key]}}}"
@@ -345,7 +368,7 @@ class _Recording:
         data = request.post_data
         if data is None or (not data.text and not data.params):
             return None
-        mime_type = data.mime_type or _header(request.headers, "content-type")
+        mime_type = _mime_type(request)
         base_type = _base_type(mime_type)
         raw = _decoded(data.text or "", data.encoding)
         if base_type == "application/x-www-form-urlencoded":
@@ -357,12 +380,18 @@ class _Recording:
             return FormBody(self._fields(pairs, step))
         if base_type == "multipart/form-data":
             return self._multipart(mime_type, raw, data.params or [], step)
-        if base_type.endswith(("/json", "+json")):
+        # JavaScript often sends JSON as text.
+        if base_type.endswith(("/json", "+json")) or (base_type == "text/plain" and raw.lstrip()[:1] in b"{["):
             try:
                 return JsonBody(self._json(raw.decode(), step))
             except (ValueError, RecursionError):
                 pass
-        return RawBody(raw, "" if any(each < " " for each in mime_type) else mime_type)
+        return self._raw(raw, mime_type, step)
+
+    def _raw(self, raw: bytes, mime_type: str, step: str) -> RawBody:
+        if not self._keep_secrets:
+            self._notes.changes.append(f"{step}: the body is kept as it is; make sure that it has no secrets")
+        return RawBody(raw, mime_type)
 
     def _fields(self, pairs: SequenceOf[tuple[str, str]], step: str) -> tuple[tuple[str, str], ...]:
         found = []
@@ -371,15 +400,18 @@ class _Recording:
             found.append((escape_placeholders(name), escape_placeholders(value) if changed is None else changed))
         return tuple(found)
 
-    def _multipart(self, mime_type: str, raw: bytes, params: SequenceOf[_Param], step: str) -> FileBody:
+    def _multipart(self, mime_type: str, raw: bytes, params: SequenceOf[_Param], step: str) -> FileBody | RawBody:
         parts = _parts(mime_type, raw) or [
-            _Part(each.name, each.file_name, each.content_type or "", (each.value or "").encode()) for each in params
+            _Part(each.name, each.file_name, _one_line(each.content_type or ""), (each.value or "").encode())
+            for each in params
         ]
+        if not parts:
+            return self._raw(raw, mime_type, step)
         fields = [(each.name, each.data.decode(errors="replace")) for each in parts if each.filename is None]
         files = [
             FilePart(each.name, each.filename, each.content_type, each.data)
             for each in parts
-            if each.filename is not None
+            if each.filename is not None and each.name
         ]
         for each in files:
             if not each.data and each.filename:
@@ -393,18 +425,22 @@ class _Recording:
         document: object = json.loads(text)
         placeholders: dict[str, str] = {}
 
-        def replaced(name: str, value: str) -> str:
-            changed = self._value(name, value, f"{step}: field")
+        def replaced(name: str, value: str | float) -> object:
+            is_number = not isinstance(value, str)
+            if is_number and not is_secret(name):
+                return value
+            changed = self._value(name, str(value), f"{step}: field")
             if changed is None:
                 return value
             mark = f"\ue000{len(placeholders)}\ue000"  # a private character, which no app sends
-            placeholders[mark] = changed
+            # A captured number stays a number: it has no quotes.
+            placeholders[f'"{mark}"' if is_number and changed != DROPPED else mark] = changed
             return mark
 
         made = _map_texts(document, "", replaced)
         if not placeholders:
             return escape_placeholders(text)
-        found = escape_placeholders(json.dumps(made, ensure_ascii=False))
+        found = escape_placeholders(json.dumps(made, ensure_ascii=False).encode(errors="replace").decode())
         for mark, each in placeholders.items():
             found = found.replace(mark, each)
         return found
@@ -438,7 +474,8 @@ def _origin(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
+    is_default = port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}{f':{port}' if port and not is_default else ''}"
 
 
 def _main_origin(entries: list[_Entry]) -> str:
@@ -529,7 +566,7 @@ def _parts(mime_type: str, raw: bytes) -> list[_Part]:
         field_name = fields.get_param("name", header="content-disposition")
         filename = fields.get_param("filename", header="content-disposition")
         if isinstance(field_name, str):
-            content_type = str(fields.get("content-type", ""))
+            content_type = _one_line(str(fields.get("content-type", "")))
             found.append(_Part(field_name, filename if isinstance(filename, str) else None, content_type, data))
     return found
 
@@ -537,13 +574,26 @@ def _parts(mime_type: str, raw: bytes) -> list[_Part]:
 # ---------------------------------------------------------------------- texts
 
 
-def _map_texts(value: object, name: str, change: Callable[[str, str], str]) -> object:
-    """Return `value` with all its texts changed; `change` gets the name of the field and the text."""
+def _map_texts(value: object, name: str, change: Callable[[str, str | float], object]) -> object:
+    """Return `value` with its texts and numbers changed; `change` gets the name of the field and the value.
+
+    Everything inside a secret field has the name of that field.
+    """
     if isinstance(value, dict):
-        return {key: _map_texts(each, key, change) for key, each in value.items()}
+        return {key: _map_texts(each, name if is_secret(name) else key, change) for key, each in value.items()}
     if isinstance(value, list):
         return [_map_texts(each, name, change) for each in value]
-    return change(name, value) if isinstance(value, str) else value
+    return change(name, value) if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+
+def _mime_type(request: _Request) -> str:
+    """Return the content type of the body, '' if there is none, or if it has control characters."""
+    given = request.post_data.mime_type if request.post_data is not None else None
+    return _one_line(given or _header(request.headers, "content-type"))
+
+
+def _one_line(text: str) -> str:
+    return "" if any(each < " " or each == "\x7f" for each in text) else text
 
 
 def _header(headers: SequenceOf[_Pair], name: str) -> str:

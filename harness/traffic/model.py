@@ -74,9 +74,9 @@ class Step(msgspec.Struct, frozen=True):
     `target` begins with `/` and has a query or not. `headers` are sent besides those of the program and of the body.
     `status` holds the accepted statuses; if it is empty, each from 200 to 399 is accepted. With `follow`, the visit
     follows redirects, and all checks are about the last response. `contains` are texts that the body must have. One
-    with a placeholder names the owner of the page: without it, the page belongs to somebody else. `think_time` is the
-    time in seconds that the user waits after the response. Without `compare`, the body is not compared with that of
-    other visits.
+    with a value of the visit names the owner of the page: without it, the page belongs to somebody else. `think_time`
+    is the time in seconds that the user waits after the response. Without `compare`, the body is not compared with
+    that of other visits.
     """
 
     name: str

@@ -17,6 +17,9 @@ from wsgi_gauntlet.harness.traffic.visit import Fault, PreparedRequest, StepOutc
 RESPONSE_TIMEOUT_SECONDS = 30.0
 """Seconds in which a server must answer a request: browsers and proxies wait for a minute, users do not."""
 
+MAX_UNANSWERED = 3
+"""Requests in a row without a response. The rest of the visit is not sent then: each would take as long."""
+
 NO_RESPONSE = Response()
 
 
@@ -49,21 +52,26 @@ async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
     """
     played: list[PlayedRequest] = []
     connection: HttpConnection | None = None
+    unanswered = 0
     try:
         while not visit.ended:
             step = visit.step
+            if unanswered == MAX_UNANSWERED:
+                reason = f"not sent: the server did not answer the last {MAX_UNANSWERED} requests"
+                played.append(_not_sent(step, reason, Fault.INCOMPLETE))
+                visit.skip()
+                continue
             try:
                 request = visit.request(address.authority.encode("ascii"), "https" if address.tls else "http")
             except MissingValue as missing:
-                outcome = StepOutcome(False, "step", f"not sent: ${{{missing}}} has no value", Fault.CAPTURE)
-                played.append(PlayedRequest(step, step.step.method, "", outcome))
+                played.append(_not_sent(step, f"not sent: ${{{missing}}} has no value", Fault.CAPTURE))
                 visit.skip()
                 continue
             if connection is not None and not connection.is_idle:
                 connection.close()
                 connection = None
             began = time.perf_counter()
-            response, problem = NO_RESPONSE, f"no response within {RESPONSE_TIMEOUT_SECONDS:g} s"
+            response, problem = NO_RESPONSE, f"no complete response within {RESPONSE_TIMEOUT_SECONDS:g} s"
             with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
                 try:
                     connection = connection or await HttpConnection.open(address)
@@ -72,6 +80,7 @@ async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
                 except OSError as error:
                     problem = f"no response: {error.strerror or error}"
             seconds = time.perf_counter() - began
+            unanswered = unanswered + 1 if response.status is None else 0
             if connection is not None and (not response.complete or response.announces_close):
                 connection.close()
                 connection = None
@@ -80,6 +89,10 @@ async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
         if connection is not None:
             connection.close()
     return played
+
+
+def _not_sent(step: CompiledStep, reason: str, fault: Fault) -> PlayedRequest:
+    return PlayedRequest(step, step.step.method, "", StepOutcome(False, "step", reason, fault))
 
 
 def _played(request: PreparedRequest, visit: Visit, response: Response, problem: str, seconds: float) -> PlayedRequest:

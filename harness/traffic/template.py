@@ -126,6 +126,11 @@ def placeholder_names(text: str) -> tuple[str, ...]:
     return tuple(each[0] for each in parse_text(text) if isinstance(each, tuple))
 
 
+def names_user(text: str) -> bool:
+    """Return whether `text` has a value of the visit. The origin is the same for all. Raises as `parse_text` does."""
+    return any(each != ORIGIN for each in placeholder_names(text))
+
+
 def escape_placeholders(text: str) -> str:
     """Return a text with placeholders that stands for exactly `text`."""
     return text.replace("${", "$${")

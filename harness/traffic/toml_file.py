@@ -9,9 +9,12 @@ import math
 import mimetypes
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
+
+import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model.naming import did_you_mean
@@ -63,6 +66,10 @@ MAX_STEPS = 10_000
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 """Bytes of all bodies of a traffic file together. Each generator process keeps them in memory."""
 
+MAX_INTEGER = 2**63 - 1
+"""The largest whole number of TOML."""
+
+TOO_LARGE_NUMBER = "a whole number has more than 64 bits; write it between quotes"
 MAX_THINK_TIME_SECONDS = 3600.0
 MAX_WEIGHT = 1e6
 
@@ -95,6 +102,10 @@ def parse(text: str, source: str, read: ReadFile) -> Traffic:
         raise where.error(f"it is no TOML: {problem}; correct the line") from None
     except RecursionError:
         raise where.error("it is nested too deeply; write it flatter") from None
+    except ValueError:
+        raise where.error(TOO_LARGE_NUMBER) from None
+    if _has_large_number(document):
+        raise where.error(TOO_LARGE_NUMBER)
     document = _table(document, where, TRAFFIC_KEYS)
     values = tuple(
         _value_list(name, file, where, read)
@@ -107,9 +118,9 @@ def parse(text: str, source: str, read: ReadFile) -> Traffic:
     ]
     if not sequences:
         raise where.error("it has no requests; write a table [[request]] or [[sequence]]")
-    names = [each.name for each in sequences]
-    for each in names:
-        if names.count(each) > 1:
+    names = Counter(each.name for each in sequences)
+    for each, count in names.items():
+        if count > 1:
             raise where.error(f"two sequences or requests have the name {each!r}; give each its own name")
     return Traffic(tuple(sequences), values, source)
 
@@ -129,15 +140,15 @@ class _Parser:
         name = _text(table, "name", where) or f"sequence {number}"
         where = source.at(f"sequence {name!r}")
         steps: list[Step] = []
+        names: set[str] = set()
         captured: list[str] = []
         for at, each in _tables(table, "step", where):
             place = where.at(f"step {at}")
             step = self._step(_table(each, place, STEP_KEYS), place, captured)
-            if (table_name := each.get("name") if isinstance(each, dict) else None) and any(
-                step.name == earlier.name for earlier in steps
-            ):
-                raise place.error(f"an earlier step has the name {table_name!r}; give each its own name")
+            if isinstance(each, dict) and "name" in each and step.name in names:
+                raise place.error(f"an earlier step has the name {step.name!r}; give each its own name")
             steps.append(step)
+            names.add(step.name)
             captured += [capture.name for capture in step.captures]
         if not steps:
             raise where.error("it has no steps; write a table [[sequence.step]] after [[sequence]]")
@@ -201,6 +212,8 @@ class _Parser:
             raise where.error("type is the content type of body; give a body, or leave type out")
         if "file" in table:
             fields = _pairs(table.get("form", {}), where.at("form"))
+            if table["file"] == [] and "form" in table:
+                return FileBody((), fields)
             return FileBody(tuple(self._files(table["file"], where.at("file"))), fields)
         if "form" in table:
             return FormBody(_pairs(table["form"], where.at("form")))
@@ -226,7 +239,9 @@ class _Parser:
             if not field:
                 raise where.error('it has no field; write the name of the field of the form, as field = "photo"')
             path = _text(table, "path", where)
-            filename = _text(table, "name", where) or re.split(r"[/\\]", path)[-1] or "file"
+            filename = ""  # a browser sends an empty name if the user chose no file
+            if table.get("name") != "":
+                filename = _text(table, "name", where) or re.split(r"[/\\]", path)[-1] or "file"
             content_type = _text(table, "type", where) or mimetypes.guess_type(filename)[0] or ""
             if any(character < " " for character in content_type):
                 raise where.error("type has control characters; write it in one line")
@@ -257,14 +272,17 @@ class _Parser:
 def with_unique_names(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Return the steps with different names: the second `GET /` becomes `GET / (2)`."""
     used: set[str] = set()
+    numbers: Counter[str] = Counter()
     found: list[Step] = []
     for each in steps:
-        name, number = each.name, 1
+        numbers[each.name] += 1
+        name = each.name
         while name in used:
-            number += 1
+            number = numbers[each.name]
             name = f"{each.name} ({number})"
+            numbers[each.name] += name in used
         used.add(name)
-        found.append(Step(name, *(getattr(each, field) for field in Step.__struct_fields__[1:])))
+        found.append(msgspec.structs.replace(each, name=name))
     return tuple(found)
 
 
@@ -289,6 +307,8 @@ def _target(table: Mapping[str, object], where: _Place) -> str:
     if literal.partition("?")[0].rstrip("/").startswith(CONTROL_PREFIX):
         raise where.error(f"paths below {CONTROL_PREFIX} belong to the harness; use a path of the app")
     query = _pairs(table.get("query", {}), where.at("query"))
+    if query and not target.startswith("/"):
+        raise where.error(f"path {target!r} is a link with its own query; leave query out")
     for name, value in query:
         try:
             piece = f"{_query_text(name)}={_query_text(value)}"
@@ -299,10 +319,7 @@ def _target(table: Mapping[str, object], where: _Place) -> str:
 
 
 def _query_text(text: str) -> str:
-    return "".join(
-        f"${{{each[0]}}}" if isinstance(each, tuple) else quote(each, "").replace("${", "$${")
-        for each in parse_text(text)
-    )
+    return "".join(f"${{{each[0]}}}" if isinstance(each, tuple) else quote(each, "") for each in parse_text(text))
 
 
 def _json(value: object, where: _Place) -> str:
@@ -346,6 +363,8 @@ def _capture(name: str, value: object, where: _Place) -> Capture:
     if isinstance(value, str):
         return Capture(name, _pattern(value, where))
     table = _table(value, where, CAPTURE_KEYS)
+    if table == {"json": ""}:
+        return Capture(name, "", "json")  # the whole document
     found = {key: _text(table, key, where) for key in table}
     if "" in found.values() or tuple(sorted(found)) not in (
         ("input",),
@@ -378,7 +397,7 @@ def input_pattern(field: str) -> str:
     """Return the regular expression for the value of an HTML form field, or of a meta element, of that name."""
     return (
         rf"<(?i:input|meta|button)\b(?=[^>]{{0,2000}}\s(?i:name)\s*=\s*[\"']?{re.escape(field)}[\"'\s/>])"
-        r"[^>]{0,2000}?\s(?i:value|content)\s*=\s*[\"']?([^\"'>]*)"
+        r"[^>]{0,2000}?\s(?i:value|content)\s*=\s*[\"']?((?<=\")[^\"]*|(?<=')[^']*|(?<=[=\s])[^\"'\s>]*)"
     )
 
 
@@ -490,6 +509,17 @@ def _pairs(value: object, where: _Place) -> tuple[tuple[str, str], ...]:
             raise where.error(f"{name}: its value must be a text or a number")
         found.append((name, str(each)))
     return tuple(found)
+
+
+def _has_large_number(document: object) -> bool:
+    stack = [document]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, int) and not -MAX_INTEGER - 1 <= each <= MAX_INTEGER:
+            return True
+        if isinstance(each, dict | list):
+            stack += each.values() if isinstance(each, dict) else each
+    return False
 
 
 def _number(value: object, key: str, where: _Place, low: float, high: float, unit: str) -> float:

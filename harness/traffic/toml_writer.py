@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import textwrap
 from collections.abc import Iterable
 
 from wsgi_gauntlet.harness.traffic.model import Body, Capture, FileBody, FormBody, JsonBody, RawBody, Step, Traffic
@@ -78,8 +77,8 @@ def _body_lines(body: Body | None) -> Iterable[str]:
             yield "file = ["
             for each in files:
                 kind = f", type = {quoted(each.content_type)}" if each.content_type else ""
-                yield f"  {{ field = {quoted(each.field)}, name = {quoted(each.filename or 'file')}{kind}, base64 = '''"
-                yield from textwrap.wrap(base64.b64encode(each.data).decode(), LINE_CHARACTERS)
+                yield f"  {{ field = {quoted(each.field)}, name = {quoted(each.filename)}{kind}, base64 = '''"
+                yield from _base64_lines(each.data)
                 yield "''' },"
             yield "]"
         case RawBody(data, content_type):
@@ -89,8 +88,13 @@ def _body_lines(body: Body | None) -> Iterable[str]:
                 yield f"body = {quoted(data.decode())}"
             except UnicodeDecodeError:
                 yield "body = { base64 = '''"
-                yield from textwrap.wrap(base64.b64encode(data).decode(), LINE_CHARACTERS)
+                yield from _base64_lines(data)
                 yield "''' }"
+
+
+def _base64_lines(data: bytes) -> Iterable[str]:
+    text = base64.b64encode(data).decode()
+    return (text[at : at + LINE_CHARACTERS] for at in range(0, len(text), LINE_CHARACTERS))
 
 
 def _pairs(pairs: tuple[tuple[str, str], ...]) -> str:
@@ -121,9 +125,7 @@ def _capture(capture: Capture) -> str:
 
 def _field_of(pattern: str) -> str:
     """Return the form field whose `input_pattern` this is, '' if it is another pattern."""
-    before, after = (
-        input_pattern("\0").split("\\\0") if "\\\0" in input_pattern("\0") else input_pattern("\0").split("\0")
-    )
+    before, after = input_pattern("\0").split("\0")
     if not (pattern.startswith(before) and pattern.endswith(after)):
         return ""
     escaped = pattern[len(before) : len(pattern) - len(after)]

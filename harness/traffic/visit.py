@@ -13,7 +13,7 @@ import enum
 import html
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -222,7 +222,12 @@ class Visit:
     def _cookies(self, step: CompiledStep) -> bytes:
         path = self._target.partition(b"?")[0]
         named = explicit_cookies(step, self.values)
-        return join_cookies({**named, **self.jar.cookies(path)}) if named else self.jar.header(path)
+        return self._joined(named, path) if named else self.jar.header(path)
+
+    def _joined(self, named: Mapping[bytes, bytes], path: bytes) -> bytes:
+        found = self.jar.cookies(path)
+        kept = {name for name, _ in found}
+        return join_cookies([*found, *(each for each in named.items() if each[0] not in kept)])
 
     def _follow(self, status: int, location: bytes) -> None:
         if self._redirects >= MAX_REDIRECTS:
@@ -257,14 +262,21 @@ class Visit:
         if step.contains or expected is not None:
             body = decoded_body(response)
             for template, names_owner in step.contains:
-                if not _contains(body, template, self.values):
-                    raise WrongResponse(
-                        Fault.OWNER if names_owner else Fault.CONTAINS,
-                        f"the body does not contain {_text(template.render(self.values))}",
-                    )
+                self._require_text(body, template, names_owner=names_owner)
             length = response.length if body is response.body else len(body)
             if expected is not None and (difference := expected.difference(body, length)):
                 raise WrongResponse(Fault.BODY, difference)
+
+    def _require_text(self, body: bytes, template: Template, *, names_owner: bool) -> None:
+        try:
+            text = template.render(self.values)
+        except MissingValue as missing:
+            # An earlier step of a visit that does not give up had nothing to capture.
+            raise WrongResponse(Fault.CAPTURE, f"contains is not checked: ${{{missing}}} has no value") from None
+        if not _contains(body, template, self.values):
+            raise WrongResponse(
+                Fault.OWNER if names_owner else Fault.CONTAINS, f"the body does not contain {_text(text)}"
+            )
 
     def _capture(self, compiled: CompiledCapture, response: ReceivedResponse) -> str:
         capture = compiled.capture
@@ -301,19 +313,19 @@ def resolve(reference: str, base: bytes, host: bytes) -> bytes | None:
     cleaned = reference.strip(" \t\r\n\f\0").translate({9: None, 10: None, 13: None})
     origin = f"http://{host.decode('latin-1')}"
     try:
-        found = urlsplit(urljoin(origin + base.decode("latin-1"), cleaned))
-        port = found.port
+        found, expected = urlsplit(urljoin(origin + base.decode("latin-1"), cleaned)), urlsplit(origin)
+        port, expected_port = found.port, expected.port
     except ValueError:
         return None
-    expected = urlsplit(origin)
     if found.scheme not in DEFAULT_PORTS or (found.hostname or "").lower() != (expected.hostname or "").lower():
         return None
-    if (port or DEFAULT_PORTS[found.scheme]) != (expected.port or DEFAULT_PORTS[found.scheme]):
+    if (port or DEFAULT_PORTS[found.scheme]) != (expected_port or DEFAULT_PORTS[found.scheme]):
         return None
     target = (found.path if found.path.startswith("/") else f"/{found.path}") + (
         f"?{found.query}" if found.query else ""
     )
-    return b"".join(b"%%%02X" % byte if byte <= 0x20 or byte >= 0x7F else bytes((byte,)) for byte in target.encode())
+    encoded = target.encode(errors="replace")
+    return b"".join(b"%%%02X" % byte if byte <= 0x20 or byte >= 0x7F else bytes((byte,)) for byte in encoded)
 
 
 def decoded_body(response: ReceivedResponse) -> bytes:
@@ -342,7 +354,7 @@ def json_value(body: bytes, pointer: str) -> str | None:
         else:
             return None
     if isinstance(value, str):
-        return value
+        return value.encode(errors="replace").decode()  # JSON may have half of a surrogate pair
     return json.dumps(value) if isinstance(value, bool | int | float) else None
 
 
@@ -357,15 +369,22 @@ def _search(compiled: CompiledCapture, data: bytes) -> str | None:
 
 
 def _contains(body: bytes, template: Template, values: Mapping[str, str]) -> bool:
-    """Return whether `body` has the text; its values may be escaped as in HTML."""
+    """Return whether `body` has the text; its values may be escaped as in HTML or JSON."""
     if template.render(values) in body:
         return True
-    if not template.names:
-        return False
-    escaped = {name: html.escape(values[name]) for name in template.names}
-    # Jinja writes quotes as numbers.
-    numbered = {name: value.replace("&quot;", "&#34;").replace("&#x27;", "&#39;") for name, value in escaped.items()}
-    return template.render(escaped) in body or template.render(numbered) in body
+    return any(
+        template.render({name: escape(values[name]) for name in template.names}) in body
+        for escape in (_ESCAPES if template.names else ())
+    )
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    html.escape,
+    lambda value: html.escape(value).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),  # as Jinja writes quotes
+    lambda value: json.dumps(value)[1:-1],
+    lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+)
+"""The ways in which a page may write a value."""
 
 
 def _text(data: bytes) -> str:

@@ -36,7 +36,8 @@ def print_check(check: TrafficCheck, notes: Sequence[str], *, console: Console |
     if wrong:
         _print(out, f"{wrong} of {labels.pluralize(total, 'request')} got a wrong response.", "bold red")
     else:
-        _print(out, f"All {labels.pluralize(total, 'request')} got a correct response, in two visits each.", "green")
+        correct = f"All {total} requests got" if total != 1 else "The request got"
+        _print(out, f"{correct} a correct response, in two visits{' each' if total != 1 else ''}.", "green")
 
 
 def _heading(sequence: CheckedSequence) -> str:

@@ -94,7 +94,7 @@ def check(arguments: TrafficCheckArguments) -> None:
 
     file = read_traffic(arguments.file, keep_secrets=arguments.keep_secrets)
     plan = _plan(arguments, config.load_nearest())
-    result = check_traffic(plan, file.traffic)
+    result = check_traffic(plan, file.traffic, _show_progress)
     print_check(result, file.notes)
     sys.exit(EXIT_FAILED if result.wrong_steps else 0)
 
@@ -122,6 +122,13 @@ def convert(arguments: TrafficConvertArguments) -> None:
 
 traffic.add_command(check)
 traffic.add_command(convert)
+
+
+def _show_progress(doing: str) -> None:
+    from wsgi_gauntlet.reports.text.escaping import line
+
+    if sys.stderr.isatty():
+        click.echo(line(doing), err=True)
 
 
 def _plan(arguments: TrafficCheckArguments, settings: Configuration) -> Plan:

@@ -106,6 +106,10 @@ def test_the_output_of_correct_responses() -> None:
     assert text.endswith("All 2 requests got a correct response, in two visits each.\n")
 
 
+def test_the_output_of_one_correct_response() -> None:
+    assert printed(OK).endswith("\nThe request got a correct response, in two visits.\n")
+
+
 def test_the_output_of_wrong_responses() -> None:
     wrong = CheckedStep(
         (played(StepOutcome(ok=False, next="end", reason="status 500 in place of 200", fault=Fault.STATUS), "/", 500),),

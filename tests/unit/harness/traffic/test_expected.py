@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsgi_gauntlet.harness.traffic import expected as expected_module
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody, learn
 
 
@@ -100,6 +101,34 @@ def test_a_large_body_is_compared_at_its_ends() -> None:
     expected = learn([first, second])
     assert (expected.begins, expected.ends) == (True, True)
     assert fault(expected, first) == ""
+
+
+def table(rows: int, token: str) -> bytes:
+    made = "".join(f"<tr><td>row {each}</td><td><b>{token}{each}</b></td></tr>\n" for each in range(rows))
+    return f"<html><h1>The table of it</h1><table>{made}</table></html>".encode()
+
+
+def test_a_long_table_with_a_token_in_each_row_is_compared_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expected_module, "SequenceMatcher", None)  # it would take minutes
+    expected = learn([table(600, "abc"), table(600, "xyz")])
+    assert fault(expected, table(600, "qrs")) == ""
+    assert "lacks" in fault(expected, table(600, "qrs").replace(b"row 300<", b"raw 300<"))
+
+
+def test_two_long_tables_of_other_lengths_are_compared_at_their_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expected_module, "SequenceMatcher", None)
+    expected = learn([table(600, "abc"), table(601, "xyz")])
+    assert expected.grows
+    assert fault(expected, table(900, "qrs")) == ""
+    assert "begin" in fault(expected, table(600, "abc").replace(b"The table", b"An error."))
+
+
+def test_entries_that_moved_are_not_compared_at_their_places() -> None:
+    first, second = (
+        b"<html><ul>" + b"".join(b"<li>%s</li>" % each for each in entries) + b"</ul></html>"
+        for entries in ((b"news of a", b"news of a", b"sport"), (b"news of a", b"sport", b"news of a"))
+    )
+    assert learn([first, second]).grows
 
 
 def test_it_goes_to_a_generator_process() -> None:

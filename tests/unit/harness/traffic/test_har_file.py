@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.traffic.model import (
     FormBody,
     JsonBody,
     RawBody,
+    Sequence,
     Step,
     Traffic,
 )
@@ -222,6 +223,119 @@ def test_a_file_without_its_bytes_is_named() -> None:
     assert "the recording lacks the bytes of the file in field f" in notes
 
 
+def written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps after they were written to a traffic file and read again."""
+    text = toml_writer.render(Traffic((Sequence("s", steps),)))
+    return toml_file.parse(text, "s.toml", lambda _: b"").sequences[0].steps
+
+
+def posted(mime_type: str, text: str, *, keep_secrets: bool = False) -> tuple[Step, str]:
+    post = {"mimeType": mime_type, "text": text}
+    steps, notes = parsed(document(entry("POST", f"{SITE}/a", second=0, post=post)), keep_secrets=keep_secrets)
+    assert written(steps) == steps
+    return steps[0], notes
+
+
+def test_a_form_without_a_chosen_file_and_one_without_files() -> None:
+    mime = "multipart/form-data; boundary=x"
+    title = '--x\r\nContent-Disposition: form-data; name="t"\r\n\r\n1\r\n'
+    empty = '--x\r\nContent-Disposition: form-data; name="f"; filename=""\r\n\r\n\r\n'
+    assert posted(mime, f"{title}--x--\r\n")[0].body == FileBody((), (("t", "1"),))
+    chosen = posted(mime, f"{title}{empty}--x--\r\n")[0].body
+    assert chosen == FileBody((FilePart("f", "", "", b""),), (("t", "1"),))
+    assert posted(mime, "no parts")[0].body == RawBody(b"no parts", mime)
+
+
+def test_json_keeps_its_content_type() -> None:
+    step, _ = posted("application/vnd.api+json; v=1", '{"a": 1}')
+    assert step.body == JsonBody('{"a": 1}')
+    assert dict(step.headers)["Content-Type"] == "application/vnd.api+json; v=1"
+    assert "Content-Type" not in dict(posted("application/json; charset=utf-8", "{}")[0].headers)
+
+
+def test_json_that_is_sent_as_text_has_no_secrets() -> None:
+    step, notes = posted("text/plain;charset=UTF-8", '{"password": "correct horse"}')
+    assert step.body == JsonBody('{"password": "DROPPED"}')
+    assert dict(step.headers)["Content-Type"] == "text/plain;charset=UTF-8"
+    assert "field password is dropped" in notes
+
+
+def test_a_body_that_cannot_be_searched_is_named() -> None:
+    step, notes = posted("application/xml", "<password>x</password>")
+    assert step.body == RawBody(b"<password>x</password>", "application/xml")
+    assert "POST /a: the body is kept as it is; make sure that it has no secrets" in notes
+    assert "kept" not in posted("application/xml", "<a/>", keep_secrets=True)[1]
+
+
+def test_secret_numbers_and_what_is_inside_a_secret_are_dropped() -> None:
+    text = '{"pin": 1234, "otp": 0.5, "count": 7, "sure": true, "credentials": {"user": "anna", "list": ["x"]}}'
+    step, _ = posted("application/json", text)
+    assert isinstance(step.body, JsonBody)
+    assert json.loads(step.body.text) == {
+        "pin": "DROPPED",
+        "otp": "DROPPED",
+        "count": 7,
+        "sure": True,
+        "credentials": {"user": "DROPPED", "list": ["DROPPED"]},
+    }
+
+
+def test_a_captured_number_stays_a_number() -> None:
+    data = document(
+        entry("GET", f"{SITE}/a", second=0, text='<input name="pin" value="123456">'),
+        entry("POST", f"{SITE}/a", second=1, post={"mimeType": "application/json", "text": '{"pin": 123456}'}),
+    )
+    steps, _ = parsed(data)
+    assert steps[1].body == JsonBody('{"pin": ${pin}}')
+    assert written(steps) == steps
+
+
+def test_a_web_token_is_dropped_whatever_its_name_is() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    sent = {"X-Me": f"JWT {token}", "X-Other": "eyJ"}
+    (step,) = parsed(document(entry("GET", f"{SITE}/a?t={token}", second=0, sent=sent)))[0]
+    assert step.target == "/a?t=DROPPED"
+    assert "X-Me" not in dict(step.headers)
+    assert dict(step.headers)["X-Other"] == "eyJ"
+
+
+def test_captured_values_have_different_names() -> None:
+    page = '<input name="{}" value="{}-0123456789abcdef">'
+    fields = [("a", "first"), ("a_2", "second"), ("a", "third")]
+    data = document(
+        *(entry("GET", f"{SITE}/{at}", second=at, text=page.format(*each)) for at, each in enumerate(fields)),
+        entry("POST", f"{SITE}/", second=9, post=form("&".join(f"x={each}-0123456789abcdef" for _, each in fields))),
+    )
+    steps, _ = parsed(data)
+    assert steps[3].body == FormBody((("x", "${a}"), ("x", "${a_2}"), ("x", "${a_3}")))
+    assert [each.captures[0].name for each in steps[:3]] == ["a", "a_2", "a_3"]
+
+
+def test_a_json_response_that_is_one_text_is_captured() -> None:
+    data = document(
+        entry("GET", f"{SITE}/token", second=0, mime="application/json", text='"0123456789abcdef"'),
+        entry("POST", f"{SITE}/a", second=1, post=form("token=0123456789abcdef")),
+    )
+    steps, _ = parsed(data)
+    assert steps[0].captures == (Capture("value", "", "json"),)
+    assert written(steps) == steps
+
+
+def test_half_of_a_surrogate_pair_is_replaced() -> None:
+    page = '<input name="a" value="0123456789abcdef\ud83d\ude00">\ud800 \\ud800'
+    data = document(entry("GET", f"{SITE}/\ud800", second=0, text=page))
+    assert b"\\ud800" in data
+    assert parsed(data)[0][0].target == "/%EF%BF%BD"
+
+
+def test_the_default_port_is_the_same_site() -> None:
+    sent = {"Referer": "https://user:pw@shop.example:443/x"}
+    data = document(entry("GET", f"{SITE}/a", second=0), entry("GET", f"{SITE}:443/b", second=1, sent=sent))
+    steps, _ = parsed(data)
+    assert [each.target for each in steps] == ["/a", "/b"]
+    assert dict(steps[1].headers)["Referer"] == "${origin}/x"
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -295,7 +409,8 @@ def test_any_value_at_any_place_gives_traffic_or_one_line(data: st.DataObject) -
         "password", "user_password", "passwd", "pwd", "csrf_token", "csrfmiddlewaretoken", "X-CSRFToken", "_xsrf",
         "authenticity_token", "accessToken", "api_key", "apikey", "X-Api-Key", "client_secret", "Authorization",
         "Proxy-Authorization", "sessionid", "PHPSESSIONID", "JSESSIONID", "sid", "X-Auth-Token", "otp", "cvv", "sig",
-        "card-number", "privateKey", "__RequestVerificationToken",
+        "card-number", "privateKey", "__RequestVerificationToken", "PHPSESSID", "pw", "passcode", "oauth",
+        "SAMLResponse", "mot_de_passe",
     ],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:

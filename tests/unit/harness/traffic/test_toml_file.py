@@ -22,7 +22,14 @@ from wsgi_gauntlet.harness.traffic.model import (
     Traffic,
     ValueList,
 )
-from wsgi_gauntlet.harness.traffic.toml_file import CAPTURE_KEYS, FILE_KEYS, STEP_KEYS, input_pattern, parse
+from wsgi_gauntlet.harness.traffic.toml_file import (
+    CAPTURE_KEYS,
+    FILE_KEYS,
+    STEP_KEYS,
+    input_pattern,
+    parse,
+    with_unique_names,
+)
 
 FILES = {"users.csv": b"name,password\nanna,a\n", "photo.png": b"\x89PNG"}
 
@@ -117,6 +124,8 @@ contains = ["Hello ${users.name}"]
             "POST",
             FileBody((FilePart("f", "a.bin", "x/y", b"x"),)),
         ),
+        ("file = { field = 'f', name = '', base64 = '' }", "POST", FileBody((FilePart("f", "", "", b""),))),
+        ("file = []\nform = { a = 'b' }", "POST", FileBody((), (("a", "b"),))),
     ],
 )
 def test_bodies(text: str, method: str, body: object) -> None:
@@ -129,6 +138,7 @@ def test_bodies(text: str, method: str, body: object) -> None:
     [
         ("pattern = 'a(b)'", Capture("c", "a(b)")),
         ("json = '/a/0'", Capture("c", "/a/0", "json")),
+        ("json = ''", Capture("c", "", "json")),
         ("cookie = 'sid'", Capture("c", "", "cookie", "sid")),
         ("header = 'ETag'", Capture("c", "(.*)", "header", "ETag")),
         ("header = 'Location', pattern = 'id=(.*)'", Capture("c", "id=(.*)", "header", "Location")),
@@ -150,6 +160,22 @@ def test_steps_of_the_same_name_get_a_number() -> None:
     text = "[[sequence]]\n" + "[[sequence.step]]\npath = '/'\n" * 3
     assert [each.name for each in traffic(text).sequences[0].steps] == ["GET /", "GET / (2)", "GET / (3)"]
     assert traffic(text).sequences[0].name == "sequence 1"
+
+
+def test_the_names_of_many_equal_steps_are_made_quickly() -> None:
+    steps = with_unique_names(
+        [Step("poll", "GET", "/"), Step("poll (2)", "GET", "/"), *[Step("poll", "GET", "/")] * 9998]
+    )
+    assert [each.name for each in steps[:4]] == ["poll", "poll (2)", "poll (3)", "poll (4)"]
+    assert len({each.name for each in steps}) == 10_000
+
+
+def test_a_large_upload_is_written_in_short_lines() -> None:
+    body = FileBody((FilePart("f", "", "", bytes(3_000_000)),))
+    step = Step("POST /", "POST", "/", body=body)
+    written = toml_writer.render(Traffic((Sequence("s", (step,)),)))
+    assert max(map(len, written.splitlines())) <= 100
+    assert traffic(written).sequences[0].steps == (step,)
 
 
 REQUEST = "[[request]]\npath = '/'\n"
@@ -182,6 +208,10 @@ MISTAKES = [
     (REQUEST + "compare = 'no'", "compare takes true or false"),
     (REQUEST + "think_time = -1", "think_time is -1; use a number from 0 to 3600"),
     (REQUEST + "think_time = inf", "think_time must be a number of seconds"),
+    (REQUEST + f"think_time = {10**400}", "a whole number has more than 64 bits; write it between quotes"),
+    (REQUEST + f"form = {{ a = [0x{'f' * 5000}] }}", "a whole number has more than 64 bits"),
+    (REQUEST + f"status = {'1' * 5000}", "a whole number has more than 64 bits"),
+    ("[[request]]\npath = '${origin}'\nquery = { a = '1' }", "path '${origin}' is a link with its own query"),
     (REQUEST + "think_time = true", "think_time must be a number of seconds"),
     (REQUEST + "weight = 0", "weight is 0; use a larger number"),
     (REQUEST + "weight = nan", "weight must be a number"),

@@ -256,6 +256,10 @@ def test_the_default_port_may_be_left_out() -> None:
     assert resolve("http://[::1]:8000/x", b"/", b"[::1]:8000") == b"/x"
 
 
+def test_a_host_header_without_a_valid_port_has_no_links() -> None:
+    assert resolve("http://shop/x", b"/", b"shop:abc") is None
+
+
 # ---------------------------------------------------------------------- captures
 
 
@@ -282,6 +286,13 @@ HTML = ("Content-Type", "text/html; charset=utf-8")
         (Capture("a", r"t=(\w+)"), response(200, gzip.compress(b"t=zip"), ("Content-Encoding", "gzip")), "zip"),
         (Capture("a", input_pattern("csrf")), response(200, b"<input type=hidden value='t1' name=csrf>", HTML), "t1"),
         (Capture("a", input_pattern("c.s")), response(200, b'<INPUT NAME="c.s"\n VALUE="t&#43;2">', HTML), "t+2"),
+        (Capture("a", input_pattern("c")), response(200, b"<input value=a.b name=c>", HTML), "a.b"),
+        (Capture("a", input_pattern("c")), response(200, b"<input name=c value=abc type=hidden>", HTML), "abc"),
+        (Capture("a", input_pattern("c")), response(200, b'<input name="c" value="it\'s > 2">', HTML), "it's > 2"),
+        (Capture("a", input_pattern("c")), response(200, b"<input name='c' value='a\"b'>", HTML), 'a"b'),
+        (Capture("a", input_pattern("c")), response(200, b'<input name="c" value="">', HTML), ""),
+        (Capture("a", "", "json"), response(200, b'"whole"'), "whole"),
+        (Capture("a", "/a", "json"), response(200, b'{"a": "x\\ud800"}'), "x?"),
         (Capture("a", input_pattern("csrf-token")), response(200, b'<meta name="csrf-token" content="m">', HTML), "m"),
     ],
 )
@@ -392,6 +403,30 @@ def test_the_page_of_another_user_is_found() -> None:
     played.request(HOST)
     outcome = played.receive(response(200, "Hello &#34;Zoë&#34;!".encode()))
     assert (outcome.fault, outcome.reason) == (Fault.OWNER, "the body does not contain 'Hello Anna & Bob'")
+
+
+@pytest.mark.parametrize("page", [b'{"user": "\\"Zo\\u00eb\\""}', '{"user": "\\"Zoë\\""}'.encode()])
+def test_the_owner_of_a_page_may_be_written_as_json(page: bytes) -> None:
+    played = visit(step(contains=('"user": "${users.name}"',)), row=1)
+    played.request(HOST)
+    assert played.receive(response(200, page)).ok
+
+
+def test_the_origin_is_no_owner() -> None:
+    played = visit(step(contains=("${origin}/x",)))
+    played.request(HOST)
+    assert played.receive(response(200, b"nothing")).fault is Fault.CONTAINS
+
+
+def test_a_text_with_a_value_that_no_response_had_is_a_wrong_response() -> None:
+    steps = (step(captures=(Capture("t", "t=(.)"),)), step(contains=("id ${t}",)), step("/end"))
+    played = visit(*steps, give_up=False)
+    played.request(HOST)
+    played.receive(response(200, b"nothing"))
+    played.request(HOST)
+    outcome = played.receive(response(200, b"id 5"))
+    assert (outcome.fault, outcome.reason) == (Fault.CAPTURE, "contains is not checked: ${t} has no value")
+    assert played.request(HOST).target == b"/end"
 
 
 def test_a_text_without_an_owner_is_only_missing() -> None:
