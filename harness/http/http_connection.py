@@ -135,12 +135,9 @@ class HttpConnection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return cls(await connect(sock, address))
 
-    async def send_request(self, request: bytes, *, head: bool = False) -> Response:
-        """Send `request` and return its response, however it ended; `head` says that it is a HEAD request.
-
-        Raises OSError if sending fails.
-        """
-        parser = ResponseParser(head=head)
+    async def send_request(self, request: bytes) -> Response:
+        """Send `request` and return its response, however it ended. Raises OSError if sending fails."""
+        parser = ResponseParser(head=request.startswith(b"HEAD "))
         await send_all(self._sock, request)
         while not parser.done:
             try:

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerEr
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection, page_outcome, page_request
 from wsgi_gauntlet.harness.http.parser import Response
-from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
+from wsgi_gauntlet.harness.load.traffic_workload import SEE_CHECK, TrafficWorkload
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
@@ -158,7 +158,7 @@ async def verify_request(
     received = "no response"
     with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
         try:
-            response = await _fetch(address, request, head=request.startswith(b"HEAD "))
+            response = await _fetch(address, request)
         except OSError as error:
             received = f"no response but {error}"
         else:
@@ -175,11 +175,12 @@ async def verify_request(
                 )
             received = response.describe()
     page = f"a page of {size} bytes" if workload.has_requested_size else str(workload.conditions.get("page"))
+    more = "`wsgi-gauntlet check` shows more"
     if isinstance(workload, TrafficWorkload):
-        page = f"{workload.probe_name} of {workload.source}"
+        page, more = f"{workload.probe_name} of {workload.source}", SEE_CHECK
     raise UnexpectedResponse(
         f"The server did not answer one request for {page} correctly within {RESPONSE_TIMEOUT_SECONDS:g} s: it sent "
-        f"{received}. The speed of wrong responses means nothing; `wsgi-gauntlet check` shows more."
+        f"{received}. The speed of wrong responses means nothing; {more}."
     )
 
 
@@ -246,9 +247,9 @@ def _require_usable(response: Response, target: str) -> None:
         )
 
 
-async def _fetch(address: Address, request: bytes, *, head: bool = False) -> Response:
+async def _fetch(address: Address, request: bytes) -> Response:
     connection = await HttpConnection.open(address)
     try:
-        return await connection.send_request(request, head=head)
+        return await connection.send_request(request)
     finally:
         connection.close()

@@ -75,7 +75,7 @@ async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
             with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
                 try:
                     connection = connection or await HttpConnection.open(address)
-                    response = await connection.send_request(request.data, head=request.is_head)
+                    response = await connection.send_request(request.data)
                     problem = response.describe()
                 except OSError as error:
                     problem = f"no response: {error.strerror or error}"

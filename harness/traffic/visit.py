@@ -74,11 +74,6 @@ class PreparedRequest:
     target: bytes
     step: CompiledStep
 
-    @property
-    def is_head(self) -> bool:
-        """Whether the response has no body in any case."""
-        return self.method == b"HEAD"
-
 
 @dataclass(frozen=True)
 class StepOutcome:

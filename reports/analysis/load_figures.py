@@ -86,6 +86,12 @@ def step_table(load: ScenarioResult) -> TextTable:
     return TextTable([heads[place] for place in shown], [[row[place] for place in shown] for row in rows])
 
 
+def traffic_table(load: ScenarioResult) -> TextTable:
+    """Return the requests of the user's traffic: correct responses, failures and p99 of each."""
+    rows = [[each.name, f"{each.ok:,}", f"{each.failed:,}", labels.duration(each.p99)] for each in load.traffic]
+    return TextTable(["request", "correct", "failed", "p99"], rows)
+
+
 def metric_table(cells: Sequence[ScenarioResult]) -> MetricTable | None:
     """Return the metrics of a scenario, or None if it has none. Equal notes of several servers become one."""
     names = list(dict.fromkeys(each.label for load in cells for each in load.metrics))

@@ -12,7 +12,7 @@ from wsgi_gauntlet.reports.text import labels
 MACHINE_KEYS = ("processor", "cores", "memory", "system")
 """The keys of a run's environment that describe the machine."""
 
-RUN_KEYS = ("program", *MACHINE_KEYS, "python", "app", "page", "target")
+RUN_KEYS = ("program", *MACHINE_KEYS, "python", "app", "page", "traffic", "target")
 """The keys of a run's environment that must be the same. The date and the options of the call may differ."""
 
 SERVER_CONDITION = "version"

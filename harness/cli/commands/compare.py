@@ -216,6 +216,7 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
     from wsgi_gauntlet.harness.comparison.run import CompareOptions
     from wsgi_gauntlet.harness.load.runner import LoadOptions
     from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.server.user_app import is_user_app
 
     if arguments.rounds is not None and arguments.budget is not None:
         raise ConfigurationError("--rounds and --budget cannot be combined: give the number of rounds, or their time")
@@ -236,12 +237,17 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
         config=arguments.config,
     )
     page = user_app_page(arguments.app[0] if arguments.app else None, arguments.app_path)
+    traffic = read_traffic_option(arguments, arguments.app[0] if arguments.app else None)
+    if traffic is not None and (without := [each.letter for each in candidates if not is_user_app(each.app)]):
+        raise ConfigurationError(
+            f"--traffic needs an app of yours on every server: name that of {', '.join(without)} with --app"
+        )
     common = session.RunOptions(
         servers=tuple(servers),
         scenarios=arguments.scenario,
         load_options=LoadOptions(
             page=page,
-            traffic=read_traffic_option(arguments, arguments.app[0] if arguments.app else None),
+            traffic=traffic,
             other_parameters=other_parameters(arguments.set),
         ),
         python=candidates[0].python,

@@ -172,8 +172,9 @@ class ConnectionChurn:
         self._request_number += 1
         nonce = f"churn-{self._request_number:x}"
         # Without `Connection: close`: the FIN or RST of the client must end the connection.
-        yield from connection.send(self._workload.request(self._address, nonce, PAGE_BYTES, keep=True))
-        parser = ResponseParser()
+        request = self._workload.request(self._address, nonce, PAGE_BYTES, keep=True)
+        yield from connection.send(request)
+        parser = ResponseParser(head=request.startswith(b"HEAD "))
         while not parser.done:
             try:
                 parser.feed((yield from connection.read(RECEIVE_BYTES)))

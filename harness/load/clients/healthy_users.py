@@ -228,7 +228,7 @@ class HealthyUsers:
         self._count += 1
         nonce = f"{self._count:x}-{self._random.getrandbits(48):012x}"
         data = self._workload.request(self.address, nonce, size, keep=keep)
-        request = UserRequest(data, head=False, repeatable=True)
+        request = UserRequest(data, repeatable=True)
         return await self._attempt(request, lambda response: self._workload.outcome(response, nonce, size), keep=keep)
 
     async def _attempt_step(self, users: VisitingUsers, user: VisitingUser, keep: bool) -> Outcome:
@@ -245,7 +245,7 @@ class HealthyUsers:
                 if connection:
                     connection.close()
                 connection = await HttpConnection.open(self.address)
-                response = await connection.send_request(request.data, head=request.head)
+                response = await connection.send_request(request.data)
             outcome = judge(response)
             self.keep_alive_responses += keep
             self.reused_connection_responses += connection.requests_answered > 1
@@ -320,7 +320,7 @@ async def _request_on_kept_connection(connection: HttpConnection, request: UserR
     Raises OSError if the request must not be repeated.
     """
     try:
-        response = await connection.send_request(request.data, head=request.head)
+        response = await connection.send_request(request.data)
     except OSError:
         if not request.repeatable:
             raise

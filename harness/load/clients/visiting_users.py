@@ -36,7 +36,6 @@ class UserRequest:
     """The bytes of one request of a user. One that is not `repeatable` is sent once only."""
 
     data: bytes
-    head: bool
     repeatable: bool
 
 
@@ -70,7 +69,7 @@ class VisitingUsers:
         data = (
             made.data if keep else made.data.replace(b"\r\nConnection: keep-alive\r\n", b"\r\nConnection: close\r\n", 1)
         )
-        return UserRequest(data, made.is_head, made.method in IDEMPOTENT)
+        return UserRequest(data, made.method in IDEMPOTENT)
 
     def receive(self, user: VisitingUser, response: Response) -> Outcome:
         """Let `user` take a response, and return whether it is correct."""

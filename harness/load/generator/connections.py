@@ -219,6 +219,7 @@ class ConnectionPool(Generic[P]):
             if data.startswith(REQUEST_TIMEOUT_HEADS):
                 return self._close(connection, ConnectionEvent.IDLE_CLOSED)
             self.counters.errors += 1
+            self.source.fail(self.pending[fd])
             return self._close(connection, ConnectionEvent.UNSOLICITED_BYTES)
         if connection.parser is None:
             pending = self.pending[fd]
@@ -251,10 +252,11 @@ class ConnectionPool(Generic[P]):
         connection = self.open[fd]
         if self._no_bytes_received(connection) and self._is_reused(connection):
             return self._close_for_retry(connection)
-        if connection.unsent and not self._is_reused(connection):
+        if self._is_opening(connection):
             self._close(connection, ConnectionEvent.CONNECT_FAILED)
             return self._connect_failed(error.errno or 0, error if isinstance(error, TlsFailed) else None)
-        return self._fail(connection, f"{_errno_text(error.errno)} while waiting for a response", disconnected=True)
+        when = "in the middle of a request" if connection.unsent else "while waiting for a response"
+        return self._fail(connection, f"{_errno_text(error.errno)} {when}", disconnected=True)
 
     def overdue(self, limit: int) -> list[int]:
         """Return the connections whose request started before `limit` (nanoseconds)."""
@@ -263,12 +265,13 @@ class ConnectionPool(Generic[P]):
 
     def connects_pending(self) -> int:
         """Return how many connections the server has not accepted yet."""
-        return sum(bool(each.unsent) and not self._is_reused(each) for each in self.open.values())
+        return sum(map(self._is_opening, self.open.values()))
 
-    def time_out(self, fd: int) -> None:
-        """Count the request on `fd` as timed out and close its connection."""
-        self.counters.timeouts += 1
-        self.source.fail(self.pending[fd])
+    def time_out(self, fd: int, *, counts: bool = True) -> None:
+        """Close the connection of the request on `fd`, which timed out; do not count it without `counts`."""
+        if counts:
+            self.counters.timeouts += 1
+            self.source.fail(self.pending[fd])
         self._close(self.open[fd], ConnectionEvent.FAILED)
 
     def close(self) -> None:
@@ -344,6 +347,11 @@ class ConnectionPool(Generic[P]):
     def _is_reused(self, connection: _Connection) -> bool:
         # The hot path records nothing else about responses on this connection.
         return self.started[connection.fd] != connection.opened_at
+
+    def _is_opening(self, connection: _Connection) -> bool:
+        # An upload takes many sends: the first bytes of the request show that the connection is open.
+        request = self.pending[connection.fd].request
+        return len(connection.unsent) == len(request) and not self._is_reused(connection)
 
     def _close_for_retry(self, connection: _Connection) -> ConnectionEvent:
         if not self.source.kind(self.pending[connection.fd]).repeatable:

@@ -281,9 +281,7 @@ class _OpenLoop(Generic[P]):
         if overdue:
             self._pool.counters.response_gap.still_waiting(now)
         for fd in overdue:
-            counts = self._record_waiting(self._intended[fd], now)
-            self._pool.time_out(fd)
-            self._pool.counters.timeouts -= not counts
+            self._pool.time_out(fd, counts=self._record_waiting(self._intended[fd], now))
         while self._queue and self._queue[0] < limit:
             self._never_sent += self._record_waiting(self._queue.popleft(), now)
         self._start_queued()

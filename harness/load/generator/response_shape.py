@@ -103,9 +103,12 @@ class ResponseShape:
     def may_begin_with(self, data: bytes | bytearray) -> bool:
         """Return whether `data`, which is shorter, is the beginning of such a response.
 
-        A complete response of another length has another Content-Length or chunk size, which is part of a piece.
+        A complete response of another length has a head of another length, or another Content-Length or chunk size,
+        which is part of a piece.
         """
         length = len(data)
+        if data.find(b"\r\n\r\n", 0, self.head_end - 1) >= 0:
+            return False  # the head is shorter: a hole of this shape hides its end
         for begin, end, piece in self.pieces:
             if begin >= length:
                 break

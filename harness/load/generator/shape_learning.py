@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from wsgi_gauntlet.harness.http.parser import Response
+from wsgi_gauntlet.harness.http.parser import Framing, Response
 from wsgi_gauntlet.harness.load.generator.response_shape import (
     COOKIE_VALUE,
     BodyCapture,
@@ -57,7 +57,9 @@ def shape_of(correct: CorrectResponse) -> ResponseShape | None:
     """Return the shape of a correct response, None if such responses must always be parsed."""
     response, raw = correct.response, correct.response.raw
     head_end = raw.find(b"\r\n\r\n") + 4
-    body_at = raw.find(response.body, head_end)
+    # The size of a chunk may look like its body.
+    first_byte = raw.find(b"\r\n", head_end) + 2 if response.framing is Framing.CHUNKED else head_end
+    body_at = raw.find(response.body, first_byte)
     if head_end < 4 or body_at < 0 or response.interim or response.trailers:
         return None
     cookies, holes = _holes_of_head(correct, head_end)

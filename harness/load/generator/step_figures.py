@@ -13,7 +13,8 @@ from wsgi_gauntlet.harness.stats.histogram import Histogram
 class StepFigures:
     """The requests of the step `name`. A redirect that the step follows is a request of its own.
 
-    `latency` (nanoseconds) has the correct responses, as in GeneratorResult. `failed` counts all other requests.
+    `latency` (nanoseconds) has the correct responses, as in GeneratorResult. `failed` counts the requests that were
+    sent and got none in time.
     """
 
     name: str

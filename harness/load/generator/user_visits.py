@@ -29,7 +29,7 @@ from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 from wsgi_gauntlet.harness.load.generator.visit_step import StepCounts, VisitStep, kind_of
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
-from wsgi_gauntlet.harness.traffic.template import MissingValue
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Fault, Visit
 
 CHOICES = 4096
@@ -40,6 +40,9 @@ MAX_STEP_NAMES = 128
 
 OTHER_STEPS = "other steps"
 """The name of the steps that are counted together."""
+
+MAX_ROWS_SEARCHED = 1000
+"""Rows of a value list that are looked for in the page of another user. The loop stands still meanwhile."""
 
 MAX_VISITS_WITHOUT_REQUEST = 100
 """Visits in a row whose next request cannot be made. The traffic cannot be sent then."""
@@ -75,6 +78,7 @@ class UserVisits:
         self._keep = traffic.keep
         self._host = address.authority.encode("ascii")
         self._scheme = "https" if address.tls else "http"
+        self._origin = f"{self._scheme}://{address.authority}"
         self._numbers = itertools.count(traffic.first_visit, traffic.stride)
         self._choices = _choices(traffic)
         self._counts: dict[str, StepCounts] = {}
@@ -180,6 +184,9 @@ class UserVisits:
     def _new_visit(self) -> tuple[Visit, VisitStep]:
         sequence = next(self._choices)
         visit = Visit(self._compiled, sequence, next(self._numbers), expected=self._expected[sequence])
+        if visit.step.host is None:
+            # The visit does this in its first request, which it may never make.
+            visit.values[ORIGIN] = self._origin
         return visit, self._first_steps[sequence]
 
     def _path(self, user: UserVisit) -> bytes:
@@ -267,13 +274,13 @@ class UserVisits:
         return f"the page of another user, or of none: {reason}"
 
     def _values_of_others(self, name: str) -> Iterator[str]:
-        """Yield the values `name` of present visits, and of all rows: the other user may have left."""
+        """Yield the values `name` of present visits, and of the first rows: the other user may have left."""
         for user in self._users:
             yield user.visit.values.get(name, "")
         for each in self._compiled.traffic.values:
             for number, column in enumerate(each.columns):
                 if f"{each.name}.{column}" == name:
-                    for row in each.rows:
+                    for row in each.rows[:MAX_ROWS_SEARCHED]:
                         yield row[number]
 
     def learn(self, response: Response, user: UserVisit, *, closes: bool) -> None:

@@ -22,6 +22,7 @@ from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generat
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_open_loop
+from wsgi_gauntlet.harness.load.generator.step_figures import traffic_steps
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import verify_request
@@ -132,6 +133,7 @@ async def _round(ctx: ScenarioContext[RecycleParameters]) -> ScenarioResult:
         percentiles=tuple(
             point for found, phase in zip(results, phases, strict=True) for point in found.percentiles(phase.name)
         ),
+        traffic=traffic_steps(each.steps for each in results),
         metrics=_metrics(results, phases, replaced),
         conditions={"requests/s": round(rate, 1), **workload.conditions},
         caveats=(*generator_caveats(results[1:]), *_error_counts(results, phases)),

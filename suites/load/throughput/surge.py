@@ -156,6 +156,7 @@ async def _round(ctx: ScenarioContext[SurgeParameters]) -> ScenarioResult:
         generator=experiment.health(NOTICEABLE_SECONDS),
         phases=phases,
         windows=windows,
+        traffic=experiment.traffic(),
         metrics=tuple(measures),
         conditions=experiment.conditions(),
         caveats=experiment.caveats(),

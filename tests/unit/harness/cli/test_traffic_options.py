@@ -83,6 +83,10 @@ def test_options_that_do_not_go_together(given: dict[str, object], app: str | No
     [
         (["load", "waitress", "--traffic", "FILE"], "--traffic needs --app"),
         (["compare", "waitress", "cheroot", "--traffic", "FILE"], "--traffic needs --app"),
+        (
+            ["compare", "waitress", "cheroot", "gunicorn", "--app", "B=shop:app", "--traffic", "FILE"],
+            "--traffic needs an app of yours on every server: name that of A, C with --app",
+        ),
         (["load", "waitress", "--app", "shop:app", "--traffic", "no-such.toml"], "no-such.toml"),
         (["load", "waitress", "--keep-secrets"], "--keep-secrets needs --traffic"),
     ],

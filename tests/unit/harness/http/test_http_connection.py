@@ -6,8 +6,10 @@ import socket
 
 import trio
 
-from wsgi_gauntlet.harness.http.http_connection import has_input
+from wsgi_gauntlet.harness.http.http_connection import HttpConnection, has_input
 from wsgi_gauntlet.harness.load.clients.connection_budget import reserve_connections
+
+from ....helpers.socket_servers import always, serving
 
 HIGH = 1500
 """Above FD_SETSIZE, 1,024, which is all that select() knows of."""
@@ -30,3 +32,13 @@ async def test_what_there_is_to_read_is_seen_on_a_high_descriptor_too() -> None:
         low.close()
         os.close(HIGH)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_the_response_to_head_has_no_body_to_wait_for() -> None:
+    with serving(always(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as address, trio.fail_after(60):
+        connection = await HttpConnection.open(address)
+        try:
+            response = await connection.send_request(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        finally:
+            connection.close()
+    assert (response.complete, response.status, response.body) == (True, 200, b"")

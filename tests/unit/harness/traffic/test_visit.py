@@ -61,7 +61,7 @@ def test_a_request_is_whole() -> None:
         b"GET /a?b=1 HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nConnection: keep-alive\r\nUser-Agent: wsgi-gauntlet\r\n"
         b"Accept: */*\r\n\r\n"
     )
-    assert (request.method, request.target, request.is_head) == (b"GET", b"/a?b=1", False)
+    assert (request.method, request.target) == (b"GET", b"/a?b=1")
 
 
 def test_own_headers_replace_those_of_the_program() -> None:

@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.model import (
     ScenarioResult,
     Step,
     ThresholdViolation,
+    TrafficStep,
 )
 from wsgi_gauntlet.reports.analysis.load_figures import (
     Figure,
@@ -23,6 +24,7 @@ from wsgi_gauntlet.reports.analysis.load_figures import (
     metric_table,
     phase_table,
     step_table,
+    traffic_table,
 )
 
 
@@ -104,6 +106,13 @@ def test_steps_are_sorted_and_have_no_empty_column() -> None:
     table = step_table(load)
     assert table.heads == ["clients", "goodput", "state"]
     assert [row[0] for row in table.rows] == ["1", "8"]
+
+
+def test_each_request_of_the_traffic_has_its_figures() -> None:
+    steps = (TrafficStep("buy: login", 1200, 3, 0.05), TrafficStep("buy: basket", 0, 12))
+    table = traffic_table(ScenarioResult("a", "s", Grade.MEASURED, traffic=steps))
+    assert table.heads == ["request", "correct", "failed", "p99"]
+    assert table.rows == [["buy: login", "1,200", "3", "50\u00a0ms"], ["buy: basket", "0", "12", "–"]]
 
 
 def test_equal_notes_of_several_servers_become_one() -> None:

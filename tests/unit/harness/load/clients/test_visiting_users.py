@@ -16,6 +16,8 @@ from wsgi_gauntlet.harness.load.arrivals import Uniform
 from wsgi_gauntlet.harness.load.clients.healthy_users import HealthyUsers, PageView, warm_up
 from wsgi_gauntlet.harness.load.clients.visiting_users import VisitingUsers
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic, with_mount
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic
 
@@ -98,6 +100,10 @@ async def test_an_error_status_is_an_error() -> None:
         users = HealthyUsers(address, PageView(), workload=workload)
         await users.run(Uniform(200), 0.05)
         assert workload.outcome(await probe(address, workload), "", 0) is Outcome.ERROR
+        with pytest.raises(
+            UnexpectedResponse, match=r"one request for form of shop\.toml .*`wsgi-gauntlet traffic check`"
+        ):
+            await verify_request(address, workload, "", 0)
     assert set(outcomes(users)) == {Outcome.ERROR}
 
 

@@ -101,6 +101,13 @@ def test_a_body_in_several_chunks_is_parsed() -> None:
     assert made(PAGE, data, [b"abcdef", b"abcdef"]) is None
 
 
+def test_the_size_of_a_chunk_is_not_taken_for_its_body() -> None:
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n%b\r\n0\r\n\r\n"
+    shape = made(PAGE, data % (b"1", b"1"), None)
+    assert recognised(shape, data % (b"1", b"7"), visit_of(PAGE)) == {}
+    assert recognised(shape, data % (b"2", b"1"), visit_of(PAGE)) is None
+
+
 def test_cookies_go_to_the_jar_of_this_visit() -> None:
     cookie = b"Set-Cookie: sid=%b; Path=/; HttpOnly"
     shape = made(PAGE, raw(CONSTANT, cookie % b"11111111"), [CONSTANT, CONSTANT])
@@ -208,6 +215,16 @@ def test_the_beginning_of_a_response_waits_for_the_rest() -> None:
     assert not shape.may_begin_with(raw(CONSTANT[:-1]))
     assert not shape.may_begin_with(b"HTTP/1.1 500 ")
     assert not shape.may_begin_with(raw(CONSTANT, b"X: y")[:-1])
+
+
+def test_a_whole_response_with_a_shorter_field_does_not_wait_for_more() -> None:
+    # The whole field is a hole, because the date of its end may change. Only the empty line comes after it.
+    cookie = b"Set-Cookie: session=%b; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT"
+    shape = made(PAGE, raw(b"", cookie % b"long-and-longer"), [b"", b""])
+    assert shape is not None
+    data = raw(b"", cookie % b"short")
+    assert not shape.may_begin_with(data)
+    assert all(shape.may_begin_with(data[:length]) for length in range(1, len(data)))
 
 
 def test_the_last_piece_of_a_page_must_end_it() -> None:

@@ -130,6 +130,7 @@ function content(cell) {
     cell.cost ? h("p", {}, cell.cost) : null,
     cell.phases ? [h("h4", {}, "Phases"), dataTable(cell.phases.heads, cell.phases.rows, `Phases of ${cell.server}`)] : null,
     cell.steps ? [h("h4", {}, "Steps"), dataTable(cell.steps.heads, cell.steps.rows, `Steps of ${cell.server}`)] : null,
+    cell.traffic ? [h("h4", {}, "Requests of the traffic"), dataTable(cell.traffic.heads, cell.traffic.rows, `Requests of the traffic, ${cell.server}`)] : null,
     pairs("The server as it was run", cell.conditions),
     pairs("Parameters of the scenario", cell.parameters),
     cell.seconds ? h("p", { class: "muted" }, `This cell took ${cell.seconds}.`) : null,
