@@ -7,7 +7,7 @@ from pathlib import Path
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.model.recommendation import PasteFile
 from wsgi_gauntlet.harness.server.adapter import absolute_interpreter
-from wsgi_gauntlet.harness.server.deployment import DeploymentSite, StaticLocation
+from wsgi_gauntlet.harness.server.deployment import DeploymentSite
 from wsgi_gauntlet.harness.server.deployment_files import deployment_files
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import is_user_app
@@ -26,7 +26,7 @@ def paste_files(plan: Plan, env_file: Path | None) -> tuple[tuple[PasteFile, ...
             app=behind.app,
             folder=str(behind.app_path.absolute()),
             python=absolute_interpreter(behind.interpreter),
-            static=tuple(StaticLocation(each.prefix, str(each.folder)) for each in behind.app_setup.static),
+            static=behind.app_setup.static,
             env_file=str(env_file.absolute()) if env_file is not None else "",
             python_path=tuple(str(each) for each in behind.app_setup.import_folders),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +15,11 @@ from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.env_file import parse_env_file
 from wsgi_gauntlet.harness.server.fresh_copy import require_copyable
 from wsgi_gauntlet.harness.server.process.environment import is_removed
-from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping, is_path_prefix
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
 MAX_ENV_FILE_BYTES = 1 << 20
 """Bytes of a file of variables; one of a project has a few thousand."""
-
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-"""A path prefix of static files: each server takes these letters as they are."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def _static(texts: tuple[str, ...], *, may_be_missing: bool) -> tuple[StaticMapp
         prefix = prefix.rstrip("/")
         if not (equals and folder):
             raise ConfigurationError(f"--static {text}: write /PREFIX=FOLDER, as /static=shop/static")
-        if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        if not is_path_prefix(prefix):
             raise ConfigurationError(
                 f"--static {text}: {prefix or '/'} is no path prefix; write one as /static, of letters, digits and "
                 "- . _ ~ /"

@@ -27,7 +27,7 @@ USUAL_PORTS = (80, 443)
 def files(launch: Launch, site: DeploymentSite, modules: Sequence[str], url: str) -> tuple[DeploymentFile, ...]:
     """Return the virtual host that passes requests on to `url`; it needs `modules`. Raises Unsupported."""
     for mapping in site.static:
-        if "${" in mapping.folder:
+        if "${" in str(mapping.folder):
             raise Unsupported(f"Apache takes the $ in {mapping.folder} for a variable: rename the folder")
     tls = ["ssl"] if launch.identity else []
     needed = dict.fromkeys((*modules, *(["alias"] if site.static else []), *tls))
@@ -93,8 +93,8 @@ def _inside(launch: Launch, site: DeploymentSite, url: str) -> Iterator[Commente
     for mapping in site.static:
         yield commented(
             "Apache sends these files itself, without the app.",
-            f"Alias {mapping.url}/ {quoted(mapping.folder.rstrip('/') + '/')}",
-            f"ProxyPass {mapping.url}/ !",
+            f"Alias {mapping.prefix}/ {quoted(f'{mapping.folder}/')}",
+            f"ProxyPass {mapping.prefix}/ !",
             f"<Directory {quoted(mapping.folder)}>",
             "    Require all granted",
             "</Directory>",

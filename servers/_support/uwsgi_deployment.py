@@ -49,7 +49,7 @@ class Worker:
 def files(launch: Launch, site: DeploymentSite, worker: Worker) -> tuple[DeploymentFile, ...]:
     """Return the file, and the commands that start uWSGI with it. Raises Unsupported for a path that it cannot hold."""
     path = site.file(FILE)
-    for each in (site.folder, *site.python_path, *(each.folder for each in site.static)):
+    for each in (site.folder, *site.python_path, *(str(each.folder) for each in site.static)):
         if any(mark in each for mark in PLACEHOLDERS) or each != each.strip():
             raise Unsupported(f"uWSGI replaces a part of {each} in its configuration: rename the folder")
     variant = f"uwsgi:{launch.variant}" if launch.variant else "uwsgi"
@@ -133,7 +133,7 @@ def _settings(launch: Launch, site: DeploymentSite, worker: Worker) -> Iterator[
     yield commented("A line in the log for each request costs time. It was not measured.", "disable-logging = true")
     for mapping in site.static:
         yield commented(
-            "uWSGI sends these files itself, without the app.", f"static-map = {mapping.url}={mapping.folder}"
+            "uWSGI sends these files itself, without the app.", f"static-map = {mapping.prefix}={mapping.folder}"
         )
 
 

@@ -16,7 +16,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 APP = """\
 import os
@@ -69,7 +70,7 @@ def make_site(
         host="127.0.0.1",
         port=port,
         public_port=public_port,
-        static=(StaticLocation("/static", str(home / "public")),),
+        static=(StaticMapping("/static", home / "public"),),
         user=user,
         group=user,
         root=str(root),

@@ -14,11 +14,12 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Settings
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.deployment_command import simple_command, split_command
 from wsgi_gauntlet.harness.server.deployment_files import deployment_files
 from wsgi_gauntlet.harness.server.deployment_units import ServiceSignals, systemd_unit
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 SITE = DeploymentSite(app="shop.wsgi:application", folder="/srv/shop", python="/srv/venv/bin/python")
 ODD = "/srv/a 'b' \"c\" $HOME %n #; é"
@@ -78,6 +79,7 @@ def unit_words(value: str) -> list[str]:
         ({"folder": "/srv\\"}, "does not fit"),
         ({"env_file": "secret.env"}, "the file with environment variables 'secret.env' is no absolute path"),
         ({"python_path": ("src",)}, "a folder of modules 'src'"),
+        ({"static": (StaticMapping("/static", Path("public")),)}, "the folder of static files 'public'"),
         ({"name": "a b"}, "the name of the site 'a b'"),
         ({"host_names": ("example.com; }",)}, "the host name 'example.com; }'"),
         ({"host": "example.com"}, "the address 'example.com' .*: use an IP address"),
@@ -99,7 +101,7 @@ def test_a_value_that_no_file_can_hold_is_an_error_in_one_line(given: dict[str, 
 @pytest.mark.parametrize("url", ["static", "/", "/static/", "/a b", "/{x}", "/a/../b;", ""])
 def test_static_files_need_a_plain_prefix(url: str) -> None:
     with pytest.raises(ConfigurationError, match="static files at"):
-        StaticLocation(url, "/srv/static")
+        replace(SITE, static=(StaticMapping(url, Path("/srv/static")),))
 
 
 def test_a_server_without_files_has_its_measured_command() -> None:
