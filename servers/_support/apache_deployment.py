@@ -20,6 +20,9 @@ from wsgi_gauntlet.harness.server.deployment import (
 from wsgi_gauntlet.servers._support import apache_configuration
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
+DEFAULT_SITE = "000-default"
+"""The site that Debian's package switches on."""
+
 USUAL_PORTS = (80, 443)
 """The ports that packages of Apache listen on: on 443 if mod_ssl is loaded."""
 
@@ -35,6 +38,9 @@ def files(launch: Launch, site: DeploymentSite, modules: Sequence[str], url: str
     path = site.system(f"/etc/apache2/sites-available/{name}")
     parts = (*_server_settings(launch), *_virtual_host(launch, site, url))
     start = f"sudo a2enmod {' '.join(needed)} && sudo a2ensite {site.service} && sudo systemctl restart apache2"
+    if not site.host_names:
+        # Without a name, requests for all hosts reach the first site of the port by name: Debian's own page.
+        start = f"sudo a2dissite {DEFAULT_SITE}; {start}"
     return (DeploymentFile(name, configuration_text("apache", site, path, parts), path, start),)
 
 
