@@ -21,8 +21,12 @@ HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 IP_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-APP = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(.*\))?")
-"""`module:callable`, or `module:function(...)`."""
+APP = re.compile(r"(?P<module>\w[\w-]*(\.\w[\w-]*)*):(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(.*\))?")
+"""`module:callable`, or `module:function(...)`. Servers also import modules with a name such as my-shop."""
+
+NOT_IN_A_SITE_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+DEFAULT_NAME = "app"
+"""The name of services for an app whose package has no letters that fit."""
 
 MAX_PORT = 65_535
 
@@ -99,7 +103,8 @@ class DeploymentSite:
     @property
     def service(self) -> str:
         """The name of services and files."""
-        return self.name or self.app.partition(":")[0].partition(".")[0]
+        package = self.app.partition(":")[0].partition(".")[0]
+        return self.name or NOT_IN_A_SITE_NAME.sub("-", package).strip("-_") or DEFAULT_NAME
 
     @property
     def socket_path(self) -> str:

@@ -156,6 +156,40 @@ def test_a_factory_becomes_a_module_that_calls_it() -> None:
     assert named(files, "big-shop.service").install_path == "/etc/systemd/system/big-shop.service"
 
 
+@pytest.mark.parametrize(
+    ("app", "service", "start"),
+    [
+        ("my-shop:app", "my-shop", "my-shop:app"),
+        ("_shop.wsgi:app", "shop", "_shop.wsgi:app"),
+        ("café:app", "caf", "'café:app'"),
+        ("é:app", "app", "'é:app'"),
+        ("2048:app", "2048", "2048:app"),
+    ],
+)
+def test_every_module_has_a_service_with_a_plain_name(app: str, service: str, start: str) -> None:
+    files = deployment_files(plan(), replace(SITE, app=app))
+    assert named(files, f"{service}.service").install_path == f"/etc/systemd/system/{service}.service"
+    assert files[0].start.endswith(f" {start}")
+
+
+def test_the_factory_of_a_module_that_no_import_statement_can_name_is_called() -> None:
+    entry = deployment_files(plan(), replace(SITE, app="my-shop:create_app('prod')"))[0]
+    assert entry.install_path == "/srv/shop/serve_my_shop_app.py"
+    assert ast.unparse(ast.parse(entry.text)) == (
+        "import importlib\napplication = importlib.import_module('my-shop').create_app('prod')"
+    )
+
+
+def test_the_name_of_a_program_alone_becomes_its_path() -> None:
+    class Named(Plain):
+        def command(self, launch: Launch) -> Command:
+            return Command(("tool", "--run", "tool", launch.app))
+
+    for measured, here in (("/py/bin/tool", "/srv/venv/bin/tool"), ("/usr/bin/tool", "/usr/bin/tool")):
+        start = deployment_files(plan(Named(), found=Installation("1", measured)), SITE)[0].start
+        assert start == f"PYTHONPATH=/srv/shop {here} --run tool shop.wsgi:application"
+
+
 def test_a_server_behind_a_proxy_is_reached_on_this_machine_alone() -> None:
     front = plan(Front(), name="front+plain", upstream=plan())
     files = deployment_files(front, replace(SITE, host="::", public_port=8080))
