@@ -347,7 +347,13 @@ def _check_app(
         raise ConfigurationError(f"{shown} does not import with {python}: it ended with {done.returncode}: {last}")
     if fault:
         hint = f"; {_MISSING_MODULE_HINT}" if MISSING_MODULE in fault else ""
-        raise ConfigurationError(f"{shown} {fault}".replace("PYTHON", python, 1) + hint)
+        raise ConfigurationError(f"{shown} {_with_interpreter(fault, python)}{hint}")
+
+
+def _with_interpreter(fault: str, python: str) -> str:
+    """Return the message of APP_CHECK_SCRIPT with the interpreter that it was printed by."""
+    beginning = "does not import with "
+    return fault.replace(f"{beginning}PYTHON", f"{beginning}{python}", 1) if fault.startswith(beginning) else fault
 
 
 def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> ServerDescription:

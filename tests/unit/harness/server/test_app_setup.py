@@ -75,8 +75,15 @@ def test_another_pyproject_is_no_error(project: Path, text: str) -> None:
 
 def test_app_dir_wins(project: Path) -> None:
     assert resolved(project, app_dir=Path("static")).setup.import_folders == (project / "static",)
-    with pytest.raises(ConfigurationError, match="--app-dir nothing is no folder"):
-        resolved(project, app_dir=Path("nothing"))
+    for name in ("nothing", "x" * 300):
+        with pytest.raises(ConfigurationError, match=f"--app-dir {name} is no folder"):
+            resolved(project, app_dir=Path(name))
+
+
+def test_a_name_that_is_too_long_for_a_file_is_nowhere(project: Path) -> None:
+    assert resolved(project, f"{'x' * 300}:app").setup.import_folders == ()
+    with pytest.raises(ConfigurationError, match="is no folder"):
+        resolved(project, static=(f"/static={'x' * 300}",))
 
 
 def test_variables_of_servers_are_left_out_by_name(project: Path) -> None:
@@ -99,10 +106,13 @@ def test_an_env_file_that_cannot_be_read_is_one_line(project: Path) -> None:
         ("static", "Is a directory"),
         ("binary", "is not UTF-8"),
         ("huge", "longer than 1 MB"),
+        ("x" * 300, "name too long"),
     ):
         with pytest.raises(ConfigurationError, match=says) as raised:
             resolved(project, env_file=Path(name))
         assert str(raised.value).startswith(f"--env-file {name}")
+    with pytest.raises(ConfigurationError, match=r"--env-file 'a\\x00b' is no path"):
+        resolved(project, env_file=Path("a\0b"))
 
 
 @pytest.mark.parametrize(

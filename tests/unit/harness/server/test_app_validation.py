@@ -18,6 +18,7 @@ def any_arguments(*arguments): return app(*arguments)
 def create_app(): return app
 def create_with(settings="live"): return app
 def create_broken(): raise LookupError("no settings")
+def create_without_path(): raise LookupError("set PYTHONPATH, for I import with PYTHON")
 def create_nothing(): return None
 def one(request): return []
 bound = functools.partial(lambda extra, environ, start_response: [], 1)
@@ -71,7 +72,9 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
         ("shop:number", "cannot be called: it is a builtins.int"),
         ("shop:create_nothing()", "cannot be called: it is a builtins.NoneType"),
         ("shop:create_broken()", "raises: LookupError: 'no settings'|raises: LookupError: no settings"),
+        ("shop:create_without_path()", r"raises: LookupError: .?set PYTHONPATH, for I import with PYTHON"),
         ("shop:nothing", "does not import with .*AttributeError"),
+        ("shop:PYTHON", f"shop:PYTHON does not import with {sys.executable}: AttributeError"),
         ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
         ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
         ("shop", "write module:callable"),

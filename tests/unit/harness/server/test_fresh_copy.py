@@ -99,10 +99,9 @@ def test_a_huge_folder_is_refused(
 
 
 def test_a_folder_that_is_none_is_refused(project: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"nothing does not exist; name the folder"):
-        require_copyable(project / "nothing")
-    with pytest.raises(ConfigurationError, match="is a file"):
-        require_copyable(project / "shop.sqlite")
+    for name in ("nothing", "shop.sqlite", "x" * 300, "a\0b"):
+        with pytest.raises(ConfigurationError, match=r"is no folder; name the folder"):
+            require_copyable(project / name)
     require_copyable(project)
 
 
