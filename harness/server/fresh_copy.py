@@ -139,7 +139,7 @@ def _entries(folder: Path, target: Path | None) -> Iterator[_Entry]:
 
 
 def _is_marked(folder: Path) -> bool:
-    return any((folder / each).exists() for each in IGNORED_MARKERS)
+    return any(is_file(folder / each) for each in IGNORED_MARKERS)
 
 
 def _link(source: Path, target: Path, place: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,21 @@ def test_values_are_not_shown() -> None:
     assert AppSetup().for_people(text) == text
     assert "hunter22" not in str(setup.conditions())
     assert AppSetup(variables={"BAD": "http://[::1"}).for_people("x http://[::1 x") == "x (value of BAD) x"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("two  words\tthree", "in one line: two words three"),
+        ("back\\slash", r"LookupError('back\\slash')"),
+        ("new\nlines of text", r"KeyError: 'new\nlines of text'"),
+        ("postgres://shop:hunter%4022@db/shop", "no password hunter@22"),
+    ],
+)
+def test_values_are_not_shown_as_messages_write_them(value: str, text: str) -> None:
+    shown = AppSetup(variables={"SECRET": value}).for_people(text)
+    assert "(value of SECRET)" in shown
+    assert not {"words", "slash", "lines", "hunter"} & set(re.findall(r"[a-z]+", shown))
 
 
 def test_people_read_the_folder_that_they_know() -> None:

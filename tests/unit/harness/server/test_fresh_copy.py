@@ -105,6 +105,17 @@ def test_a_folder_that_is_none_is_refused(project: Path) -> None:
     require_copyable(project)
 
 
+def test_a_folder_that_nobody_may_look_into_is_no_crash(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert not fresh_copy.is_file(project / "shop.sqlite")
+    with pytest.raises(ConfigurationError, match="is no folder"):
+        require_copyable(project)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_cannot_be_read_is_named(project: Path, tmp_path: Path) -> None:
     (project / "shop.sqlite").chmod(0)
