@@ -45,10 +45,19 @@ settings()
 """
 
 
+NOTED = """
+problem = LookupError("no settings")
+problem.add_note("set SHOP_SETTINGS")
+raise problem
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "shop.py").write_text(APPS)
     (tmp_path / "broken.py").write_text(BROKEN)
+    (tmp_path / "typo.py").write_text("import os\ndef app(environ:\n    return []\n")
+    (tmp_path / "noted.py").write_text(NOTED)
     (tmp_path / "leaves.py").write_text("import os, sys\nprint('goodbye', file=sys.stderr)\nos._exit(3)\n")
     return tmp_path
 
@@ -76,6 +85,8 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
         ("shop:nothing", "does not import with .*AttributeError"),
         ("shop:PYTHON", f"shop:PYTHON does not import with {sys.executable}: AttributeError"),
         ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
+        ("typo:app", r"does not import with .*SyntaxError: .*typo.py, line 2: def app\(environ:"),
+        ("noted:app", r"does not import with .*LookupError: no settings set SHOP_SETTINGS \(.*noted.py, line 4: raise"),
         ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
         ("shop", "write module:callable"),
         ("shop:()", "write module:callable"),
@@ -86,6 +97,13 @@ def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) 
         planning.require_app(app, sys.executable, folder)
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith(f"--app {app}")
+
+
+def test_what_the_app_prints_when_it_ends_is_no_fault(folder: Path) -> None:
+    (folder / "talks.py").write_text(
+        "import atexit\nprint('hello')\natexit.register(print, 'goodbye')\ndef app(environ, start_response): return []\n"
+    )
+    planning.require_app("talks:app", sys.executable, folder)
 
 
 def test_it_is_found_by_the_user_s_pythonpath(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
