@@ -101,7 +101,8 @@ def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) 
 
 def test_what_the_app_prints_when_it_ends_is_no_fault(folder: Path) -> None:
     (folder / "talks.py").write_text(
-        "import atexit\nprint('hello')\natexit.register(print, 'goodbye')\ndef app(environ, start_response): return []\n"
+        "import atexit\nprint('hello')\natexit.register(print, 'goodbye')\n"
+        "def app(environ, start_response): return []\n"
     )
     planning.require_app("talks:app", sys.executable, folder)
 
