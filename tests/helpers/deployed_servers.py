@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import queue
 import shutil
 import signal
@@ -22,8 +24,6 @@ from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 APP = """\
 import os
 import socket
-
-PID = []
 
 
 def application(environ, start_response):
@@ -62,7 +62,9 @@ def make_site(
     home.chmod(0o777)
     (home / "shop.py").write_text(APP)
     (home / "public" / "style.css").write_text("sent by the proxy")
-    user = "www-data" if os.geteuid() == 0 else os.environ["USER"]
+    user = group = "www-data"
+    if os.geteuid() != 0:
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     return DeploymentSite(
         app=app,
         folder=str(home),
@@ -72,7 +74,7 @@ def make_site(
         public_port=public_port,
         static=(StaticMapping("/static", home / "public"),),
         user=user,
-        group=user,
+        group=group,
         root=str(root),
     )
 
