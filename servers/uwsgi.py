@@ -47,9 +47,6 @@ TERM does the same with --die-on-term. No signal ends uWSGI gracefully."""
 GREENLETS = 100
 """The number in its documentation of the gevent mode: https://uwsgi-docs.readthedocs.io/en/latest/Gevent.html"""
 
-MIME_TYPES_FILE = "mime.types"
-"""The media types of static files, in the launch folder."""
-
 DEBIAN_SUFFIX = "-debian"
 """The end of the version of Debian's uWSGI: its plugins are separate files, and it runs apps in Debian's Python."""
 
@@ -108,6 +105,8 @@ class Uwsgi(Adapter):
             return f"{launch.executable} was built without TLS: its --cflags have no -DUWSGI_SSL"
         if launch.variant == "gevent" and (asked.threads or 1) > 1:
             return "uWSGI's threads do not work in its gevent mode; uwsgi:http-socket has threads"
+        if named := next((each for each in launch.static if _is_replaced(str(each.folder))), None):
+            return f"uWSGI takes signs in {named.folder} for a placeholder: give the folder another name"
         return _missing_master(launch)
 
     def command(self, launch: Launch) -> Command:
@@ -137,8 +136,8 @@ class Uwsgi(Adapter):
             argv += ["--module", launch.app]
         argv += [f"--route-run=addvar:{name}={value}" for name, value in asked.deployed]
         argv += [f"--static-map={asked.mount}{each.prefix}={each.folder}" for each in launch.static]
-        argv += [f"--mime-file={launch.folder}/{MIME_TYPES_FILE}"] if launch.static else []
-        files = {MIME_TYPES_FILE: mime_types_file()} if launch.static else {}
+        argv += [f"--mime-file={launch.folder}/{uwsgi_deployment.MIME_TYPES_FILE}"] if launch.static else []
+        files = {uwsgi_deployment.MIME_TYPES_FILE: mime_types_file()} if launch.static else {}
         if launch.config is not None:
             made = _command_with_file(launch, argv)
             return replace(made, files={**made.files, **files})
@@ -255,6 +254,11 @@ def _command_with_file(launch: Launch, argv: list[str]) -> Command:
         overrides=uwsgi_configuration.overrides(found, dropped, now),
         quick_signals=QUICK_SIGNALS,
     )
+
+
+def _is_replaced(value: str) -> bool:
+    """Return whether uWSGI would replace a part of an option's value, as core/config.c does."""
+    return any(mark in value for mark in ("%(", "$(", "@("))
 
 
 def _missing_master(launch: Launch) -> str:

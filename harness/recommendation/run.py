@@ -158,7 +158,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
         error = search.run_until_interrupted()
         stopped = INTERRUPTED if search.interrupted else str(error).partition("\n")[0] if error else ""
-        recorder.finish(stopped, plans, options.common.app_setup.env_file)
+        recorder.finish(stopped, plans, options.common.app_setup.over(configuration.app_setup).env_file)
         preload_thread.join()
         results = journal.read(run_journal.folder)
         recommendation = results.recommendation

@@ -7,6 +7,7 @@ suites/testapp/core/user_app_loader.py reads the same names inside the server.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +30,14 @@ class AppName:
     attribute: str
     arguments: FactoryArguments | None = None
 
+    @property
+    def text(self) -> str:
+        """The name without spaces around its parts, and with the arguments as Python writes them."""
+        if self.arguments is None:
+            return f"{self.module}:{self.attribute}"
+        named = (f"{name}={value!r}" for name, value in self.arguments.named.items())
+        return f"{self.module}:{self.attribute}({', '.join((*map(repr, self.arguments.positional), *named))})"
+
 
 def parse_app_name(text: str, label: str = "--app ") -> AppName:
     """Return the parts of the name `text`. `label` precedes the name in messages.
@@ -44,7 +53,9 @@ def parse_app_name(text: str, label: str = "--app ") -> AppName:
         own = module.removesuffix(".py").rpartition("/")[2] or "shop"
         raise ConfigurationError(f"{shown}: {module} is a file; write the name of its module, as {own}:application")
     try:
-        node = ast.parse(attribute, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backslash in a text, which Python may warn about, stays a backslash
+            node = ast.parse(attribute, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         node = None
     if isinstance(node, ast.Call):
@@ -66,7 +77,9 @@ def _arguments(call: ast.Call, function: str, shown: str) -> FactoryArguments:
             if each.arg is None:
                 raise ValueError("** has no name")
             named[each.arg] = ast.literal_eval(each.value)
-        return FactoryArguments(tuple(ast.literal_eval(each) for each in call.args), named)
+        found = FactoryArguments(tuple(ast.literal_eval(each) for each in call.args), named)
+        ast.literal_eval(repr((found.positional, found.named)))  # 1e999 becomes inf, which is no literal
+        return found
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         raise ConfigurationError(
             f'{shown}: the arguments of {function} must be literals, such as "prod", 3 or debug=False'

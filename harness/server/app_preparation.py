@@ -17,7 +17,7 @@ import trio
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, ServerDidNotStart
 from wsgi_gauntlet.harness.server.adapter import absolute_interpreter
 from wsgi_gauntlet.harness.server.app_setup import AppSetup
-from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh
+from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh, is_folder
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
 from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
@@ -36,6 +36,9 @@ COMMAND_GRACE_SECONDS = 1.0
 SHOWN_LINES = 3
 MAX_SHOWN_CHARACTERS = 600
 """How much of a command's output an error shows: the end."""
+
+MAX_READ_BYTES = 1 << 16
+"""Bytes at the end of a command's output that are read for an error: a command may print without end."""
 
 COPY_NAME = "app"
 """The fresh copy in the private folder of an instance."""
@@ -157,7 +160,7 @@ async def _end_after_error(plan: Plan, place: Place) -> None:
 
 def _require_static_folders(setup: AppSetup) -> None:
     for each in setup.static:
-        if not each.folder.is_dir():
+        if not is_folder(each.folder):
             raise ConfigurationError(
                 f"--static {each.prefix}: --before did not make the folder {setup.for_people(str(each.folder))}; "
                 "correct one of them"
@@ -198,10 +201,17 @@ async def _run_now(option: str, command: str, plan: Plan, place: Place, timeout:
     if end == "exit code 0":
         return
     how = f"failed with {end}" if end else f"took more than {timeout:g} s"
-    lines = [" ".join(line.split()) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    last = " | ".join([line for line in lines if line][-SHOWN_LINES:])[-MAX_SHOWN_CHARACTERS:]
-    shown = plan.app_setup.for_people(last) or "it printed nothing"
-    raise ConfigurationError(f"{option} {command!r} {how}: {shown}")
+    raise ConfigurationError(f"{option} {command!r} {how}: {_end_of_output(log, plan.app_setup)}")
+
+
+def _end_of_output(log: Path, setup: AppSetup) -> str:
+    """Return the last lines of the output of a command, in one line and without the values of its variables."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - MAX_READ_BYTES))
+        text = file.read(MAX_READ_BYTES).decode(errors="replace")
+    # The values go first: a part of one at the beginning of what is shown would not be found.
+    lines = [" ".join(line.split()) for line in setup.for_people(text).splitlines()]
+    return " | ".join([line for line in lines if line][-SHOWN_LINES:])[-MAX_SHOWN_CHARACTERS:] or "it printed nothing"
 
 
 def command_environment(plan: Plan, temporary: Path) -> dict[str, str]:

@@ -7,10 +7,11 @@ the first.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
@@ -110,9 +111,19 @@ class AppSetup:
         """
         if self.copy is not None:
             text = text.replace(str(self.copy), str(self.fresh_copy))
-        for value, name in _secrets(self.variables):
+        for value, name in self._secrets:
             text = text.replace(value, f"(value of {name})")
         return text
+
+    @cached_property
+    def _secrets(self) -> list[tuple[str, str]]:
+        """The values that must not be shown, with their names, the longest first."""
+        found: dict[str, str] = {}
+        for name, value in self.variables.items():
+            for secret in _forms(value):
+                if len(secret) >= MIN_SECRET_CHARACTERS and secret not in COMMON_VALUES and not secret.isdigit():
+                    found.setdefault(secret, name)
+        return sorted(found.items(), key=lambda each: -len(each[0]))
 
     def conditions(self) -> dict[str, object]:
         """Return what a reader of a figure must know, without any value."""
@@ -125,15 +136,14 @@ class AppSetup:
         return {name: value for name, value in named.items() if value}
 
 
-def _secrets(variables: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the values that must not be shown, with their names, the longest first."""
-    found: dict[str, str] = {}
-    for name, value in variables.items():
-        for each in (value, *value.splitlines(), _password(value)):
-            secret = each.strip()
-            if len(secret) >= MIN_SECRET_CHARACTERS and secret not in COMMON_VALUES and not secret.isdigit():
-                found.setdefault(secret, name)
-    return sorted(found.items(), key=lambda each: -len(each[0]))
+def _forms(value: str) -> Iterator[str]:
+    """Yield the texts as which `value`, a line of it or its password may be in a message: also as Python writes it."""
+    password = _password(value)
+    for each in (value, *value.splitlines(), password, unquote(password)):
+        plain = each.strip()
+        yield plain
+        yield " ".join(plain.split())
+        yield repr(plain)[1:-1]
 
 
 def _password(value: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +13,13 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server.app_name import parse_app_name
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.env_file import parse_env_file
-from wsgi_gauntlet.harness.server.fresh_copy import require_copyable
+from wsgi_gauntlet.harness.server.fresh_copy import is_file, is_folder, require_copyable
 from wsgi_gauntlet.harness.server.process.environment import is_removed
-from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping, is_path_prefix
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
 MAX_ENV_FILE_BYTES = 1 << 20
 """Bytes of a file of variables; one of a project has a few thousand."""
-
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-"""A path prefix of static files: each server takes these letters as they are."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def resolve_app_setup(options: AppSetupOptions, app: str, folder: Path) -> Resol
 
 def _import_folders(app_dir: Path | None, app: str, folder: Path) -> tuple[Path, ...]:
     if app_dir is not None:
-        if not app_dir.is_dir():
+        if not is_folder(app_dir):
             raise ConfigurationError(
                 f"--app-dir {app_dir} is no folder; name the folder that contains the app's module"
             )
@@ -71,7 +67,7 @@ def _import_folders(app_dir: Path | None, app: str, folder: Path) -> tuple[Path,
 
 def _has_module(folder: Path, module: str) -> bool:
     place = folder.joinpath(*module.split("."))
-    return place.with_name(f"{place.name}.py").is_file() or (place / "__init__.py").is_file()
+    return is_file(place.parent / f"{place.name}.py") or is_file(place / "__init__.py")
 
 
 def source_folders(project: Path) -> list[Path]:
@@ -91,7 +87,7 @@ def source_folders(project: Path) -> list[Path]:
         built = _get(_get(_get(_get(_get(table, "hatch"), "build"), "targets"), kind), "packages")
         named += [str(Path(each).parent) for each in built if isinstance(each, str)] if isinstance(built, list) else []
     names = [each for each in [*named, "src"] if isinstance(each, str) and each]
-    return [project / each for each in dict.fromkeys(names) if (project / each).is_dir()]
+    return [project / each for each in dict.fromkeys(names) if is_folder(project / each)]
 
 
 def _get(table: object, name: str) -> object:
@@ -117,6 +113,8 @@ def _env_file_text(path: Path) -> str:
         raise ConfigurationError(f"--env-file {path}: {problem.strerror}; name a readable file") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"--env-file {path} is not UTF-8; save it as UTF-8") from None
+    except ValueError:
+        raise ConfigurationError(f"--env-file {str(path)!r} is no path; name a readable file") from None
 
 
 @lru_cache(maxsize=8)
@@ -139,7 +137,7 @@ def _static(texts: tuple[str, ...], *, may_be_missing: bool) -> tuple[StaticMapp
         prefix = prefix.rstrip("/")
         if not (equals and folder):
             raise ConfigurationError(f"--static {text}: write /PREFIX=FOLDER, as /static=shop/static")
-        if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        if not is_path_prefix(prefix):
             raise ConfigurationError(
                 f"--static {text}: {prefix or '/'} is no path prefix; write one as /static, of letters, digits and "
                 "- . _ ~ /"
@@ -148,10 +146,10 @@ def _static(texts: tuple[str, ...], *, may_be_missing: bool) -> tuple[StaticMapp
             raise ConfigurationError(f"--static {text}: the paths below {CONTROL_PREFIX} belong to the harness")
         if prefix in found:
             raise ConfigurationError(f"--static {text}: {prefix} is given twice; give it one folder")
-        if not may_be_missing and not Path(folder).is_dir():
+        if not may_be_missing and not is_folder(Path(folder)):
             raise ConfigurationError(
                 f"--static {text}: {folder} is no folder; name one, or make it with --before 'python manage.py "
                 "collectstatic --no-input'"
             )
-        found[prefix] = StaticMapping(prefix, Path(folder).resolve())
+        found[prefix] = StaticMapping(prefix, Path(os.path.realpath(folder)))
     return tuple(sorted(found.values(), key=lambda each: (-len(each.prefix), each.prefix)))

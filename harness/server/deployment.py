@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping, is_path_prefix
 
 ALL_INTERFACES = "0.0.0.0"
 """The address on which other machines reach a server."""
@@ -20,24 +21,14 @@ HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 IP_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")
 USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-URL_PREFIX = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
-APP = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(.*\))?")
-"""`module:callable`, or `module:function(...)`."""
+APP = re.compile(r"(?P<module>\w[\w-]*(\.\w[\w-]*)*):(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)(?P<call>\(.*\))?")
+"""`module:callable`, or `module:function(...)`. Servers also import modules with a name such as my-shop."""
+
+NOT_IN_A_SITE_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+DEFAULT_NAME = "app"
+"""The name of services for an app whose package has no letters that fit."""
 
 MAX_PORT = 65_535
-
-
-@dataclass(frozen=True)
-class StaticLocation:
-    """The URL prefix `url`, as `/static`, whose files lie in `folder`."""
-
-    url: str
-    folder: str
-
-    def __post_init__(self) -> None:
-        if not URL_PREFIX.fullmatch(self.url):
-            raise ConfigurationError(f"static files at {self.url!r}: write a path with plain letters, as /static")
-        _require_absolute("the folder of static files", self.folder)
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class DeploymentSite:
     port: int = 8000
     public_port: int = 80
     socket: str = ""
-    static: tuple[StaticLocation, ...] = ()
+    static: tuple[StaticMapping, ...] = ()
     env_file: str = ""
     python_path: tuple[str, ...] = ()
     user: str = "www-data"
@@ -85,8 +76,14 @@ class DeploymentSite:
             ("the certificate", self.certificate),
             ("the certificate's key", self.certificate_key),
             *(("a folder of modules", each) for each in self.python_path),
+            *(("the folder of static files", str(each.folder)) for each in self.static),
         ):
             _require_absolute(what, path)
+        for mapping in self.static:
+            if not is_path_prefix(mapping.prefix):
+                raise ConfigurationError(
+                    f"static files at {mapping.prefix!r}: write a path with plain letters, as /static"
+                )
         patterns = (
             ("the name of the site", SITE_NAME, self.service, "letters, digits, dots, - and _"),
             ("the user", USER_NAME, self.user, "the name of a user"),
@@ -106,7 +103,8 @@ class DeploymentSite:
     @property
     def service(self) -> str:
         """The name of services and files."""
-        return self.name or self.app.partition(":")[0].partition(".")[0]
+        package = self.app.partition(":")[0].partition(".")[0]
+        return self.name or NOT_IN_A_SITE_NAME.sub("-", package).strip("-_") or DEFAULT_NAME
 
     @property
     def socket_path(self) -> str:

@@ -85,12 +85,18 @@ def platform_command(site: DeploymentSite, words: Sequence[str], variables: Mapp
 
 
 def words_on_site(argv: Iterable[str], launch: Launch, site: DeploymentSite) -> list[str]:
-    """Return the words of a measured command with the interpreter of `site`, and with the programs beside it."""
+    """Return the words of a measured command with the interpreter of `site`, and with the programs beside it.
+
+    The name of a program alone becomes its path: systemd does not look into the environment of the app.
+    """
     measured, here = PurePosixPath(launch.python), PurePosixPath(site.python)
     programs = {launch.python: site.python}
     if (program := PurePosixPath(launch.executable)).parent == measured.parent and program != measured:
         programs[launch.executable] = str(here.parent / program.name)
-    return [programs.get(word, word) for word in argv]
+    first, *others = argv
+    if first == program.name:
+        first = launch.executable
+    return [programs.get(word, word) for word in (first, *others)]
 
 
 def simple_command(argv: Sequence[str], variables: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,9 +87,11 @@ def _entry_module(site: DeploymentSite) -> DeploymentFile | None:
         return None
     # The name of a site may have letters that no module has.
     name = "".join(each if each.isalnum() else "_" for each in site.service)
-    module, call = app["module"], f"{app['module']}.{app['attribute']}{app['call']}"
-    text = (
-        f"# The server imports this module. It calls {app['attribute']} once in each process.\n"
-        f"import {module}\n\napplication = {call}\n"
-    )
+    module, function, call = app["module"], app["attribute"], app["call"]
+    if all(each.isidentifier() and not keyword.iskeyword(each) for each in module.split(".")):
+        lines = (f"import {module}", "", f"application = {module}.{function}{call}")
+    else:
+        lines = ("import importlib", "", f'application = importlib.import_module("{module}").{function}{call}')
+    first = f"# The server imports this module. It calls {function} once in each process."
+    text = "\n".join((first, *lines, ""))
     return DeploymentFile(f"serve_{name}_app.py", text, site.file(f"serve_{name}_app.py"))

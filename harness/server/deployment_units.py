@@ -84,7 +84,8 @@ def _surroundings(site: DeploymentSite, variables: dict[str, str], *, socket: bo
     )
     if site.env_file:
         yield commented(
-            "Variables such as passwords stay in this file. systemd reads lines NAME=value, without `export`.",
+            "Variables such as passwords stay in this file. systemd reads NAME=value alone: no `export`, no ${NAME}, "
+            "no comment after a value.",
             f"EnvironmentFile={_unit_value(site.env_file)}",
         )
     if socket and not site.socket:

@@ -49,11 +49,26 @@ class _Entry:
     status: os.stat_result
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder; False for a text that is too long for a path, or cannot be looked at."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; False as for `is_folder`."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def require_copyable(folder: Path) -> None:
     """Raise ConfigurationError, in one line, if `folder` cannot be copied for every server instance."""
-    if not folder.is_dir():
-        problem = "is a file" if folder.exists() else "does not exist"
-        raise ConfigurationError(f"--fresh-copy {folder} {problem}; name the folder that the app writes to")
+    if not is_folder(folder):
+        raise ConfigurationError(f"--fresh-copy {folder} is no folder; name the folder that the app writes to")
     for _ in _entries(folder, None):
         pass
 
@@ -124,7 +139,7 @@ def _entries(folder: Path, target: Path | None) -> Iterator[_Entry]:
 
 
 def _is_marked(folder: Path) -> bool:
-    return any((folder / each).exists() for each in IGNORED_MARKERS)
+    return any(is_file(folder / each) for each in IGNORED_MARKERS)
 
 
 def _link(source: Path, target: Path, place: Path) -> str:

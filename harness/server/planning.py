@@ -40,7 +40,7 @@ APP_CHECK_SCRIPT = (
 import ast, functools, importlib, inspect, sys, traceback
 
 def say(text):
-    sys.stdout.write(RESULT_MARKER + text)
+    sys.stdout.write(RESULT_MARKER + " ".join(text.split()) + "\\n")
     sys.stdout.flush()
     raise SystemExit
 
@@ -50,8 +50,12 @@ made = bool(arguments)
 def describe(problem):
     # The frames of the import itself are of no use to anybody, and the first one is of this program.
     frames = [each for each in traceback.extract_tb(problem.__traceback__) if "importlib" not in each.filename][1:]
-    line = " ".join(traceback.format_exception_only(type(problem), problem)[-1].split())
+    wrong = isinstance(problem, SyntaxError)
+    lines = traceback.format_exception_only(type(problem), problem)  # with the notes of the exception, if it has some
+    line = " ".join("".join(lines[-1:] if wrong else lines).split())
     where = ["%s, line %s: %s" % (each.filename, each.lineno, each.line) for each in frames[-3:]]
+    if wrong and problem.filename:
+        where.append("%s, line %s: %s" % (problem.filename, problem.lineno, (problem.text or "").strip()))
     return line + (" (the traceback ends: %s)" % " | ".join(where) if where else "")
 
 try:
@@ -337,8 +341,8 @@ def _check_app(
         )
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{shown}: importing it took more than {APP_IMPORT_TIMEOUT_SECONDS} s") from None
-    _, found, fault = done.stdout.rpartition(RESULT_MARKER)
-    fault = setup.for_people(fault.strip())
+    _, found, printed = done.stdout.rpartition(RESULT_MARKER)
+    fault = setup.for_people(printed.partition("\n")[0])  # the app may print more when the program ends
     if may_be_missing and (not found or fault.startswith(("does not import", "raises"))):
         return
     if not found:
@@ -347,7 +351,13 @@ def _check_app(
         raise ConfigurationError(f"{shown} does not import with {python}: it ended with {done.returncode}: {last}")
     if fault:
         hint = f"; {_MISSING_MODULE_HINT}" if MISSING_MODULE in fault else ""
-        raise ConfigurationError(f"{shown} {fault}".replace("PYTHON", python, 1) + hint)
+        raise ConfigurationError(f"{shown} {_with_interpreter(fault, python)}{hint}")
+
+
+def _with_interpreter(fault: str, python: str) -> str:
+    """Return the message of APP_CHECK_SCRIPT with the interpreter that it was printed by."""
+    beginning = "does not import with "
+    return fault.replace(f"{beginning}PYTHON", f"{beginning}{python}", 1) if fault.startswith(beginning) else fault
 
 
 def _adapter_named(part: ServerSpec, custom: Mapping[str, str]) -> ServerDescription:

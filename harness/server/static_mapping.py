@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+"""A path prefix of static files: each server takes these letters as they are."""
 
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
 
@@ -48,6 +52,11 @@ class StaticMapping:
 
     prefix: str
     folder: Path
+
+
+def is_path_prefix(text: str) -> bool:
+    """Return whether `text` can be the prefix of a mapping, as `/static`."""
+    return _PREFIX.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
 def mime_types_file() -> str:

@@ -411,8 +411,9 @@ def _file_lines(found: Recommendation) -> Iterator[str]:
 
 
 def _markdown_of_use(each: PasteFile) -> str:
-    place = f"Save it as {code(each.install_path)}." if each.install_path else ""
-    start = f"Then run {code(each.start)}." if each.start else ""
+    # A command without its end is of no use.
+    place = f"Save it as {code(each.install_path, limit=0)}." if each.install_path else ""
+    start = f"Then run {code(each.start, limit=0)}." if each.start else ""
     return " ".join(filter(None, (place, start)))
 
 

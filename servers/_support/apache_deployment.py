@@ -20,6 +20,9 @@ from wsgi_gauntlet.harness.server.deployment import (
 from wsgi_gauntlet.servers._support import apache_configuration
 from wsgi_gauntlet.servers._support.apache_configuration import quoted
 
+DEFAULT_SITE = "000-default"
+"""The site that Debian's package switches on."""
+
 USUAL_PORTS = (80, 443)
 """The ports that packages of Apache listen on: on 443 if mod_ssl is loaded."""
 
@@ -27,7 +30,7 @@ USUAL_PORTS = (80, 443)
 def files(launch: Launch, site: DeploymentSite, modules: Sequence[str], url: str) -> tuple[DeploymentFile, ...]:
     """Return the virtual host that passes requests on to `url`; it needs `modules`. Raises Unsupported."""
     for mapping in site.static:
-        if "${" in mapping.folder:
+        if "${" in str(mapping.folder):
             raise Unsupported(f"Apache takes the $ in {mapping.folder} for a variable: rename the folder")
     tls = ["ssl"] if launch.identity else []
     needed = dict.fromkeys((*modules, *(["alias"] if site.static else []), *tls))
@@ -35,6 +38,9 @@ def files(launch: Launch, site: DeploymentSite, modules: Sequence[str], url: str
     path = site.system(f"/etc/apache2/sites-available/{name}")
     parts = (*_server_settings(launch), *_virtual_host(launch, site, url))
     start = f"sudo a2enmod {' '.join(needed)} && sudo a2ensite {site.service} && sudo systemctl restart apache2"
+    if not site.host_names:
+        # Without a name, requests for all hosts reach the first site of the port by name: Debian's own page.
+        start = f"sudo a2dissite {DEFAULT_SITE}; {start}"
     return (DeploymentFile(name, configuration_text("apache", site, path, parts), path, start),)
 
 
@@ -93,8 +99,8 @@ def _inside(launch: Launch, site: DeploymentSite, url: str) -> Iterator[Commente
     for mapping in site.static:
         yield commented(
             "Apache sends these files itself, without the app.",
-            f"Alias {mapping.url}/ {quoted(mapping.folder.rstrip('/') + '/')}",
-            f"ProxyPass {mapping.url}/ !",
+            f"Alias {mapping.prefix}/ {quoted(f'{mapping.folder}/')}",
+            f"ProxyPass {mapping.prefix}/ !",
             f"<Directory {quoted(mapping.folder)}>",
             "    Require all granted",
             "</Directory>",

@@ -33,7 +33,7 @@ class Proxy:
 def files(launch: Launch, site: DeploymentSite, proxy: Proxy) -> tuple[DeploymentFile, ...]:
     """Return the Caddyfile. Raises Unsupported for folders that it cannot name."""
     for mapping in site.static:
-        if set("`{}") & set(mapping.folder):
+        if set("`{}") & set(str(mapping.folder)):
             raise Unsupported(f"Caddy takes signs in {mapping.folder} for a placeholder: rename the folder")
     path = site.system("/etc/caddy/Caddyfile")
     parts = (*_options(proxy), *_site(launch, site, proxy))
@@ -85,8 +85,8 @@ def _inside(launch: Launch, site: DeploymentSite, proxy: Proxy) -> Iterator[Comm
     for mapping in site.static:
         yield commented(
             "Caddy sends these files itself, without the app.",
-            f"handle_path {mapping.url}/* {{",
-            f"{INDENT}root * {_quoted(mapping.folder)}",
+            f"handle_path {mapping.prefix}/* {{",
+            f"{INDENT}root * {_quoted(str(mapping.folder))}",
             f"{INDENT}file_server",
             "}",
         )

@@ -82,7 +82,7 @@ def _frontend(launch: Launch, site: DeploymentSite) -> Iterator[Commented]:
         f"http-request set-header X-Forwarded-Proto {'https' if launch.identity else 'http'}",
     )
     for mapping in site.static:
-        yield commented(f"HAProxy sends no files: the app gets the requests for {mapping.url}/.")
+        yield commented(f"HAProxy sends no files: the app gets the requests for {mapping.prefix}/.")
     yield commented("", "default_backend app")
 
 

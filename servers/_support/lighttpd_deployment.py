@@ -15,16 +15,9 @@ from wsgi_gauntlet.harness.server.deployment import (
     commented,
     configuration_text,
 )
+from wsgi_gauntlet.harness.server.static_mapping import DEFAULT_MEDIA_TYPE, MEDIA_TYPES
 from wsgi_gauntlet.servers._support import lighttpd_configuration
 from wsgi_gauntlet.servers._support.lighttpd_configuration import quoted
-
-MEDIA_TYPES = (
-    *((".css", "text/css"), (".js", "text/javascript"), (".html", "text/html"), (".txt", "text/plain")),
-    *((".svg", "image/svg+xml"), (".png", "image/png"), (".jpg", "image/jpeg"), (".jpeg", "image/jpeg")),
-    *((".gif", "image/gif"), (".webp", "image/webp"), (".ico", "image/x-icon"), (".woff2", "font/woff2")),
-    *((".json", "application/json"), (".pdf", "application/pdf"), ("", "application/octet-stream")),
-)
-"""The types of usual static files; lighttpd itself knows none."""
 
 
 def files(launch: Launch, site: DeploymentSite, server: str) -> tuple[DeploymentFile, ...]:
@@ -72,11 +65,13 @@ def _directives(launch: Launch, site: DeploymentSite, server: str) -> Iterator[C
     if not site.static:
         yield commented("The server with the app listens here.", passed_on)
         return
-    types = ", ".join(f"{quoted(suffix)} => {quoted(name)}" for suffix, name in MEDIA_TYPES)
-    yield commented("Browsers must know the types of static files.", f"mimetype.assign = ( {types} )")
-    aliases = ", ".join(f"{quoted(each.url + '/')} => {quoted(each.folder.rstrip('/') + '/')}" for each in site.static)
+    types = ", ".join(f'".{extension}" => "{media_type}"' for extension, media_type in MEDIA_TYPES.items())
+    yield commented(
+        "Browsers must know the types of static files.", f'mimetype.assign = ( {types}, "" => "{DEFAULT_MEDIA_TYPE}" )'
+    )
+    aliases = ", ".join(f"{quoted(f'{each.prefix}/')} => {quoted(f'{each.folder}/')}" for each in site.static)
     yield commented("lighttpd sends these files itself, without the app.", f"alias.url = ( {aliases} )")
-    prefixes = "|".join(each.url.replace(".", "[.]") for each in site.static)
+    prefixes = "|".join(each.prefix.replace(".", "[.]") for each in site.static)
     yield commented(
         "All other requests go to the server with the app, which listens here.",
         f'$HTTP["url"] !~ "^({prefixes})/" {{',

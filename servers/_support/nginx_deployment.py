@@ -83,7 +83,7 @@ class Proxy:
 def files(launch: Launch, site: DeploymentSite, proxy: Proxy) -> tuple[DeploymentFile, ...]:
     """Return the site and nginx.conf. Raises Unsupported for folders that nginx cannot name."""
     for mapping in site.static:
-        if "$" in mapping.folder:
+        if "$" in str(mapping.folder):
             raise Unsupported(f"nginx takes the $ in {mapping.folder} for a variable: rename the folder")
     if "static" in launch.settings.features:
         raise Unsupported("nginx[static] has the files of the test app: use --static for those of your app")
@@ -170,8 +170,8 @@ def _server(launch: Launch, site: DeploymentSite, proxy: Proxy, module: str) -> 
     for mapping in site.static:
         yield commented(
             "nginx sends these files itself, without the app.",
-            f"location {mapping.url}/ {{",
-            f"    alias {quoted(mapping.folder.rstrip('/') + '/')};",
+            f"location {mapping.prefix}/ {{",
+            f"    alias {quoted(f'{mapping.folder}/')};",
             "}",
         )
     yield commented("", "location / {", *comment_lines(_location(launch, site, behind, module), "    "), "}")

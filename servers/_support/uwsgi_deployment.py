@@ -17,8 +17,9 @@ from wsgi_gauntlet.harness.server.deployment import (
     configuration_text,
 )
 from wsgi_gauntlet.harness.server.deployment_command import on_path, simple_command
+from wsgi_gauntlet.harness.server.static_mapping import mime_types_file
 
-FILE = "uwsgi.ini"
+FILE, MIME_TYPES_FILE = "uwsgi.ini", "mime.types"
 
 PLACEHOLDERS = ("%", "$(", "@(")
 """What uWSGI replaces in values, core/config.c; it has no escape."""
@@ -49,16 +50,16 @@ class Worker:
 def files(launch: Launch, site: DeploymentSite, worker: Worker) -> tuple[DeploymentFile, ...]:
     """Return the file, and the commands that start uWSGI with it. Raises Unsupported for a path that it cannot hold."""
     path = site.file(FILE)
-    for each in (site.folder, *site.python_path, *(each.folder for each in site.static)):
+    for each in (site.folder, *site.python_path, *(str(each.folder) for each in site.static)):
         if any(mark in each for mark in PLACEHOLDERS) or each != each.strip():
             raise Unsupported(f"uWSGI replaces a part of {each} in its configuration: rename the folder")
     variant = f"uwsgi:{launch.variant}" if launch.variant else "uwsgi"
     parts = [commented("", "[uwsgi]"), *_place(launch, site, worker), *_settings(launch, site, worker)]
     argv = [*worker.program, "--ini", FILE]
     on_port = simple_command(on_path(argv, site), {}) if _visitors_connect(launch, site) else ""
-    return (
-        DeploymentFile(FILE, configuration_text(variant, site, path, parts), path, simple_command(argv, {}), on_port),
-    )
+    main = DeploymentFile(FILE, configuration_text(variant, site, path, parts), path, simple_command(argv, {}), on_port)
+    types = DeploymentFile(MIME_TYPES_FILE, mime_types_file(), site.file(MIME_TYPES_FILE))
+    return (main, *((types,) if site.static else ()))
 
 
 def _visitors_connect(launch: Launch, site: DeploymentSite) -> bool:
@@ -131,9 +132,11 @@ def _settings(launch: Launch, site: DeploymentSite, worker: Worker) -> Iterator[
             reasons.recycling_reason(most), f"max-requests = {most}", f"min-worker-lifetime = {worker.worker_lifetime}"
         )
     yield commented("A line in the log for each request costs time. It was not measured.", "disable-logging = true")
+    if site.static:
+        yield commented("Browsers must know the types of static files.", f"mime-file = {MIME_TYPES_FILE}")
     for mapping in site.static:
         yield commented(
-            "uWSGI sends these files itself, without the app.", f"static-map = {mapping.url}={mapping.folder}"
+            "uWSGI sends these files itself, without the app.", f"static-map = {mapping.prefix}={mapping.folder}"
         )
 
 

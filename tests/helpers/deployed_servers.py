@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import queue
 import shutil
 import signal
@@ -16,13 +18,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 APP = """\
 import os
 import socket
-
-PID = []
 
 
 def application(environ, start_response):
@@ -61,7 +62,9 @@ def make_site(
     home.chmod(0o777)
     (home / "shop.py").write_text(APP)
     (home / "public" / "style.css").write_text("sent by the proxy")
-    user = "www-data" if os.geteuid() == 0 else os.environ["USER"]
+    user = group = "www-data"
+    if os.geteuid() != 0:
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     return DeploymentSite(
         app=app,
         folder=str(home),
@@ -69,9 +72,9 @@ def make_site(
         host="127.0.0.1",
         port=port,
         public_port=public_port,
-        static=(StaticLocation("/static", str(home / "public")),),
+        static=(StaticMapping("/static", home / "public"),),
         user=user,
-        group=user,
+        group=group,
         root=str(root),
     )
 

@@ -85,3 +85,9 @@ def test_names_that_a_server_reads_as_something_else(behind: Launching) -> None:
     odd = (StaticMapping("/static", Path("/files/${x}")),)
     assert "for a variable" in nginx.ADAPTER.supports(behind(static=odd))
     assert "for a placeholder" in caddy.ADAPTER.supports(behind(static=odd))
+    for folder in ("/files/%(x)", "/files/$(x)", "/files/@(x)"):
+        replaced = behind(static=(StaticMapping("/static", Path(folder)),), upstream=None)
+        assert "for a placeholder" in uwsgi.ADAPTER.supports(replaced), folder
+    assert "placeholder" not in uwsgi.ADAPTER.supports(
+        behind(static=(StaticMapping("/static", Path("/files/100%")),), upstream=None)
+    )

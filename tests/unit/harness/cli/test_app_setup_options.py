@@ -37,13 +37,13 @@ def parsed(kind: type[T], *words: str) -> T:
     return found[0]
 
 
-@pytest.mark.parametrize("name", ["check", "run", "load", "compare", "replay"])
+@pytest.mark.parametrize("name", ["check", "run", "load", "compare", "replay", "recommend"])
 def test_the_commands_have_the_same_options(name: str) -> None:
     context = click.Context(cli, **cli.context_settings)
     shown = {each for one in cli.commands[name].get_params(context) for each in one.opts}
     assert {"--app", *(each for each in WORDS if each.startswith("--"))} <= shown
     text = CliRunner().invoke(cli, [name, "--help"]).output
-    assert text.index("--app ") < text.index("--app-dir") < text.index("--static") < text.index("--command")
+    assert text.index("--app ") < text.index("--app-dir") < text.index("--static")
 
 
 def test_a_run_gets_them() -> None:

@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
 from wsgi_gauntlet.harness.recommendation import run as search_run
 from wsgi_gauntlet.harness.recommendation.figures import figure
 from wsgi_gauntlet.harness.recommendation.run import Outcome, SearchOptions, exit_code, recommend
+from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
 
 from ....helpers.synthetic_search import App
@@ -48,6 +49,7 @@ class Machine:
         self.seconds = TRIAL_SECONDS
         self.before_trial: Callable[[str, Stage], Trial | None] = lambda _name, _stage: None
         self.folder = folder
+        self.configuration = Configuration()
         self._candidates: dict[str, RecommendationCandidate] = {}
         monkeypatch.setattr(search_run, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(search_run, "measure_trial", self._measure)
@@ -85,7 +87,7 @@ class Machine:
 
     def search(self, **changes: Any) -> Outcome:
         self.began = self.now
-        return recommend(self.options(**changes), Configuration(), self.events.append)
+        return recommend(self.options(**changes), self.configuration, self.events.append)
 
     def stored(self) -> Results:
         return journal.read(self.folder)
@@ -294,3 +296,17 @@ def test_the_trials_are_in_the_results_and_the_line_has_none(machine: Machine) -
     text = (machine.folder / "run.jsonl").read_text()
     assert '"trials":[]' in text
     assert replace(outcome.recommendation, trials=()).winner in text
+
+
+def test_the_files_name_the_variables_of_the_table_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[Path | None] = []
+
+    def paste(_plan: Any, env_file: Path | None) -> tuple[tuple[()], str]:
+        files.append(env_file)
+        return (), ""
+
+    monkeypatch.setattr(search_run, "paste_files", paste)
+    machine.configuration = Configuration(app_setup=AppSetupOptions(env_file=Path("/shop/.env")))
+    machine.search()
+    assert files
+    assert set(files) == {Path("/shop/.env")}

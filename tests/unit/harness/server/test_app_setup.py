@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,15 @@ def test_another_pyproject_is_no_error(project: Path, text: str) -> None:
 
 def test_app_dir_wins(project: Path) -> None:
     assert resolved(project, app_dir=Path("static")).setup.import_folders == (project / "static",)
-    with pytest.raises(ConfigurationError, match="--app-dir nothing is no folder"):
-        resolved(project, app_dir=Path("nothing"))
+    for name in ("nothing", "x" * 300):
+        with pytest.raises(ConfigurationError, match=f"--app-dir {name} is no folder"):
+            resolved(project, app_dir=Path(name))
+
+
+def test_a_name_that_is_too_long_for_a_file_is_nowhere(project: Path) -> None:
+    assert resolved(project, f"{'x' * 300}:app").setup.import_folders == ()
+    with pytest.raises(ConfigurationError, match="is no folder"):
+        resolved(project, static=(f"/static={'x' * 300}",))
 
 
 def test_variables_of_servers_are_left_out_by_name(project: Path) -> None:
@@ -99,10 +107,13 @@ def test_an_env_file_that_cannot_be_read_is_one_line(project: Path) -> None:
         ("static", "Is a directory"),
         ("binary", "is not UTF-8"),
         ("huge", "longer than 1 MB"),
+        ("x" * 300, "name too long"),
     ):
         with pytest.raises(ConfigurationError, match=says) as raised:
             resolved(project, env_file=Path(name))
         assert str(raised.value).startswith(f"--env-file {name}")
+    with pytest.raises(ConfigurationError, match=r"--env-file 'a\\x00b' is no path"):
+        resolved(project, env_file=Path("a\0b"))
 
 
 @pytest.mark.parametrize(
@@ -197,6 +208,21 @@ def test_values_are_not_shown() -> None:
     assert AppSetup().for_people(text) == text
     assert "hunter22" not in str(setup.conditions())
     assert AppSetup(variables={"BAD": "http://[::1"}).for_people("x http://[::1 x") == "x (value of BAD) x"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("two  words\tthree", "in one line: two words three"),
+        ("back\\slash", r"LookupError('back\\slash')"),
+        ("new\nlines of text", r"KeyError: 'new\nlines of text'"),
+        ("postgres://shop:hunter%4022@db/shop", "no password hunter@22"),
+    ],
+)
+def test_values_are_not_shown_as_messages_write_them(value: str, text: str) -> None:
+    shown = AppSetup(variables={"SECRET": value}).for_people(text)
+    assert "(value of SECRET)" in shown
+    assert not {"words", "slash", "lines", "hunter"} & set(re.findall(r"[a-z]+", shown))
 
 
 def test_people_read_the_folder_that_they_know() -> None:

@@ -18,6 +18,7 @@ def any_arguments(*arguments): return app(*arguments)
 def create_app(): return app
 def create_with(settings="live"): return app
 def create_broken(): raise LookupError("no settings")
+def create_without_path(): raise LookupError("set PYTHONPATH, for I import with PYTHON")
 def create_nothing(): return None
 def one(request): return []
 bound = functools.partial(lambda extra, environ, start_response: [], 1)
@@ -44,10 +45,19 @@ settings()
 """
 
 
+NOTED = """
+problem = LookupError("no settings")
+problem.add_note("set SHOP_SETTINGS")
+raise problem
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "shop.py").write_text(APPS)
     (tmp_path / "broken.py").write_text(BROKEN)
+    (tmp_path / "typo.py").write_text("import os\ndef app(environ:\n    return []\n")
+    (tmp_path / "noted.py").write_text(NOTED)
     (tmp_path / "leaves.py").write_text("import os, sys\nprint('goodbye', file=sys.stderr)\nos._exit(3)\n")
     return tmp_path
 
@@ -71,8 +81,12 @@ def test_a_wsgi_app_is_taken(folder: Path, name: str) -> None:
         ("shop:number", "cannot be called: it is a builtins.int"),
         ("shop:create_nothing()", "cannot be called: it is a builtins.NoneType"),
         ("shop:create_broken()", "raises: LookupError: 'no settings'|raises: LookupError: no settings"),
+        ("shop:create_without_path()", r"raises: LookupError: .?set PYTHONPATH, for I import with PYTHON"),
         ("shop:nothing", "does not import with .*AttributeError"),
+        ("shop:PYTHON", f"shop:PYTHON does not import with {sys.executable}: AttributeError"),
         ("broken:app", r"does not import with .*LookupError: .*no settings here.*broken.py, line 3"),
+        ("typo:app", r"does not import with .*SyntaxError: .*typo.py, line 2: def app\(environ:"),
+        ("noted:app", r"does not import with .*LookupError: no settings set SHOP_SETTINGS \(.*noted.py, line 4: raise"),
         ("leaves:app", r"does not import with .*it ended with 3: goodbye"),
         ("shop", "write module:callable"),
         ("shop:()", "write module:callable"),
@@ -83,6 +97,14 @@ def test_what_is_none_is_refused_in_one_line(folder: Path, app: str, says: str) 
         planning.require_app(app, sys.executable, folder)
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith(f"--app {app}")
+
+
+def test_what_the_app_prints_when_it_ends_is_no_fault(folder: Path) -> None:
+    (folder / "talks.py").write_text(
+        "import atexit\nprint('hello')\natexit.register(print, 'goodbye')\n"
+        "def app(environ, start_response): return []\n"
+    )
+    planning.require_app("talks:app", sys.executable, folder)
 
 
 def test_it_is_found_by_the_user_s_pythonpath(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation, Launch, Settings
-from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite, StaticLocation
+from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.deployment_command import simple_command, split_command
 from wsgi_gauntlet.harness.server.deployment_files import deployment_files
 from wsgi_gauntlet.harness.server.deployment_units import ServiceSignals, systemd_unit
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 SITE = DeploymentSite(app="shop.wsgi:application", folder="/srv/shop", python="/srv/venv/bin/python")
 ODD = "/srv/a 'b' \"c\" $HOME %n #; é"
@@ -78,6 +79,7 @@ def unit_words(value: str) -> list[str]:
         ({"folder": "/srv\\"}, "does not fit"),
         ({"env_file": "secret.env"}, "the file with environment variables 'secret.env' is no absolute path"),
         ({"python_path": ("src",)}, "a folder of modules 'src'"),
+        ({"static": (StaticMapping("/static", Path("public")),)}, "the folder of static files 'public'"),
         ({"name": "a b"}, "the name of the site 'a b'"),
         ({"host_names": ("example.com; }",)}, "the host name 'example.com; }'"),
         ({"host": "example.com"}, "the address 'example.com' .*: use an IP address"),
@@ -99,7 +101,7 @@ def test_a_value_that_no_file_can_hold_is_an_error_in_one_line(given: dict[str, 
 @pytest.mark.parametrize("url", ["static", "/", "/static/", "/a b", "/{x}", "/a/../b;", ""])
 def test_static_files_need_a_plain_prefix(url: str) -> None:
     with pytest.raises(ConfigurationError, match="static files at"):
-        StaticLocation(url, "/srv/static")
+        replace(SITE, static=(StaticMapping(url, Path("/srv/static")),))
 
 
 def test_a_server_without_files_has_its_measured_command() -> None:
@@ -152,6 +154,40 @@ def test_a_factory_becomes_a_module_that_calls_it() -> None:
     assert ast.unparse(assignment) == "application = my.shop.create_app('prod', debug=False)"
     assert files[1].start.endswith(" serve_big_shop_app:application")
     assert named(files, "big-shop.service").install_path == "/etc/systemd/system/big-shop.service"
+
+
+@pytest.mark.parametrize(
+    ("app", "service", "start"),
+    [
+        ("my-shop:app", "my-shop", "my-shop:app"),
+        ("_shop.wsgi:app", "shop", "_shop.wsgi:app"),
+        ("café:app", "caf", "'café:app'"),
+        ("é:app", "app", "'é:app'"),
+        ("2048:app", "2048", "2048:app"),
+    ],
+)
+def test_every_module_has_a_service_with_a_plain_name(app: str, service: str, start: str) -> None:
+    files = deployment_files(plan(), replace(SITE, app=app))
+    assert named(files, f"{service}.service").install_path == f"/etc/systemd/system/{service}.service"
+    assert files[0].start.endswith(f" {start}")
+
+
+def test_the_factory_of_a_module_that_no_import_statement_can_name_is_called() -> None:
+    entry = deployment_files(plan(), replace(SITE, app="my-shop:create_app('prod')"))[0]
+    assert entry.install_path == "/srv/shop/serve_my_shop_app.py"
+    assert ast.unparse(ast.parse(entry.text)) == (
+        "import importlib\napplication = importlib.import_module('my-shop').create_app('prod')"
+    )
+
+
+def test_the_name_of_a_program_alone_becomes_its_path() -> None:
+    class Named(Plain):
+        def command(self, launch: Launch) -> Command:
+            return Command(("tool", "--run", "tool", launch.app))
+
+    for measured, here in (("/py/bin/tool", "/srv/venv/bin/tool"), ("/usr/bin/tool", "/usr/bin/tool")):
+        start = deployment_files(plan(Named(), found=Installation("1", measured)), SITE)[0].start
+        assert start == f"PYTHONPATH=/srv/shop {here} --run tool shop.wsgi:application"
 
 
 def test_a_server_behind_a_proxy_is_reached_on_this_machine_alone() -> None:

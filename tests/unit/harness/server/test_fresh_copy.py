@@ -99,11 +99,21 @@ def test_a_huge_folder_is_refused(
 
 
 def test_a_folder_that_is_none_is_refused(project: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"nothing does not exist; name the folder"):
-        require_copyable(project / "nothing")
-    with pytest.raises(ConfigurationError, match="is a file"):
-        require_copyable(project / "shop.sqlite")
+    for name in ("nothing", "shop.sqlite", "x" * 300, "a\0b"):
+        with pytest.raises(ConfigurationError, match=r"is no folder; name the folder"):
+            require_copyable(project / name)
     require_copyable(project)
+
+
+def test_a_folder_that_nobody_may_look_into_is_no_crash(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert not fresh_copy.is_file(project / "shop.sqlite")
+    with pytest.raises(ConfigurationError, match="is no folder"):
+        require_copyable(project)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

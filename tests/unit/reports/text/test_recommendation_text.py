@@ -213,3 +213,10 @@ def test_a_file_is_left_out_whole_or_not_at_all() -> None:
     assert len(text.encode()) <= markdown.GITHUB_LIMIT_BYTES
     assert "huge.conf" not in text
     assert [each.content for each in RENDERER.parse(text) if each.markup.startswith("```")] == [GUNICORN_FILE]
+
+
+def test_a_command_to_paste_has_its_end() -> None:
+    command = f"/srv/{'long-folder/' * 60}bin/python serve_shop.py shop:app"
+    found = recommendation()
+    text = markdown.render(results(replace(found, files=(PasteFile(WINNER, "start.sh", "x\n", command, command),))))
+    assert text.count(f"`{command}`") == 2

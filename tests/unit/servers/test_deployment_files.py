@@ -1,0 +1,64 @@
+"""What servers write into their files to paste; tests/live/test_deployment.py starts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.adapter import Launch
+from wsgi_gauntlet.harness.server.deployment import DeploymentSite
+from wsgi_gauntlet.harness.server.static_mapping import MEDIA_TYPES, StaticMapping, mime_types_file
+from wsgi_gauntlet.servers import apache, caddy, haproxy, lighttpd, nginx, uwsgi
+
+Launching = Callable[..., Launch]
+
+SITE = DeploymentSite(
+    app="shop.wsgi:application",
+    folder="/srv/shop",
+    python="/srv/venv/bin/python",
+    static=(StaticMapping("/static", Path("/srv/shop/my files")),),
+)
+
+
+@pytest.fixture
+def behind(launching: Launching) -> Launch:
+    return launching(upstream=Address(port=9000), address=Address(host="0.0.0.0", port=80))
+
+
+def test_static_files_of_each_proxy(behind: Launch) -> None:
+    for adapter, wanted in (
+        (nginx.ADAPTER, ("location /static/ {", 'alias "/srv/shop/my files/";')),
+        (apache.ADAPTER, ('Alias /static/ "/srv/shop/my files/"', "ProxyPass /static/ !")),
+        (caddy.ADAPTER, ("handle_path /static/* {", 'root * "/srv/shop/my files"')),
+        (lighttpd.ADAPTER, ('"/static/" => "/srv/shop/my files/"', '$HTTP["url"] !~ "^(/static)/" {')),
+        (haproxy.ADAPTER, ("HAProxy sends no files: the app gets the requests for /static/.",)),
+    ):
+        text = adapter.deployment(behind, SITE)[0].text
+        for each in wanted:
+            assert each in text, (adapter.name, each)
+
+
+def test_lighttpd_knows_each_media_type(behind: Launch) -> None:
+    text = lighttpd.ADAPTER.deployment(behind, SITE)[0].text
+    for extension, media_type in MEDIA_TYPES.items():
+        assert f'".{extension}" => "{media_type}"' in text
+
+
+def test_uwsgi_has_the_media_types_in_a_file(launching: Launching) -> None:
+    launch = launching(executable="/usr/bin/none", address=Address(host="0.0.0.0", port=8000))
+    main, types = uwsgi.ADAPTER.deployment(launch, SITE)
+    assert "mime-file = mime.types\n" in main.text
+    assert "static-map = /static=/srv/shop/my files\n" in main.text
+    assert (types.install_path, types.text, types.start) == ("/srv/shop/mime.types", mime_types_file(), "")
+    (alone,) = uwsgi.ADAPTER.deployment(launch, replace(SITE, static=()))
+    assert "mime" not in alone.text
+
+
+def test_apache_without_a_name_of_the_site_needs_the_default_site_off(behind: Launch) -> None:
+    named = replace(SITE, host_names=("shop.example",))
+    assert apache.ADAPTER.deployment(behind, SITE)[0].start.startswith("sudo a2dissite 000-default; sudo a2enmod ")
+    assert apache.ADAPTER.deployment(behind, named)[0].start.startswith("sudo a2enmod ")
