@@ -50,6 +50,8 @@ class ServerSearch:
         behind = made.app_plan
         effective = [adapter.conditions(launch) for adapter, launch in launches]
         workers, threads = (effective[0].get(word) for word in ("workers", "threads"))
+        if "greenlets" in effective[0]:
+            threads = None  # its one thread serves as many requests at a time as there are greenlets
         front = made.adapter.name if made.upstream is not None else ""
         candidate = RecommendationCandidate(
             name,

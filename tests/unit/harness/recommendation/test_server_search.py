@@ -1,0 +1,31 @@
+"""Which candidates a server name means."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.config import Configuration
+from wsgi_gauntlet.harness.recommendation import server_search
+from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch
+
+
+@pytest.mark.parametrize(
+    ("name", "workers", "threads"),
+    [
+        ("gunicorn:sync[workers=2]", 2, 1),
+        ("gunicorn:gthread[workers=2,threads=8]", 2, 8),
+        ("gunicorn:gevent[workers=2]", 2, None),
+        ("uwsgi:gevent", 1, None),
+    ],
+)
+def test_a_worker_with_greenlets_does_not_count_as_one_that_serves_one_request_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, name: str, workers: int, threads: int | None
+) -> None:
+    monkeypatch.setattr(server_search.planning, "missing", lambda _plan: SimpleNamespace(available=True))
+    found = ServerSearch(sys.executable, registry.REFERENCE_APP, None, Configuration()).possible(name)
+    assert found is not None
+    assert (found.candidate.workers, found.candidate.threads) == (workers, threads)
