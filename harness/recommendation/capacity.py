@@ -17,6 +17,9 @@ MORE_CONNECTIONS = 4
 MIN_IMPROVEMENT = 1.1
 """The factor on the rate that more connections must bring."""
 
+USUAL_CONNECTIONS = 64
+"""Connections that the closed loops may have, if the users are not more than that."""
+
 MAX_LOOPS = 5
 """Closed loops of one measurement."""
 
@@ -25,6 +28,11 @@ MIN_GAP = 1.6
 
 MAX_WRONG = 0.01
 """The share of requests without a correct answer in time that an open loop may have."""
+
+
+def most_connections(users: int) -> int:
+    """Return how many connections the closed loops may have for an app with `users` at the same time."""
+    return USUAL_CONNECTIONS if users <= USUAL_CONNECTIONS else max(users, 2 * USUAL_CONNECTIONS)
 
 
 @dataclass(frozen=True)

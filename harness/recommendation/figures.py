@@ -18,6 +18,19 @@ from wsgi_gauntlet.harness.model.recommendation import (
 LAST_STAGE_FIRST = (Stage.FINALS, Stage.SCREENING)
 """A figure is that of the last stage that measured it: its trials are longer."""
 
+UNDER_LOAD = frozenset(FigureId) - {
+    FigureId.MUST_BROKEN,
+    FigureId.SECURITY_MUST_BROKEN,
+    FigureId.RELOAD_LOSSES,
+}
+MEASURED_AT = {
+    Stage.SCREENING: UNDER_LOAD,
+    Stage.FINALS: UNDER_LOAD,
+    Stage.CORRECTNESS: frozenset({FigureId.SECURITY_MUST_BROKEN}),
+    Stage.RELOAD: frozenset({FigureId.RELOAD_LOSSES}),
+}
+"""The figures that the trials of a stage have. An invalid trial says nothing about the other figures."""
+
 MAX_CURVE_POINTS = 12
 """Points of a curve that a chart shows."""
 
@@ -39,6 +52,7 @@ def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
 
 
 def _figure(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
+    trials = [each for each in trials if which in MEASURED_AT.get(each.stage, ())]
     groups = [[each for each in trials if each.stage is stage] for stage in LAST_STAGE_FIRST]
     others = [each for each in trials if each.stage not in LAST_STAGE_FIRST]
     invalid: MeasuredFigure | None = None

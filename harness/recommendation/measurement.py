@@ -40,6 +40,7 @@ from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, S
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.capacity import (
+    USUAL_CONNECTIONS,
     ClosedLoop,
     checked_capacity,
     closed_loop_capacity,
@@ -92,7 +93,7 @@ class TrialParameters(OpenLoopParameters):
     users_phase: Annotated[float, Parameter("s", "time of the users alone, and beside slow clients")] = 1.5
     peak: Annotated[float | None, Parameter("requests/s", "rate at the peak")] = None
     p99_limit: Annotated[float, Parameter("s", "limit of p99")] = 0.3
-    users: Annotated[int, Parameter("", "most connections of the closed loops")] = 64
+    users: Annotated[int, Parameter("", "most connections of the closed loops")] = USUAL_CONNECTIONS
     slow_clients: Annotated[int | None, Parameter("", "slow clients")] = None
     curve: Annotated[int | None, Parameter("", "1 for the curve of p99 by rate")] = None
     round: Annotated[int, Parameter("", "number of the round, the seed of its arrivals")] = 1

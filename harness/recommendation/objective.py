@@ -180,14 +180,19 @@ def best_that_holds(
     candidates: Sequence[RecommendationCandidate],
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
+    *,
+    order_by: Callable[[str], CandidateFigures] | None = None,
 ) -> RecommendationCandidate | None:
-    """Return the best measured candidate that breaks no requirement, None if all do."""
+    """Return the best measured candidate that breaks no requirement, None if all do.
+
+    `order_by` gives the figures that put them into order, if those of `figures` come from different kinds of trials.
+    """
     fit = [
         each
         for each in candidates
         if figures(each.name).capacity is not None and not broken_requirements(figures(each.name), wanted)
     ]
-    return next(iter(ranked(fit, figures, wanted)), None)
+    return next(iter(ranked(fit, order_by or figures, wanted)), None)
 
 
 def _value(figure: MeasuredFigure | None, otherwise: float) -> float:

@@ -56,3 +56,9 @@ def test_the_curve_has_the_median_p99_of_each_rate_in_order() -> None:
     assert [(each.rate, each.p99) for each in found] == [(25, 0.1), (50, 0.3)]
     invalid = candidate_figures("a", [Trial("a", Stage.FINALS, curve=(RatePoint(5, 1.0, valid=False, why="x"),))])
     assert [each.valid for each in invalid.curve] == [False]
+
+
+def test_an_invalid_trial_says_nothing_about_figures_that_its_stage_does_not_measure() -> None:
+    found = candidate_figures("a", [Trial("a", Stage.SCREENING, valid=False, why="busy")])
+    assert found.capacity is not None
+    assert (found.reload_losses, found.security_must_broken, found.must_broken) == (None, None, None)

@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, ConfigurationError, StorageFull
+from wsgi_gauntlet.harness.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    ConfigurationError,
+    PageError,
+    StorageFull,
+)
 from wsgi_gauntlet.harness.events import CandidateEliminated, Event, RoundFinished, TrialFinished
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
@@ -82,6 +89,9 @@ class Machine:
     def options(self, **changes: Any) -> SearchOptions:
         common = session.RunOptions(python=sys.executable, out=self.folder)
         return dataclasses.replace(SearchOptions(common, SERVERS, peak=60.0, seed=7), **changes)
+
+    def candidate(self, name: str) -> RecommendationCandidate:
+        return self._candidates[name]
 
     def search(self, **changes: Any) -> Outcome:
         self.began = self.now
@@ -181,6 +191,103 @@ def test_a_finalist_that_is_wrong_in_the_finals_leaves_and_the_others_begin_agai
     assert found.winner
     assert found.winner != name
     assert name not in found.finalists
+
+
+def test_a_candidate_with_threads_that_had_luck_is_ruled_out_with_the_evidence_of_the_others(
+    machine: Machine,
+) -> None:
+    machine.app = App(cpu=0.002, wait=0.002, thread_safe=False)
+    lucky: list[str] = []
+
+    def be_lucky(name: str, stage: Stage) -> Trial | None:
+        each = machine.candidate(name)
+        if (each.threads or 1) > 1 and not lucky:
+            lucky.append(name)
+        return dataclasses.replace(machine.app, thread_safe=True).trial(each, stage) if name in lucky else None
+
+    machine.before_trial = be_lucky
+    found = machine.search().recommendation
+    left = found.elimination(lucky[0])
+    assert left is not None
+    assert left.stage is Stage.CORRECTNESS
+    assert "does that too and gave wrong responses" in left.reason
+    assert "the page of another user" in left.evidence[0]
+    assert found.candidate(found.winner).threads == 1
+
+
+def test_a_page_that_fails_on_one_server_rules_that_server_out(machine: Machine) -> None:
+    def fail(name: str, _stage: Stage) -> Trial | None:
+        if name.startswith("waitress"):
+            raise PageError("the page / answers 500")
+        return None
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert outcome.error is None
+    out = [each for each in outcome.recommendation.eliminated if each.candidate.startswith("waitress")]
+    assert {each.reason for each in out} == {"It cannot serve the app: the page / answers 500"}
+
+
+def test_a_page_that_fails_on_the_first_server_ends_the_search(machine: Machine) -> None:
+    def fail(_name: str, _stage: Stage) -> Trial | None:
+        raise PageError("the page / answers 500")
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert isinstance(outcome.error, PageError)
+    assert len(machine.measured) == 1
+
+
+def test_a_finalist_that_was_wrong_stays_out_of_a_resumed_search(machine: Machine) -> None:
+    wrong: list[str] = []
+
+    def rule_out_then_interrupt(name: str, stage: Stage) -> Trial | None:
+        if stage is not Stage.FINALS:
+            return None
+        if wrong:
+            os.kill(os.getpid(), signal.SIGINT)
+            return None
+        wrong.append(name)
+        return Trial(name, stage, ruled_out="It mixes up users.", evidence=("the page of another user",))
+
+    machine.before_trial = rule_out_then_interrupt
+    machine.search()
+    machine.before_trial = lambda _name, _stage: None
+    common = dataclasses.replace(machine.options().common, resume=True)
+    machine.measured.clear()
+    found = machine.search(common=common).recommendation
+    left = found.elimination(wrong[0])
+    assert left is not None
+    assert left.evidence == ("the page of another user",)
+    assert wrong[0] not in {name for name, _, _ in machine.measured}
+
+
+def test_a_resumed_search_has_the_same_finalists_and_goes_on_with_their_rounds(machine: Machine) -> None:
+    def interrupt(_name: str, stage: Stage) -> None:
+        if stage is Stage.FINALS and sum(each is Stage.FINALS for _, each, _ in machine.measured) == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    machine.before_trial = interrupt
+    first = machine.search().recommendation
+    # In longer trials they look worse: that must not bring back those that left.
+    machine.app = App(cpu=0.004, wait=0.04)
+    machine.before_trial = lambda _name, _stage: None
+    common = dataclasses.replace(machine.options().common, resume=True)
+    outcome = machine.search(common=common)
+    assert set(outcome.recommendation.finalists) == set(first.finalists)
+    assert len(outcome.results.comparisons) == 1
+    assert outcome.recommendation.rounds > first.rounds > 0
+
+
+def test_without_a_valid_trial_only_a_few_go_into_the_finals(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, valid=False, why="busy") if stage is Stage.SCREENING else None
+    )
+    found = machine.search().recommendation
+    finals = {name for name, stage, _ in machine.measured if stage is Stage.FINALS}
+    assert 2 <= len(finals) <= 4
+    assert found.winner in finals
+    assert all("says nothing about the server" in each.reason for each in found.eliminated)
 
 
 def test_a_server_that_does_not_start_is_out_with_its_reason(machine: Machine) -> None:
