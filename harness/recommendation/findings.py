@@ -22,6 +22,9 @@ SAME = 1.2
 MAX_EXCEPTIONS = 1 / 5
 """The share of the candidates that may differ: a short trial is sometimes disturbed, and a server may have a fault."""
 
+MAX_PAIR_EXCEPTIONS = 1 / 3
+"""The share of the pairs that may differ: one disturbed trial is part of several pairs."""
+
 CPU_LIMIT_SHARE = 0.75
 """The share of the cores that a server uses if CPU time is its limit. The generator needs some, too."""
 
@@ -175,7 +178,7 @@ def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
         return None
     wait = statistics.median(times.values())
     cases = [each for number in sorted(by_number) for each in by_number[number]]
-    most = cases[-1]
+    most = max(by_number[max(by_number)], key=lambda each: each.capacity)
     return Reason(
         f"The app waits: a request takes about {format_seconds(wait)}, and the CPU is mostly idle. So N threads serve "
         f"about N / {format_seconds(wait)}: {most.at_once} serve {format_rate(most.capacity)}.",
@@ -192,7 +195,7 @@ def _gains_nothing(known: Sequence[_Measured], what: str, least: int = 1) -> Rea
         if least <= _number(few, what) < _number(many, what) and _alike(few, many, what)
     ]
     typical = [(few, many) for few, many in pairs if many.capacity <= SAME * few.capacity]
-    if not typical or len(pairs) - len(typical) > MAX_EXCEPTIONS * len(pairs):
+    if not typical or len(pairs) - len(typical) > MAX_PAIR_EXCEPTIONS * len(pairs):
         return None
     few, many = max(typical, key=lambda pair: _number(pair[1], what) / _number(pair[0], what))
     than = " than cores" if what == "workers" and least > 1 else ""
