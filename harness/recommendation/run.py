@@ -143,7 +143,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
     """
     began = time.monotonic()
     session.require_output_folder(options.common)
-    found = _candidates(options, configuration)
+    found, without_time = _candidates(options, configuration)
     plans = _plans(options, configuration, found, handle)
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
@@ -160,7 +160,9 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
                 run_journal.write(ServerLine(planning.server_info(plan)))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
         recorder.update(state)
-        handle(Message(f"{len(found)} candidates, seed {state.conditions.seed}"))
+        more = f"; the budget has no time for {without_time} more" if without_time else ""
+        count = f"{len(found)} candidate{'s' if len(found) != 1 else ''}"
+        handle(Message(f"{count}, seed {state.conditions.seed}{more}"))
         preload_thread = session.start_report_preload()
         search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
         error = search.run_until_interrupted()
@@ -236,8 +238,13 @@ def _new(options: SearchOptions, found: tuple[RecommendationCandidate, ...]) -> 
     return Recommendation(_conditions(options, seed), found)
 
 
-def _candidates(options: SearchOptions, configuration: Configuration) -> tuple[RecommendationCandidate, ...]:
-    """Return the candidates that the budget has time for. Raises GauntletError if there is none."""
+def _candidates(
+    options: SearchOptions, configuration: Configuration
+) -> tuple[tuple[RecommendationCandidate, ...], int]:
+    """Return the candidates that the budget has time for, and the number of others.
+
+    Raises GauntletError if there is no candidate.
+    """
     search = ServerSearch(
         session.interpreter(options.common.python),
         options.common.app,
@@ -247,13 +254,18 @@ def _candidates(options: SearchOptions, configuration: Configuration) -> tuple[R
     bases, fronts = base_servers(search, options.servers)
     cores = len(os.sched_getaffinity(0))
     found = candidates(bases, fronts, cores, options.memory_limit, search.possible)
+    if not found and not options.memory_limit:
+        raise ConfigurationError(
+            "none of the servers can be started here with TCP and without TLS: name others with --servers"
+        )
     if not found:
         raise ConfigurationError(
             "no candidate fits into --memory: name more of it, or name other servers with --servers"
         )
     # The user's own choices are all measured, however many they are.
     named = sum(each.fixed for each in bases)
-    return found[: max(TimeBudget(options.budget).candidates(), named)]
+    chosen = found[: max(TimeBudget(options.budget).candidates(), named)]
+    return chosen, len(found) - len(chosen)
 
 
 def _plans(
@@ -549,6 +561,8 @@ class _Search:
             except _RuledOut as found:
                 await self._rule_out(found.candidate, found.trial, events)
             except _OutOfTime:
+                if self._recorder.finals is not None:
+                    self._recorder.update_finals(msgspec.structs.replace(self._recorder.finals, finished=True))
                 return
             else:
                 return
@@ -587,6 +601,7 @@ class _Search:
     def _comparison(self) -> ComparisonResult:
         """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""
         state = self._recorder.state
+        # It has no command: `recommend` cannot repeat the rounds alone, as `compare` does.
         found = ComparisonResult(
             candidates=tuple(
                 Candidate(letter(number), each.name, each.name, each.version, "", state.conditions.app)
@@ -596,7 +611,6 @@ class _Search:
             threshold=THRESHOLD,
             metrics=tuple(COMPARED_IN_FINALS),
             rate=state.conditions.peak,
-            command=state.conditions.command,
         )
         earlier = self._recorder.finals
         if earlier is not None and earlier.key == found.key:

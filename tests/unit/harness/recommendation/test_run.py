@@ -24,7 +24,7 @@ from wsgi_gauntlet.harness.errors import (
     PageError,
     StorageFull,
 )
-from wsgi_gauntlet.harness.events import CandidateEliminated, Event, RoundFinished, TrialFinished
+from wsgi_gauntlet.harness.events import CandidateEliminated, Event, Message, RoundFinished, TrialFinished
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
@@ -290,6 +290,25 @@ def test_without_a_valid_trial_only_a_few_go_into_the_finals(machine: Machine) -
     disturbed = [each for each in found.eliminated if each.stage is Stage.SCREENING]
     assert disturbed
     assert all("says nothing about the server" in each.reason for each in disturbed)
+
+
+def test_candidates_beyond_the_budget_are_counted(machine: Machine) -> None:
+    machine.search(budget=20.0)
+    (text,) = [each.text for each in machine.seen(Message) if "candidates, seed 7" in each.text]
+    assert text.startswith("3 candidates, seed 7; the budget has no time for ")
+
+
+def test_finals_that_the_budget_ends_are_finished_and_name_no_command(machine: Machine) -> None:
+    def take_long(_name: str, stage: Stage) -> None:
+        if stage is Stage.FINALS and sum(each is Stage.FINALS for _, each, _ in machine.measured) == 12:
+            machine.now += 400  # in a round, with no time for its other trials
+
+    machine.before_trial = take_long
+    outcome = machine.search()
+    (finals,) = outcome.results.comparisons
+    assert 0 < len(finals.rounds) < 6
+    assert finals.finished
+    assert finals.command == ""
 
 
 def test_a_server_that_does_not_start_is_out_with_its_reason(machine: Machine) -> None:
