@@ -34,6 +34,10 @@ IDLE_SHARE = 0.5
 LEAK_BYTES = 16_000
 """Bytes that a request leaves behind, from which it is a leak."""
 
+SAME_LEAK = 2.0
+"""The factor within which a leak is the same on all servers. Threads and connections need memory, too, but not as much
+for each request everywhere."""
+
 MIN_LEAKS = 2
 """Candidates that must show a leak."""
 
@@ -237,7 +241,10 @@ def _leak(measured: Sequence[_Measured], memory_limit: int, peak: float) -> Reas
     with_growth = [each for each in measured if _value(each.figures.memory_growth) is not None]
     if len(leaking) < MIN_LEAKS or 2 * len(leaking) < len(with_growth):
         return None
-    growth = statistics.median(_value(each.figures.memory_growth) or 0.0 for each in leaking)
+    left_behind = [_value(each.figures.memory_growth) or 0.0 for each in leaking]
+    if not _agree(left_behind, SAME_LEAK):
+        return None
+    growth = statistics.median(left_behind)
     when = ""
     if memory_limit and peak > 0:
         minutes = memory_limit / growth / peak / 60
@@ -270,14 +277,14 @@ def _number(each: _Measured, what: str) -> int:
     return (each.candidate.workers if what == "workers" else each.candidate.threads) or 0
 
 
-def _same(values: Sequence[float]) -> bool:
-    return max(values) <= SAME * min(values)
+def _same(values: Sequence[float], factor: float = SAME) -> bool:
+    return max(values) <= factor * min(values)
 
 
-def _agree(values: Sequence[float]) -> bool:
-    """Say whether the values are the same, but for a few exceptions."""
+def _agree(values: Sequence[float], factor: float = SAME) -> bool:
+    """Say whether the values are the same within `factor`, but for a few exceptions."""
     middle = statistics.median(values)
-    exceptions = sum(not _same([middle, each]) for each in values)
+    exceptions = sum(not _same([middle, each], factor) for each in values)
     return exceptions <= MAX_EXCEPTIONS * len(values)
 
 

@@ -162,3 +162,18 @@ def test_one_server_that_mixes_up_users_is_not_the_apps_fault() -> None:
     wrong = replace(trials[3], ruled_out="It mixes up users.", evidence=("the page of another user",))
     found = of_trials(app, [*trials[:3], wrong, *trials[4:]])
     assert not any("thread-safe" in each.text for each in found)
+
+
+def test_memory_that_grows_with_the_threads_is_no_leak() -> None:
+    app = App(growth=64_000)
+    trials = [
+        replace(
+            each,
+            figures=tuple(
+                replace(one, value=9_000.0 * 3**place) if one.id == FigureId.MEMORY_GROWTH.value else one
+                for one in each.figures
+            ),
+        )
+        for place, each in enumerate(app.trial(each) for each in SETTINGS)
+    ]
+    assert not any("leaks" in each.text for each in of_trials(app, trials))
