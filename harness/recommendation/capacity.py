@@ -27,7 +27,7 @@ MIN_GAP = 1.6
 """The factor between two numbers of connections above which one between them is tried."""
 
 MAX_WRONG = 0.01
-"""The share of requests without a correct answer in time that an open loop may have."""
+"""The share of requests without a correct answer in time that a loop may have."""
 
 
 def most_connections(users: int) -> int:
@@ -37,15 +37,19 @@ def most_connections(users: int) -> int:
 
 @dataclass(frozen=True)
 class ClosedLoop:
-    """One closed loop: its connections, requests per second, and p99 in seconds (None without responses)."""
+    """One closed loop: its connections, correct responses per second, and p99 in seconds (None without responses).
+
+    `failed` is the share of the requests that got an error: a status, or a closed connection.
+    """
 
     connections: int
     rate: float
     p99: float | None
+    failed: float = 0.0
 
     def within(self, limit: float) -> bool:
-        """Say whether p99 is within `limit` seconds."""
-        return self.p99 is not None and self.p99 <= limit and self.rate > 0
+        """Say whether p99 is within `limit` seconds, and the responses are correct."""
+        return self.p99 is not None and self.p99 <= limit and self.rate > 0 and self.failed <= MAX_WRONG
 
 
 def next_connections(loops: Sequence[ClosedLoop], limit: float, most: int) -> int | None:
@@ -63,7 +67,7 @@ def next_connections(loops: Sequence[ClosedLoop], limit: float, most: int) -> in
         least = min(loops, key=lambda each: each.connections)
         if least.connections == 1:
             return None
-        factor = 0.8 * limit / least.p99 if least.p99 else 0.25
+        factor = 0.8 * limit / least.p99 if least.p99 and least.p99 > limit else 0.25
         return max(1, min(least.connections - 1, int(least.connections * factor)))
     last, best = loops[-1], max(within, key=lambda each: each.rate)
     if last is best and last.connections == max(tried) and last.connections < most:

@@ -18,7 +18,7 @@ import trio
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
 from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
 from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
-from wsgi_gauntlet.harness.load.analysis.units import format_rate
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_share
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.clients.behaviours import BadWifi, ClientMix
@@ -26,6 +26,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
+    TIMEOUT,
     OpenLoopExperiment,
     OpenLoopParameters,
     open_loop_experiment,
@@ -40,6 +41,7 @@ from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, S
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.capacity import (
+    MAX_WRONG,
     USUAL_CONNECTIONS,
     ClosedLoop,
     checked_capacity,
@@ -246,7 +248,8 @@ class _Alone:
         found = await self.experiment.run_closed_loop(connections, self.parameters.loop)
         after = await usage(self.experiment.running.processes())
         mark = found.quantile(0.99)
-        self._loops.append(ClosedLoop(connections, found.rate, mark[0] if mark and found.ok else None))
+        p99 = mark[0] if mark and found.ok else None
+        self._loops.append(ClosedLoop(connections, found.rate, p99, failed_share(found.ok, found.requests)))
         if found.ok:
             self._cpu.append(((after.cpu - before.cpu) / (after.at - before.at), found.rate))
         self._generator_limits.append(found.health().why)
@@ -272,15 +275,7 @@ class _Alone:
             self._peak = Metric(FigureId.P99_AT_PEAK.value, "p99 at the peak", None, "s", note=why)
             return
         found = await self._offer(peak, "peak")
-        mark = found.quantile(0.99)
-        self._peak = Metric(
-            FigureId.P99_AT_PEAK.value,
-            "p99 at the peak",
-            mark[0] if mark else None,
-            "s",
-            censored=bool(mark and mark[1]),
-            lateness=found.health().lateness_p99,
-        )
+        self._peak = peak_metric(found.quantile(0.99), found.goodput, found.health().lateness_p99)
 
     async def _note(self, found: GeneratorResult, seconds: float) -> None:
         """Keep what every load shows: wrong responses, and the memory after it. With its warm-up it took `seconds`."""
@@ -306,6 +301,25 @@ def best_loop_limit(loops: Sequence[ClosedLoop], generator_limits: Sequence[str]
         if loop.within(limit) and loop.rate == capacity:
             return why
     return ""
+
+
+def failed_share(ok: int, requests: int) -> float:
+    """Return the share of the requests that ended without a correct response."""
+    return 1 - ok / requests if requests else 0.0
+
+
+def peak_metric(mark: tuple[float, bool] | None, goodput: float, lateness: float) -> Metric:
+    """Return p99 at the peak from its quantile (seconds, whether it is a lower bound).
+
+    Errors come quickly. If more than 1 % of the requests get one, the user who waits longest waits in vain.
+    """
+    failed = 1 - goodput
+    p99, bound, note = mark[0] if mark else None, bool(mark and mark[1]), ""
+    if failed > MAX_WRONG:
+        p99, bound = max(p99 or 0.0, TIMEOUT), True
+        note = f"{format_share(failed)} of the requests get no correct answer"
+    name = FigureId.P99_AT_PEAK.value
+    return Metric(name, "p99 at the peak", p99, "s", censored=bound, note=note, lateness=lateness)
 
 
 def cpu_per_request(loops: Sequence[tuple[float, float]]) -> float | None:

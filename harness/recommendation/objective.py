@@ -76,7 +76,7 @@ def broken_requirements(figures: CandidateFigures, wanted: Requirements) -> tupl
         lambda value: (
             f"it serves {format_rate(value)} with p99 within {limit}, and the peak is {format_rate(wanted.peak)}"
             if value > 0
-            else f"p99 is over {limit} even with one request at a time"
+            else f"it gives no correct answers within {limit}, even with one request at a time"
         ),
     )
     check(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.model import Step as LoadStep
 from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
@@ -12,6 +14,8 @@ from wsgi_gauntlet.harness.recommendation.measurement import (
     TrialParameters,
     best_loop_limit,
     cpu_per_request,
+    failed_share,
+    peak_metric,
     trial_of,
 )
 
@@ -69,3 +73,12 @@ def test_a_generator_that_limited_another_loop_does_not_limit_the_capacity() -> 
     assert best_loop_limit(loops, ["", "busy"], 0.3) == ""
     assert best_loop_limit(loops, ["busy", ""], 0.3) == "busy"
     assert best_loop_limit([], [], 0.3) == ""
+
+
+def test_errors_at_the_peak_count_as_the_longest_wait() -> None:
+    good = peak_metric((0.02, False), 0.995, 0.001)
+    assert (good.value, good.censored, good.note, good.lateness) == (0.02, False, "", 0.001)
+    bad = peak_metric((0.02, False), 0.7, 0.001)
+    assert (bad.value, bad.censored, bad.note) == (5.0, True, "30 % of the requests get no correct answer")
+    assert peak_metric(None, 0.0, 0.0).value == 5.0
+    assert (failed_share(90, 100), failed_share(0, 0)) == (pytest.approx(0.1), 0.0)
