@@ -20,6 +20,9 @@ MIN_IMPROVEMENT = 1.1
 USUAL_CONNECTIONS = 64
 """Connections that the closed loops may have, if the users are not more than that."""
 
+MAX_CONNECTIONS_FOR_PEAK = 512
+"""Connections of one generator process: it has descriptors for so many."""
+
 MAX_LOOPS = 5
 """Closed loops of one measurement."""
 
@@ -30,9 +33,14 @@ MAX_WRONG = 0.01
 """The share of requests without a correct answer in time that a loop may have."""
 
 
-def most_connections(users: int) -> int:
-    """Return how many connections the closed loops may have for an app with `users` at the same time."""
-    return USUAL_CONNECTIONS if users <= USUAL_CONNECTIONS else max(users, 2 * USUAL_CONNECTIONS)
+def most_connections(users: int, peak: float, p99_limit: float) -> int:
+    """Return how many connections the closed loops may have for an app with `users` at the same time.
+
+    At a `peak` in requests/s, `peak` x `p99_limit` requests wait at the same time if each takes as long as it may
+    (Little's law). With fewer connections the generator would be the limit.
+    """
+    usual = USUAL_CONNECTIONS if users <= USUAL_CONNECTIONS else max(users, 2 * USUAL_CONNECTIONS)
+    return max(usual, min(MAX_CONNECTIONS_FOR_PEAK, math.ceil(peak * p99_limit)))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     def short_figures(name: str) -> CandidateFigures:
         return early[name]
 
-    wanted = requirements(search.conditions)
+    asked = search.conditions
+    wanted = requirements(asked)
     gone = {each.candidate: each.stage for each in search.eliminated}
     in_race = [each for each in search.candidates if each.name not in gone and _is_measured(figures(each.name))]
     if search.finalists:
@@ -88,10 +89,10 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
         short_figures,
         mixing=candidates_mixing_up(search),
-        cores=search.conditions.cores,
-        memory_limit=search.conditions.memory_limit,
-        peak=search.conditions.peak,
-        connections=most_connections(search.conditions.users),
+        cores=asked.cores,
+        memory_limit=asked.memory_limit,
+        peak=asked.peak,
+        connections=most_connections(asked.users, asked.peak, asked.p99_limit),
     )
     if not in_race:
         return replace(

@@ -545,7 +545,7 @@ class _Search:
             users_phase=PARAMETERS.users_phase * scale,
             peak=options.peak or None,
             p99_limit=options.p99_limit,
-            users=most_connections(options.users),
+            users=most_connections(options.users, options.peak, options.p99_limit),
             slow_clients=options.slow_clients or None,
             curve=1 if curve else None,
             round=number,

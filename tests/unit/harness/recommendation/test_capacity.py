@@ -84,6 +84,9 @@ def test_errors_are_no_capacity_and_fewer_connections_are_tried() -> None:
     assert len(loops) <= MAX_LOOPS
 
 
-@pytest.mark.parametrize(("users", "connections"), [(1, 64), (40, 64), (64, 64), (65, 128), (200, 200)])
-def test_the_loops_have_more_connections_than_users(users: int, connections: int) -> None:
-    assert most_connections(users) == connections
+@pytest.mark.parametrize(
+    ("users", "peak", "connections"),
+    [(1, 0, 64), (40, 60, 64), (64, 0, 64), (65, 0, 128), (200, 0, 200), (40, 1000, 300), (40, 1e5, 512)],
+)
+def test_the_loops_have_connections_for_all_users_and_for_the_peak(users: int, peak: float, connections: int) -> None:
+    assert most_connections(users, peak, 0.3) == connections

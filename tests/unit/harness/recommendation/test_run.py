@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -309,6 +311,56 @@ def test_finals_that_the_budget_ends_are_finished_and_name_no_command(machine: M
     assert 0 < len(finals.rounds) < 6
     assert finals.finished
     assert finals.command == ""
+
+
+def be_noisy(machine: Machine, seed: int) -> None:
+    """Let each measurement differ by up to a tenth, and a tenth of the trials by a third, as on a busy machine."""
+    draw = random.Random(seed)
+
+    def trial(name: str, stage: Stage) -> Trial:
+        found = machine.app.trial(machine.candidate(name), stage, machine.measured[-1][2])
+        factor = draw.uniform(0.9, 1.1) * (0.67 if draw.random() < 0.1 else 1.0)
+        factors = {FigureId.CAPACITY.value: factor, FigureId.P99_AT_PEAK.value: 1 / factor}
+        noisy = tuple(
+            replace(each, value=each.value * factors.get(each.id, 1.0)) if each.value is not None else each
+            for each in found.figures
+        )
+        return replace(found, figures=noisy)
+
+    machine.before_trial = trial
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_app_that_waits_gets_threads_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    machine.app = App(cpu=0.0002, wait=0.05)
+    be_noisy(machine, seed)
+    found = machine.search(peak=0.0).recommendation
+    winner = found.candidate(found.winner)
+    assert (winner.workers or 1) * (winner.threads or 1) >= 32
+    (text,) = [each.text for each in found.reasons if each.text.startswith("The app waits")]
+    match = re.search(r"takes about ([0-9]+) ms", text)
+    assert match
+    assert float(match[1]) == pytest.approx(50, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_app_that_computes_gets_a_worker_for_each_core_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    cores = len(os.sched_getaffinity(0))
+    machine.app = App(cpu=0.005, cores=cores)
+    be_noisy(machine, seed)
+    found = machine.search(peak=0.0).recommendation
+    assert any(each.text.startswith("CPU time is the limit") for each in found.reasons)
+    assert any(each.text.startswith("More threads gain nothing") for each in found.reasons)
+    assert found.candidate(found.winner).workers == cores
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_lock_is_found_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    machine.app = App(cpu=0.0002, wait=0.02, locked=True)
+    be_noisy(machine, seed)
+    found = machine.search(peak=100.0).recommendation
+    assert found.answer is Answer.NONE_HOLDS
+    assert any(each.text.startswith("The app serves one request at a time") for each in found.reasons)
 
 
 def test_a_server_that_does_not_start_is_out_with_its_reason(machine: Machine) -> None:
