@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.figures import MEANINGS, candidate_figures, figure
 
@@ -62,3 +64,15 @@ def test_an_invalid_trial_says_nothing_about_figures_that_its_stage_does_not_mea
     found = candidate_figures("a", [Trial("a", Stage.SCREENING, valid=False, why="busy")])
     assert found.capacity is not None
     assert (found.reload_losses, found.security_must_broken, found.must_broken) == (None, None, None)
+
+
+def test_the_curve_of_many_rounds_has_each_share_of_the_capacity_once() -> None:
+    """The capacity differs from round to round, and so do the rates. The highest must not be lost."""
+    capacities = [100.0 + 2 * number for number in range(10)]
+    trials = [
+        Trial("a", Stage.FINALS, each, curve=tuple(RatePoint(share * rate, share) for share in (0.25, 0.5, 0.8)))
+        for each, rate in enumerate(capacities, 1)
+    ]
+    found = candidate_figures("a", trials).curve
+    assert [each.p99 for each in found] == [0.25, 0.5, 0.8]
+    assert found[-1].rate == pytest.approx(0.8 * 109)
