@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.comparison.run import MAX_SEED
 from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
 from wsgi_gauntlet.harness.comparison.slot import SlotEnvironment
 from wsgi_gauntlet.harness.config import Configuration
+from wsgi_gauntlet.harness.conformance.validity import StallClock
 from wsgi_gauntlet.harness.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -355,7 +356,7 @@ class _Search:
     def run_until_interrupted(self) -> GauntletError | OSError | None:
         """Measure until the end or a signal. Return the error that ended the search, None if none did."""
         try:
-            trio.run(self._main)
+            trio.run(self._main, clock=StallClock())
         except BaseExceptionGroup as group:
             expected = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
             if not expected:
