@@ -458,9 +458,10 @@ class _Search:
         scale = self._budget.scale(until - self._elapsed, len(self._in_race))
         parameters = self._parameters(scale, number)
         again: list[RecommendationCandidate] = []
-        for place, each in enumerate(list(self._in_race)):
+        racing = list(self._in_race)
+        for place, each in enumerate(racing):
             if self._elapsed > until and place >= 2:
-                await self._out_of_time(self._in_race[place:], number, events)
+                await self._out_of_time(racing[place:], number, events)
                 break
             trial = await self._trial(each, Stage.SCREENING, parameters, events)
             if trial.ruled_out:

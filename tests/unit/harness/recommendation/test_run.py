@@ -156,6 +156,18 @@ def test_candidates_without_time_are_named_and_not_blamed(machine: Machine) -> N
     assert all(found.figures_of(each.candidate).capacity is None for each in late)
 
 
+def test_candidates_without_time_are_named_even_if_others_were_ruled_out_before(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, ruled_out="It cannot serve the app: no") if len(machine.measured) <= 2 else None
+    )
+    machine.seconds = 12.0
+    found = machine.search(budget=200.0).recommendation
+    measured = {name for name, _, _ in machine.measured}
+    late = [each for each in found.eliminated if each.candidate not in measured]
+    assert late
+    assert all("no time left" in each.reason for each in late)
+
+
 def test_the_candidates_are_the_same_each_time(machine: Machine) -> None:
     first = [each.name for each in machine.search().recommendation.candidates]
     second = [each.name for each in machine.search().recommendation.candidates]
