@@ -17,6 +17,12 @@ MORE_CONNECTIONS = 4
 MIN_IMPROVEMENT = 1.1
 """The factor on the rate that more connections must bring."""
 
+USUAL_CONNECTIONS = 64
+"""Connections that the closed loops may have, if the users are not more than that."""
+
+MAX_CONNECTIONS_FOR_PEAK = 512
+"""Connections of one generator process: it has descriptors for so many."""
+
 MAX_LOOPS = 5
 """Closed loops of one measurement."""
 
@@ -24,20 +30,34 @@ MIN_GAP = 1.6
 """The factor between two numbers of connections above which one between them is tried."""
 
 MAX_WRONG = 0.01
-"""The share of requests without a correct answer in time that an open loop may have."""
+"""The share of requests without a correct answer in time that a loop may have."""
+
+
+def most_connections(users: int, peak: float, p99_limit: float) -> int:
+    """Return how many connections the closed loops may have for an app with `users` at the same time.
+
+    At a `peak` in requests/s, `peak` x `p99_limit` requests wait at the same time if each takes as long as it may
+    (Little's law). With fewer connections the generator would be the limit.
+    """
+    usual = USUAL_CONNECTIONS if users <= USUAL_CONNECTIONS else max(users, 2 * USUAL_CONNECTIONS)
+    return max(usual, min(MAX_CONNECTIONS_FOR_PEAK, math.ceil(peak * p99_limit)))
 
 
 @dataclass(frozen=True)
 class ClosedLoop:
-    """One closed loop: its connections, requests per second, and p99 in seconds (None without responses)."""
+    """One closed loop: its connections, correct responses per second, and p99 in seconds (None without responses).
+
+    `failed` is the share of the requests that got an error: a status, or a closed connection.
+    """
 
     connections: int
     rate: float
     p99: float | None
+    failed: float = 0.0
 
     def within(self, limit: float) -> bool:
-        """Say whether p99 is within `limit` seconds."""
-        return self.p99 is not None and self.p99 <= limit and self.rate > 0
+        """Say whether p99 is within `limit` seconds, and the responses are correct."""
+        return self.p99 is not None and self.p99 <= limit and self.rate > 0 and self.failed <= MAX_WRONG
 
 
 def next_connections(loops: Sequence[ClosedLoop], limit: float, most: int) -> int | None:
@@ -55,7 +75,7 @@ def next_connections(loops: Sequence[ClosedLoop], limit: float, most: int) -> in
         least = min(loops, key=lambda each: each.connections)
         if least.connections == 1:
             return None
-        factor = 0.8 * limit / least.p99 if least.p99 else 0.25
+        factor = 0.8 * limit / least.p99 if least.p99 and least.p99 > limit else 0.25
         return max(1, min(least.connections - 1, int(least.connections * factor)))
     last, best = loops[-1], max(within, key=lambda each: each.rate)
     if last is best and last.connections == max(tried) and last.connections < most:

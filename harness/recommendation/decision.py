@@ -26,6 +26,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     SearchConditions,
     Stage,
 )
+from wsgi_gauntlet.harness.recommendation.capacity import most_connections
 from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import findings
 from wsgi_gauntlet.harness.recommendation.objective import (
@@ -34,7 +35,7 @@ from wsgi_gauntlet.harness.recommendation.objective import (
     broken_requirements,
     ranked,
 )
-from wsgi_gauntlet.harness.recommendation.screening import sentence
+from wsgi_gauntlet.harness.recommendation.screening import describe_pairs, differ, sentence
 
 MAX_REASON_CELLS = 12
 """Cells of one sentence; more links help nobody."""
@@ -70,21 +71,28 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         rounds=len(comparison.valid_rounds) if comparison is not None else 0,
     )
 
+    early = {each.name: _early_figures(each.name, search, table[each.name]) for each in search.candidates}
+
     def figures(name: str) -> CandidateFigures:
         return table[name]
 
-    wanted = requirements(search.conditions)
+    def short_figures(name: str) -> CandidateFigures:
+        return early[name]
+
+    asked = search.conditions
+    wanted = requirements(asked)
     gone = {each.candidate: each.stage for each in search.eliminated}
     in_race = [each for each in search.candidates if each.name not in gone and _is_measured(figures(each.name))]
     if search.finalists:
         in_race = [each for each in in_race if each.name in search.finalists] or in_race
     about_app = findings(
         [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
-        figures,
-        mixing=[each for each in search.candidates if gone.get(each.name) is Stage.CORRECTNESS],
-        cores=search.conditions.cores,
-        memory_limit=search.conditions.memory_limit,
-        peak=search.conditions.peak,
+        short_figures,
+        mixing=candidates_mixing_up(search),
+        cores=asked.cores,
+        memory_limit=asked.memory_limit,
+        peak=asked.peak,
+        connections=most_connections(asked.users, asked.peak, asked.p99_limit),
     )
     if not in_race:
         return replace(
@@ -99,7 +107,8 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     meeting_all = [each for each in order if not broken_requirements(figures(each.name), wanted)]
     search = replace(search, finalists=tuple(each.name for each in order) if search.finalists else ())
     if not meeting_all:
-        return _none_holds(search, order[0], figures, wanted, about_app)
+        changes = tuple(_changes(search, None, gone, figures, short_figures, wanted))
+        return _none_holds(search, order[0], figures, wanted, about_app, changes)
     winner = meeting_all[0]
     judged = judge_against(comparison, winner.name)
     others = meeting_all[1:]
@@ -110,7 +119,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         for each in order
         if each not in meeting_all
     ]
-    runner_up = next(iter(meeting_all[1:]), None) or _runner_up(search, winner, gone, figures, wanted)
+    runner_up = next(iter(meeting_all[1:]), None) or _runner_up(search, winner, gone, figures, short_figures, wanted)
     return replace(
         search,
         answer=Answer.RECOMMENDED,
@@ -124,9 +133,28 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
             *_better_than(winner, others, figures, judged),
             *about_app,
         ),
-        not_distinguished=tuple(_not_distinguished(winner, others, figures, judged, search.rounds)),
-        what_would_change=tuple(_changes(search, winner, gone, figures, wanted)),
+        not_distinguished=(
+            *_not_distinguished(winner, others, figures, judged, search.rounds),
+            *_not_distinguished_early(search, winner, gone, short_figures, wanted),
+        ),
+        what_would_change=tuple(_changes(search, winner, gone, figures, short_figures, wanted)),
     )
+
+
+def candidates_mixing_up(search: Recommendation) -> list[RecommendationCandidate]:
+    """Return the candidates that gave wrong responses under load in a trial."""
+    wrong = {each.candidate for each in search.trials if each.ruled_out and each.evidence}
+    return [each for each in search.candidates if each.name in wrong]
+
+
+def _early_figures(name: str, search: Recommendation, every: CandidateFigures) -> CandidateFigures:
+    """Return the figures of short trials, which all candidates have, or else `every` figure.
+
+    Those of the finals come from longer trials, and their capacity is checked with open loops. So the figures of a
+    finalist and of another candidate can only be compared if both are early.
+    """
+    found = candidate_figures(name, (each for each in search.trials if each.stage is not Stage.FINALS))
+    return found if _is_measured(found) else every
 
 
 def judge_against(comparison: ComparisonResult | None, name: str) -> tuple[FigureComparison, ...]:
@@ -182,6 +210,7 @@ def _none_holds(
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
     about_app: Sequence[Reason],
+    changes: tuple[Change, ...],
 ) -> Recommendation:
     broken = broken_requirements(figures(nearest.name), wanted)
     return replace(
@@ -195,12 +224,8 @@ def _none_holds(
             *(Reason(f"{nearest.name}: {each.text}.", (Cell(nearest.name, each.figure),)) for each in broken),
             *about_app,
         ),
-        what_would_change=tuple(_changes(search, None, _stages(search), figures, wanted)),
+        what_would_change=changes,
     )
-
-
-def _stages(search: Recommendation) -> dict[str, Stage]:
-    return {each.candidate: each.stage for each in search.eliminated}
 
 
 def _runner_up(
@@ -208,10 +233,12 @@ def _runner_up(
     winner: RecommendationCandidate,
     gone: Mapping[str, Stage],
     figures: Callable[[str], CandidateFigures],
+    short_figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
 ) -> RecommendationCandidate | None:
     fit = [each for each in search.candidates if each != winner and gone.get(each.name) not in DISQUALIFYING]
-    return best_that_holds(fit, figures, dataclasses.replace(wanted, compare_security=False))
+    other = dataclasses.replace(wanted, compare_security=False)
+    return best_that_holds(fit, figures, other, order_by=short_figures)
 
 
 def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions: SearchConditions) -> Iterable[Reason]:
@@ -247,9 +274,10 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
         yield Reason(f"{how} when it is reloaded under load.", (Cell(name, FigureId.RELOAD_LOSSES),))
     security = found.security_must_broken
     if security is not None and security.value:
+        least = "at least " if security.bound else ""
         yield Reason(
-            f"It breaks {security.value:.0f} of the requirements of security that were checked; `wsgi-gauntlet check "
-            f"'{name}'` shows them.",
+            f"It breaks {least}{security.value:.0f} of the requirements of security that were checked; "
+            f"`wsgi-gauntlet check '{name}'` shows them.",
             (Cell(name, FigureId.SECURITY_MUST_BROKEN),),
         )
 
@@ -320,17 +348,37 @@ def _not_distinguished(
         yield NotDistinguished(each.name, text, cells[:MAX_REASON_CELLS])
 
 
+def _not_distinguished_early(
+    search: Recommendation,
+    winner: RecommendationCandidate,
+    gone: Mapping[str, Stage],
+    short_figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+) -> Iterable[NotDistinguished]:
+    """Yield the candidates that left in the screening without a clear difference from the winner."""
+    own = short_figures(winner.name)
+    for each in search.candidates:
+        other = short_figures(each.name)
+        if gone.get(each.name) is not Stage.SCREENING or broken_requirements(other, wanted) or differ(own, other):
+            continue
+        if shown := describe_pairs(own, other):
+            cells = tuple(Cell(name, FigureId.CAPACITY) for name in (winner.name, each.name))
+            text = f"It was not in the finals, and short trials show no clear difference from the winner: {shown}."
+            yield NotDistinguished(each.name, text, cells)
+
+
 def _changes(
     search: Recommendation,
     winner: RecommendationCandidate | None,
     gone: Mapping[str, Stage],
     figures: Callable[[str], CandidateFigures],
+    short_figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
 ) -> Iterable[Change]:
     """Yield the answers to other questions, from the figures that are there."""
     fit = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING]
     for each in _other_questions(search.conditions, winner, figures, wanted):
-        found = best_that_holds(fit, figures, each.wanted)
+        found = best_that_holds(fit, figures, each.wanted, order_by=short_figures)
         stays = winner is not None and not each.easier and not broken_requirements(figures(winner.name), each.wanted)
         if found is None:
             yield Change(each.condition, "No candidate that was measured holds that.")

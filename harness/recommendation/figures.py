@@ -18,9 +18,24 @@ from wsgi_gauntlet.harness.model.recommendation import (
 LAST_STAGE_FIRST = (Stage.FINALS, Stage.SCREENING)
 """A figure is that of the last stage that measured it: its trials are longer."""
 
+UNDER_LOAD = frozenset(FigureId) - {
+    FigureId.MUST_BROKEN,
+    FigureId.SECURITY_MUST_BROKEN,
+    FigureId.RELOAD_LOSSES,
+}
+MEASURED_AT = {
+    Stage.SCREENING: UNDER_LOAD,
+    Stage.FINALS: UNDER_LOAD,
+    Stage.CORRECTNESS: frozenset({FigureId.SECURITY_MUST_BROKEN}),
+    Stage.RELOAD: frozenset({FigureId.RELOAD_LOSSES}),
+}
+"""The figures that the trials of a stage have. An invalid trial says nothing about the other figures."""
+
 MAX_CURVE_POINTS = 12
 """Points of a curve that a chart shows."""
 
+SAME_RATE = 1.25
+"""The factor within which rates are one point: each round offers shares of its own capacity, which differs a little."""
 
 COMPARED_IN_FINALS = (
     FigureId.CAPACITY.value,
@@ -39,6 +54,7 @@ def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
 
 
 def _figure(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
+    trials = [each for each in trials if which in MEASURED_AT.get(each.stage, ())]
     groups = [[each for each in trials if each.stage is stage] for stage in LAST_STAGE_FIRST]
     others = [each for each in trials if each.stage not in LAST_STAGE_FIRST]
     invalid: MeasuredFigure | None = None
@@ -74,13 +90,14 @@ def _of_stage(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None
 def _curve(trials: Sequence[Trial]) -> tuple[RatePoint, ...]:
     """Return one point for each offered rate: the median of the valid points, or an invalid one if there is none."""
     last = next((stage for stage in LAST_STAGE_FIRST if any(e.curve for e in trials if e.stage is stage)), None)
-    by_rate: dict[float, list[RatePoint]] = {}
-    for trial in trials:
-        if trial.stage is last:
-            for point in trial.curve:
-                by_rate.setdefault(round(point.rate, 1), []).append(point)
-    found = [_median_point(points) for _, points in sorted(by_rate.items())]
-    return tuple(found[:MAX_CURVE_POINTS])
+    points = (point for trial in trials if trial.stage is last for point in trial.curve)
+    groups: list[list[RatePoint]] = []
+    for point in sorted(points, key=lambda each: each.rate):
+        if groups and point.rate <= SAME_RATE * groups[-1][0].rate:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    return tuple(_median_point(each) for each in groups[-MAX_CURVE_POINTS:])
 
 
 def _median_point(points: Sequence[RatePoint]) -> RatePoint:
@@ -89,7 +106,8 @@ def _median_point(points: Sequence[RatePoint]) -> RatePoint:
         return points[0]
     known = sorted((each for each in valid if each.p99 is not None), key=lambda each: each.p99 or 0.0)
     middle = known[len(known) // 2] if known else valid[0]
-    return RatePoint(middle.rate, middle.p99, statistics.median(each.wrong for each in valid), censored=middle.censored)
+    rate, wrong = (statistics.median(values) for values in ([e.rate for e in valid], [e.wrong for e in valid]))
+    return RatePoint(rate, middle.p99, wrong, censored=middle.censored)
 
 
 def figure(

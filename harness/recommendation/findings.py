@@ -19,6 +19,12 @@ from wsgi_gauntlet.harness.model.recommendation import (
 SAME = 1.2
 """The factor within which two capacities count as the same."""
 
+MAX_EXCEPTIONS = 1 / 5
+"""The share of the candidates that may differ: a short trial is sometimes disturbed, and a server may have a fault."""
+
+MAX_PAIR_EXCEPTIONS = 1 / 3
+"""The share of the pairs that may differ: one disturbed trial is part of several pairs."""
+
 CPU_LIMIT_SHARE = 0.75
 """The share of the cores that a server uses if CPU time is its limit. The generator needs some, too."""
 
@@ -28,11 +34,18 @@ IDLE_SHARE = 0.5
 LEAK_BYTES = 16_000
 """Bytes that a request leaves behind, from which it is a leak."""
 
+SAME_LEAK = 2.0
+"""The factor within which a leak is the same on all servers. Threads and connections need memory, too, but not as much
+for each request everywhere."""
+
 MIN_LEAKS = 2
 """Candidates that must show a leak."""
 
 SERVED_DIFFERENCE = 0.1
 """The difference in the share of users served that a proxy must make."""
+
+MANY_AT_ONCE = 4
+"""Requests at the same time that are many, compared with one."""
 
 MIN_CASES = 3
 """Candidates that must agree before they say something about the app."""
@@ -59,6 +72,11 @@ class _Measured:
         workers, threads = self.candidate.workers, self.candidate.threads
         return None if workers is None or threads is None else workers * threads
 
+    def is_full(self, connections: int) -> bool:
+        """Say whether `connections` keep it busy. Those of several processes are never spread evenly over them."""
+        at_once = self.at_once or 0
+        return at_once * (1 if self.candidate.workers == 1 else 2) <= connections
+
     def cell(self, which: FigureId = FigureId.CAPACITY) -> Cell:
         return Cell(self.candidate.name, which)
 
@@ -71,30 +89,43 @@ def findings(
     cores: int,
     memory_limit: int,
     peak: float,
+    connections: int,
 ) -> tuple[Reason, ...]:
     """Return sentences about the app. `memory_limit` is in bytes, 0 for none; `peak` in requests/s, 0 for none.
 
-    `mixing` are the candidates that gave wrong responses under load; they are none of `candidates`.
+    `figures` must all come from trials of the same kind. `mixing` are the candidates that gave wrong responses under
+    load; they are none of `candidates`. The closed loops had at most `connections`.
     """
-    candidates = tuple(candidates)
     measured = [_Measured(each, figures(each.name)) for each in candidates]
     known = [each for each in measured if each.capacity > 0]
     found: list[Reason | None] = []
-    limit = _one_at_a_time(known) or _cpu_is_limit(known, cores) or _waits(known)
-    found += [limit]
-    if limit is None or limit.text.startswith("CPU"):
+    same_with_all = _one_at_a_time(known)
+    cpu_is_limit = None if same_with_all else _cpu_is_limit(known, cores)
+    waits = None if same_with_all or cpu_is_limit else _waits(known, connections)
+    found += [same_with_all, cpu_is_limit, waits]
+    if not same_with_all and not waits:
         found += [_gains_nothing(known, "threads"), _gains_nothing(known, "workers", cores)]
-    found += [_not_thread_safe(candidates, tuple(mixing)), _front_helps(known), _leak(measured, memory_limit, peak)]
+    correct = [each.candidate for each in measured if each.figures.capacity is not None]
+    found += [_not_thread_safe(correct, tuple(mixing)), _front_helps(known), _leak(measured, memory_limit, peak)]
     return tuple(each for each in found if each is not None)
+
+
+def threads_mix_up(correct: Sequence[RecommendationCandidate], mixing: Sequence[RecommendationCandidate]) -> bool:
+    """Say whether the app is not thread-safe: most candidates with threads were wrong, and none with one thread.
+
+    If only a few of those with threads were wrong, their server may have the fault.
+    """
+    single = [each for each in correct if each.threads == 1]
+    several = [each for each in correct if (each.threads or 1) > 1]
+    return bool(single) and len(mixing) > len(several) and all(each.threads != 1 for each in mixing)
 
 
 def _not_thread_safe(
     correct: Sequence[RecommendationCandidate], mixing: Sequence[RecommendationCandidate]
 ) -> Reason | None:
-    """Say that the app is not thread-safe if exactly the candidates with threads were wrong."""
-    single = [each for each in correct if each.threads == 1]
-    if not mixing or not single or any(each.threads == 1 for each in mixing):
+    if not threads_mix_up(correct, mixing):
         return None
+    single = [each for each in correct if each.threads == 1]
     return Reason(
         f"The app is not thread-safe: {mixing[0].name} serves several requests at a time in one process, and gave "
         f"wrong responses; {single[0].name} serves one at a time in each process, and gave none. Use processes, "
@@ -105,11 +136,15 @@ def _not_thread_safe(
 def _one_at_a_time(known: Sequence[_Measured]) -> Reason | None:
     """Nothing helps: one request at a time and many at a time give the same."""
     single = [each for each in known if each.at_once == 1]
-    many = [each for each in known if each.at_once is not None and each.at_once >= 4]
+    many = [each for each in known if each.at_once is not None and each.at_once >= MANY_AT_ONCE]
     cases = [*single, *many]
-    if not single or len(many) < MIN_CASES - 1 or not _same([each.capacity for each in cases]):
+    if not single or len(many) < MIN_CASES - 1 or not _agree([each.capacity for each in cases]):
         return None
-    if any(each.cpu_cores is None or each.cpu_cores > IDLE_SHARE for each in cases):
+    # The groups must agree, too: a few singles among many others would count as exceptions.
+    if not _same([statistics.median(each.capacity for each in group) for group in (single, many)]):
+        return None
+    used = [each.cpu_cores for each in cases if each.cpu_cores is not None]
+    if not used or sum(each > IDLE_SHARE for each in used) > MAX_EXCEPTIONS * len(used):
         return None
     rate = statistics.median(each.capacity for each in cases)
     most = max(each.at_once or 1 for each in many)
@@ -134,18 +169,20 @@ def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
     )
 
 
-def _waits(known: Sequence[_Measured]) -> Reason | None:
+def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
     """Little's law: requests at the same time / requests per second = seconds of a request."""
-    cases = [
-        each
-        for each in known
-        if each.at_once is not None and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE
-    ]
-    times = {each.at_once: each.at_once / each.capacity for each in cases if each.at_once}
-    if len(times) < 2 or not _same(list(times.values())):
+    by_number: dict[int, list[_Measured]] = {}
+    for each in known:
+        if each.at_once and each.is_full(connections) and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE:
+            by_number.setdefault(each.at_once, []).append(each)
+    if not by_number or max(by_number) < MANY_AT_ONCE * min(by_number):
+        return None
+    times = {number: number / statistics.median(each.capacity for each in cases) for number, cases in by_number.items()}
+    if not _agree(list(times.values())):
         return None
     wait = statistics.median(times.values())
-    most = max(cases, key=lambda each: each.at_once or 0)
+    cases = [each for number in sorted(by_number) for each in by_number[number]]
+    most = max(by_number[max(by_number)], key=lambda each: each.capacity)
     return Reason(
         f"The app waits: a request takes about {format_seconds(wait)}, and the CPU is mostly idle. So N threads serve "
         f"about N / {format_seconds(wait)}: {most.at_once} serve {format_rate(most.capacity)}.",
@@ -154,16 +191,17 @@ def _waits(known: Sequence[_Measured]) -> Reason | None:
 
 
 def _gains_nothing(known: Sequence[_Measured], what: str, least: int = 1) -> Reason | None:
-    """More threads, or more workers than `least`, gain nothing, in every pair that differs in nothing else."""
+    """More threads, or more workers than `least`, gain nothing, in pairs that differ in nothing else."""
     pairs = [
         (few, many)
         for few in known
         for many in known
         if least <= _number(few, what) < _number(many, what) and _alike(few, many, what)
     ]
-    if not pairs or any(many.capacity > SAME * few.capacity for few, many in pairs):
+    typical = [(few, many) for few, many in pairs if many.capacity <= SAME * few.capacity]
+    if not typical or len(pairs) - len(typical) > MAX_PAIR_EXCEPTIONS * len(pairs):
         return None
-    few, many = max(pairs, key=lambda pair: _number(pair[1], what) / _number(pair[0], what))
+    few, many = max(typical, key=lambda pair: _number(pair[1], what) / _number(pair[0], what))
     than = " than cores" if what == "workers" and least > 1 else ""
     return Reason(
         f"More {what}{than} gain nothing: {few.candidate.name} serves {format_rate(few.capacity)}, and "
@@ -203,7 +241,10 @@ def _leak(measured: Sequence[_Measured], memory_limit: int, peak: float) -> Reas
     with_growth = [each for each in measured if _value(each.figures.memory_growth) is not None]
     if len(leaking) < MIN_LEAKS or 2 * len(leaking) < len(with_growth):
         return None
-    growth = statistics.median(_value(each.figures.memory_growth) or 0.0 for each in leaking)
+    left_behind = [_value(each.figures.memory_growth) or 0.0 for each in leaking]
+    if not _agree(left_behind, SAME_LEAK):
+        return None
+    growth = statistics.median(left_behind)
     when = ""
     if memory_limit and peak > 0:
         minutes = memory_limit / growth / peak / 60
@@ -236,8 +277,15 @@ def _number(each: _Measured, what: str) -> int:
     return (each.candidate.workers if what == "workers" else each.candidate.threads) or 0
 
 
-def _same(values: Sequence[float]) -> bool:
-    return max(values) <= SAME * min(values)
+def _same(values: Sequence[float], factor: float = SAME) -> bool:
+    return max(values) <= factor * min(values)
+
+
+def _agree(values: Sequence[float], factor: float = SAME) -> bool:
+    """Say whether the values are the same within `factor`, but for a few exceptions."""
+    middle = statistics.median(values)
+    exceptions = sum(not _same([middle, each], factor) for each in values)
+    return exceptions <= MAX_EXCEPTIONS * len(values)
 
 
 def _value(figure: MeasuredFigure | None) -> float | None:

@@ -9,14 +9,16 @@ fresh server    users alone, then beside slow clients             users served
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
+
+import trio
 
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
 from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
 from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
-from wsgi_gauntlet.harness.load.analysis.units import format_rate
+from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_share
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.clients.behaviours import BadWifi, ClientMix
@@ -24,6 +26,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import PageView
 from wsgi_gauntlet.harness.load.clients.slow_body import SlowBody
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
+    TIMEOUT,
     OpenLoopExperiment,
     OpenLoopParameters,
     open_loop_experiment,
@@ -38,6 +41,8 @@ from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, S
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.capacity import (
+    MAX_WRONG,
+    USUAL_CONNECTIONS,
     ClosedLoop,
     checked_capacity,
     closed_loop_capacity,
@@ -90,7 +95,7 @@ class TrialParameters(OpenLoopParameters):
     users_phase: Annotated[float, Parameter("s", "time of the users alone, and beside slow clients")] = 1.5
     peak: Annotated[float | None, Parameter("requests/s", "rate at the peak")] = None
     p99_limit: Annotated[float, Parameter("s", "limit of p99")] = 0.3
-    users: Annotated[int, Parameter("", "most connections of the closed loops")] = 64
+    users: Annotated[int, Parameter("", "most connections of the closed loops")] = USUAL_CONNECTIONS
     slow_clients: Annotated[int | None, Parameter("", "slow clients")] = None
     curve: Annotated[int | None, Parameter("", "1 for the curve of p99 by rate")] = None
     round: Annotated[int, Parameter("", "number of the round, the seed of its arrivals")] = 1
@@ -149,9 +154,7 @@ def _wrong_text(wrong: Metric) -> str:
 
 
 def _figure(metric: Metric) -> Figure:
-    return figure(
-        FigureId(metric.id), metric.value, bound=metric.censored, why=metric.note, lateness=metric.lateness
-    )
+    return figure(FigureId(metric.id), metric.value, bound=metric.censored, why=metric.note, lateness=metric.lateness)
 
 
 async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
@@ -191,7 +194,7 @@ class _Alone:
         self.wrong = 0
         self._evidence: dict[str, int] = {}
         self._loops: list[ClosedLoop] = []
-        self._loop_limit = ""
+        self._generator_limits: list[str] = []
         self._cpu: list[tuple[float, float]] = []
         self._peak: Metric | None = None
         self._capacity = 0.0
@@ -217,7 +220,7 @@ class _Alone:
 
     def metrics(self) -> list[Metric]:
         """Return the figures of the server."""
-        cpu, rate = (sum(each[place] for each in self._cpu) for place in (0, 1))
+        loop_limit = best_loop_limit(self._loops, self._generator_limits, self.parameters.p99_limit)
         growth = (
             max(0.0, (self._last_memory - self._first_memory) / self._requests)
             if self._requests >= MIN_GROWTH_REQUESTS
@@ -229,13 +232,13 @@ class _Alone:
                 "capacity",
                 self._capacity,
                 "requests/s",
-                censored=bool(self._loop_limit),
-                note=self._loop_limit,
+                censored=bool(loop_limit),
+                note=loop_limit,
             ),
             *([self._peak] if self._peak is not None else []),
             Metric(FigureId.MEMORY.value, "memory", self._most_memory or None, "bytes"),
             Metric(FigureId.MEMORY_GROWTH.value, "memory growth", growth, "bytes"),
-            Metric(FigureId.CPU.value, "CPU per request", cpu / rate if rate and cpu > 0 else None, "s"),
+            Metric(FigureId.CPU.value, "CPU per request", cpu_per_request(self._cpu), "s"),
             Metric(WRONG, "wrong responses", self.wrong, note="\n".join(self._evidence)),
         ]
 
@@ -245,24 +248,25 @@ class _Alone:
         found = await self.experiment.run_closed_loop(connections, self.parameters.loop)
         after = await usage(self.experiment.running.processes())
         mark = found.quantile(0.99)
-        self._loops.append(ClosedLoop(connections, found.rate, mark[0] if mark and found.ok else None))
+        p99 = mark[0] if mark and found.ok else None
+        self._loops.append(ClosedLoop(connections, found.rate, p99, failed_share(found.ok, found.requests)))
         if found.ok:
             self._cpu.append(((after.cpu - before.cpu) / (after.at - before.at), found.rate))
-        if found.rate >= max(each.rate for each in self._loops):
-            self._loop_limit = found.health().why
-        await self._note(found)
+        self._generator_limits.append(found.health().why)
+        await self._note(found, after.at - before.at)
 
     async def _offer(self, rate: float, name: str) -> GeneratorResult:
         self.experiment.ctx.progress(None, f"open loop, {format_rate(rate)}")
         usual = self.parameters.open_loop
         seconds = min(max(usual, MIN_REQUESTS / rate), MAX_OPEN_LOOP_FACTOR * usual)
+        began = trio.current_time()
         arrivals = FixedCountArrivals(max(1, round(rate * seconds)), seconds, self.parameters.round)
         found = await self.experiment.offer(name, arrivals, seconds, best=min(8, self.parameters.users))
         mark = found.quantile(0.99)
         self.steps.append(
             Step(0, found.goodput, p99=mark[0] if mark else None, rate=rate, censored=bool(mark and mark[1]))
         )
-        await self._note(found)
+        await self._note(found, trio.current_time() - began)
         return found
 
     async def _measure_peak(self, peak: float) -> None:
@@ -271,18 +275,10 @@ class _Alone:
             self._peak = Metric(FigureId.P99_AT_PEAK.value, "p99 at the peak", None, "s", note=why)
             return
         found = await self._offer(peak, "peak")
-        mark = found.quantile(0.99)
-        self._peak = Metric(
-            FigureId.P99_AT_PEAK.value,
-            "p99 at the peak",
-            mark[0] if mark else None,
-            "s",
-            censored=bool(mark and mark[1]),
-            lateness=found.health().lateness_p99,
-        )
+        self._peak = peak_metric(found.quantile(0.99), found.goodput, found.health().lateness_p99)
 
-    async def _note(self, found: GeneratorResult) -> None:
-        """Keep what every load shows: wrong responses, and the memory after it."""
+    async def _note(self, found: GeneratorResult, seconds: float) -> None:
+        """Keep what every load shows: wrong responses, and the memory after it. With its warm-up it took `seconds`."""
         self.wrong += found.wrong
         if found.wrong:
             for text, count in (found.error_messages or {}).items():
@@ -290,9 +286,50 @@ class _Alone:
         self._last_memory = await memory(self.experiment.running.processes())
         self._most_memory = max(self._most_memory, self._last_memory)
         if self._first_memory:
-            self._requests += found.ok
+            self._requests += max(found.ok, round(found.rate * seconds))
         else:
             self._first_memory = self._last_memory
+
+
+def best_loop_limit(loops: Sequence[ClosedLoop], generator_limits: Sequence[str], limit: float) -> str:
+    """Return why the generator limited the loop whose rate is the capacity, '' if the server did.
+
+    `generator_limits` has a reason or '' for each of `loops`. `limit` is that of p99 in seconds.
+    """
+    capacity = closed_loop_capacity(loops, limit)
+    for loop, why in zip(loops, generator_limits, strict=True):
+        if loop.within(limit) and loop.rate == capacity:
+            return why
+    return ""
+
+
+def failed_share(ok: int, requests: int) -> float:
+    """Return the share of the requests that ended without a correct response."""
+    return 1 - ok / requests if requests else 0.0
+
+
+def peak_metric(mark: tuple[float, bool] | None, goodput: float, lateness: float) -> Metric:
+    """Return p99 at the peak from its quantile (seconds, whether it is a lower bound).
+
+    Errors come quickly. If more than 1 % of the requests get one, the user who waits longest waits in vain.
+    """
+    failed = 1 - goodput
+    p99, bound, note = mark[0] if mark else None, bool(mark and mark[1]), ""
+    if failed > MAX_WRONG:
+        p99, bound = max(p99 or 0.0, TIMEOUT), True
+        note = f"{format_share(failed)} of the requests get no correct answer"
+    name = FigureId.P99_AT_PEAK.value
+    return Metric(name, "p99 at the peak", p99, "s", censored=bound, note=note, lateness=lateness)
+
+
+def cpu_per_request(loops: Sequence[tuple[float, float]]) -> float | None:
+    """Return the seconds of CPU time of a request, from (cores used, requests per second) of each loop.
+
+    0 is less than a clock tick in all loops: the server was idle. None: no response, or a process ended and took its
+    count with it.
+    """
+    cores, rate = (sum(each[place] for each in loops) for place in (0, 1))
+    return cores / rate if rate and cores >= 0 else None
 
 
 async def _measure_users(

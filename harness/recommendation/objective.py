@@ -4,13 +4,13 @@
                   users served beside slow clients
     then          room for twice the peak, fewer broken requirements of security, less memory, a lower p99, fewer parts
 
-Without a peak the highest capacity comes first. Figures that differ by less than a band count as equal.
+Without a peak the highest capacity comes first. A figure within a band of the best one counts as equal to it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate, format_seconds, format_share
@@ -32,8 +32,6 @@ HEADROOM = 2.0
 
 SHORTEST_P99 = 0.01
 """Seconds of a p99 that no user notices: below this, p99 is no reason."""
-
-Key = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def broken_requirements(figures: CandidateFigures, wanted: Requirements) -> tupl
         lambda value: (
             f"it serves {format_rate(value)} with p99 within {limit}, and the peak is {format_rate(wanted.peak)}"
             if value > 0
-            else f"p99 is over {limit} even with one request at a time"
+            else f"it gives no correct answers within {limit}, even with one request at a time"
         ),
     )
     check(
@@ -104,26 +102,12 @@ def broken_requirements(figures: CandidateFigures, wanted: Requirements) -> tupl
     return tuple(found)
 
 
-def order_key(candidate: RecommendationCandidate, figures: CandidateFigures, wanted: Requirements) -> Key:
-    """Return the place of a candidate among others: less is better. Ties are left to the order of the candidates."""
-    capacity = _value(figures.capacity, 0.0)
-    broken = broken_requirements(figures, wanted)
-    if wanted.peak > 0:
-        room = min(capacity / wanted.peak, HEADROOM) if capacity < HEADROOM * wanted.peak / CAPACITY_BAND else HEADROOM
-    else:
-        room = capacity
-    p99 = max(_value(figures.p99_at_peak, math.inf), SHORTEST_P99)
-    return (
-        float(len(broken)),
-        float(figures.capacity is None or figures.capacity.value is None),
-        -_band(room, CAPACITY_BAND),
-        _value(figures.security_must_broken, 0.0) if wanted.compare_security else 0.0,
-        _band(_value(figures.memory, math.inf), MEMORY_BAND),
-        _band(p99, P99_BAND),
-        float(bool(candidate.front)),
-        float(candidate.workers or 1),
-        float(candidate.threads or 1),
-    )
+@dataclass(frozen=True)
+class _Criterion:
+    """One figure of all candidates, less is better. Values up to the best one times `band` count as equal to it."""
+
+    values: Mapping[str, float]
+    band: float = 1.0
 
 
 def ranked(
@@ -131,30 +115,85 @@ def ranked(
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
 ) -> list[RecommendationCandidate]:
-    """Return the candidates, the best one first. Equal ones keep their order."""
-    return sorted(candidates, key=lambda each: order_key(each, figures(each.name), wanted))
+    """Return the candidates, the best one first. Equal ones keep their order.
+
+    The best one is found by one criterion after another: each leaves those that are as good as the best of the rest.
+    So two candidates with nearly the same figure are never apart because the edge of a band lies between them.
+    """
+    left = list(candidates)
+    criteria = _criteria(left, figures, wanted)
+    order: list[RecommendationCandidate] = []
+    while left:
+        best = _best(left, criteria)
+        order.append(best)
+        left.remove(best)
+    return order
+
+
+def _best(candidates: Sequence[RecommendationCandidate], criteria: Sequence[_Criterion]) -> RecommendationCandidate:
+    for each in criteria:
+        limit = each.band * min(each.values[one.name] for one in candidates)
+        candidates = [one for one in candidates if each.values[one.name] <= limit]
+    return candidates[0]
+
+
+def _criteria(
+    candidates: Sequence[RecommendationCandidate],
+    figures: Callable[[str], CandidateFigures],
+    wanted: Requirements,
+) -> tuple[_Criterion, ...]:
+    found = {each.name: figures(each.name) for each in candidates}
+
+    def values(of: Callable[[CandidateFigures], float]) -> dict[str, float]:
+        return {name: of(each) for name, each in found.items()}
+
+    known = {name: count for name, each in found.items() if (count := _security_broken(each)) is not None}
+    # A candidate that was not checked counts as the worst one: it must not win because nobody looked.
+    worst = max(known.values(), default=0.0) if wanted.compare_security else 0.0
+    return (
+        _Criterion(values(lambda each: float(len(broken_requirements(each, wanted))))),
+        _Criterion(values(lambda each: float(each.capacity is None or each.capacity.value is None))),
+        _Criterion(values(lambda each: _lack_of_room(each, wanted)), CAPACITY_BAND),
+        _Criterion({name: known.get(name, worst) if wanted.compare_security else 0.0 for name in found}),
+        _Criterion(values(lambda each: _value(each.memory, math.inf)), MEMORY_BAND),
+        _Criterion(values(lambda each: max(_value(each.p99_at_peak, math.inf), SHORTEST_P99)), P99_BAND),
+        _Criterion({each.name: float(bool(each.front)) for each in candidates}),
+        _Criterion({each.name: float(each.workers or 1) for each in candidates}),
+        _Criterion({each.name: float(each.threads or 1) for each in candidates}),
+    )
+
+
+def _lack_of_room(figures: CandidateFigures, wanted: Requirements) -> float:
+    """Return the inverse of the capacity: in peaks up to HEADROOM, or in requests/s without a peak."""
+    capacity = _value(figures.capacity, 0.0)
+    room = min(capacity / wanted.peak, HEADROOM) if wanted.peak > 0 else capacity
+    return 1 / room if room > 0 else math.inf
+
+
+def _security_broken(figures: CandidateFigures) -> float | None:
+    """Return the number of broken requirements of security, None if they were not all checked."""
+    found = figures.security_must_broken
+    return None if found is None or found.bound else found.value
 
 
 def best_that_holds(
     candidates: Sequence[RecommendationCandidate],
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
+    *,
+    order_by: Callable[[str], CandidateFigures] | None = None,
 ) -> RecommendationCandidate | None:
-    """Return the best measured candidate that breaks no requirement, None if all do."""
+    """Return the best measured candidate that breaks no requirement, None if all do.
+
+    `order_by` gives the figures that put them into order, if those of `figures` come from different kinds of trials.
+    """
     fit = [
         each
         for each in candidates
         if figures(each.name).capacity is not None and not broken_requirements(figures(each.name), wanted)
     ]
-    return next(iter(ranked(fit, figures, wanted)), None)
+    return next(iter(ranked(fit, order_by or figures, wanted)), None)
 
 
 def _value(figure: MeasuredFigure | None, otherwise: float) -> float:
     return otherwise if figure is None or figure.value is None else figure.value
-
-
-def _band(value: float, factor: float) -> float:
-    """Return the number of the band that `value` is in. The next band is higher by `factor`."""
-    if value <= 0:
-        return -math.inf
-    return value if math.isinf(value) else float(round(math.log(value) / math.log(factor)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
-from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
+from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerError
 from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.model.recommendation import FigureId, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.figures import figure
@@ -23,7 +23,7 @@ async def measure_reload(plan: Plan, environment: SlotEnvironment, on_activity: 
     (scenario,) = registry.scenarios_named(SCENARIO)
     try:
         cell = await run_scenario(plan, ScenarioRun(scenario, scenario.smoke), environment, on_activity)
-    except (ServerError, ConfigurationError) as problem:
+    except (ServerError, ConfigurationError, PageError) as problem:
         why = str(problem).partition("\n")[0]
         return Trial(plan.name, Stage.RELOAD, figures=(figure(FigureId.RELOAD_LOSSES, None, why=why),))
     lost = next((each.value for each in cell.metrics if each.id == LOST), None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,14 @@ from wsgi_gauntlet.harness.comparison.run import MAX_SEED
 from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
 from wsgi_gauntlet.harness.comparison.slot import SlotEnvironment
 from wsgi_gauntlet.harness.config import Configuration
+from wsgi_gauntlet.harness.conformance.validity import StallClock
 from wsgi_gauntlet.harness.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_INVALID,
     ConfigurationError,
     GauntletError,
+    PageError,
     leaf_exceptions,
 )
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
@@ -62,14 +65,16 @@ from wsgi_gauntlet.harness.model.recommendation import (
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.recommendation import screening
 from wsgi_gauntlet.harness.recommendation.candidates import candidates
-from wsgi_gauntlet.harness.recommendation.decision import decide, requirements
+from wsgi_gauntlet.harness.recommendation.capacity import most_connections
+from wsgi_gauntlet.harness.recommendation.decision import candidates_mixing_up, decide, requirements
 from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, candidate_figures
+from wsgi_gauntlet.harness.recommendation.findings import threads_mix_up
 from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial
 from wsgi_gauntlet.harness.recommendation.paste_files import paste_files
 from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
 from wsgi_gauntlet.harness.recommendation.security_check import check_security
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
-from wsgi_gauntlet.harness.recommendation.time_budget import FEWEST_ROUNDS, TimeBudget
+from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, TimeBudget
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
@@ -139,21 +144,26 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
     """
     began = time.monotonic()
     session.require_output_folder(options.common)
-    found = _candidates(options, configuration)
+    found, without_time = _candidates(options, configuration)
     plans = _plans(options, configuration, found, handle)
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         if run_journal.previous_folder is not None:
             handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
         earlier = previous_search(options, run_journal)
         state = earlier[0] if earlier else _new(options, found)
-        state = msgspec.structs.replace(state, candidates=found)
+        names = {each.name for each in found}
+        state = msgspec.structs.replace(
+            state, candidates=found, finalists=tuple(each for each in state.finalists if each in names)
+        )
         if earlier is None:
             run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}))
             for plan in plans.values():
                 run_journal.write(ServerLine(planning.server_info(plan)))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
         recorder.update(state)
-        handle(Message(f"{len(found)} candidates, seed {state.conditions.seed}"))
+        more = f"; the budget has no time for {without_time} more" if without_time else ""
+        count = f"{len(found)} candidate{'s' if len(found) != 1 else ''}"
+        handle(Message(f"{count}, seed {state.conditions.seed}{more}"))
         preload_thread = session.start_report_preload()
         search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
         error = search.run_until_interrupted()
@@ -229,8 +239,13 @@ def _new(options: SearchOptions, found: tuple[RecommendationCandidate, ...]) -> 
     return Recommendation(_conditions(options, seed), found)
 
 
-def _candidates(options: SearchOptions, configuration: Configuration) -> tuple[RecommendationCandidate, ...]:
-    """Return the candidates that the budget has time for. Raises GauntletError if there is none."""
+def _candidates(
+    options: SearchOptions, configuration: Configuration
+) -> tuple[tuple[RecommendationCandidate, ...], int]:
+    """Return the candidates that the budget has time for, and the number of others.
+
+    Raises GauntletError if there is no candidate.
+    """
     search = ServerSearch(
         session.interpreter(options.common.python),
         options.common.app,
@@ -240,13 +255,18 @@ def _candidates(options: SearchOptions, configuration: Configuration) -> tuple[R
     bases, fronts = base_servers(search, options.servers)
     cores = len(os.sched_getaffinity(0))
     found = candidates(bases, fronts, cores, options.memory_limit, search.possible)
+    if not found and not options.memory_limit:
+        raise ConfigurationError(
+            "none of the servers can be started here with TCP and without TLS: name others with --servers"
+        )
     if not found:
         raise ConfigurationError(
             "no candidate fits into --memory: name more of it, or name other servers with --servers"
         )
     # The user's own choices are all measured, however many they are.
     named = sum(each.fixed for each in bases)
-    return found[: max(TimeBudget(options.budget).candidates(), named)]
+    chosen = found[: max(TimeBudget(options.budget).candidates(), named)]
+    return chosen, len(found) - len(chosen)
 
 
 def _plans(
@@ -336,7 +356,7 @@ class _Search:
     def run_until_interrupted(self) -> GauntletError | OSError | None:
         """Measure until the end or a signal. Return the error that ended the search, None if none did."""
         try:
-            trio.run(self._main)
+            trio.run(self._main, clock=StallClock())
         except BaseExceptionGroup as group:
             expected = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
             if not expected:
@@ -356,10 +376,17 @@ class _Search:
         return time.monotonic() - self._began
 
     def _figures(self, name: str) -> CandidateFigures:
-        return candidate_figures(name, self._recorder.state.trials)
+        """Return the figures of the screening. A resumed search has trials of the finals too: they are longer."""
+        trials = (each for each in self._recorder.state.trials if each.stage is Stage.SCREENING)
+        return candidate_figures(name, trials)
 
     async def _search(self, events: EventQueue) -> None:
         await events.put(StageStarted("recommend", len(self._in_race)))
+        for trial in self._known.values():
+            if trial.stage is Stage.FINALS and trial.ruled_out and trial.evidence:
+                for each in self._in_race:
+                    if each.name == trial.candidate:
+                        await self._rule_out(each, trial, events)
         await self._screen(events)
         if len(self._in_race) > 1:
             await self._run_finals(events)
@@ -372,6 +399,7 @@ class _Search:
         rounds = screening.rounds_needed(len(self._in_race), finalists)
         for number in range(1, rounds + 1):
             await self._screen_once(number, self._budget.round_end(number, rounds), events)
+            await self._rule_out_threads(events)
             finalists = self._finalists()
             wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
             known = [each for each in self._in_race if _is_known(self._figures(each.name))]
@@ -382,6 +410,26 @@ class _Search:
             self._in_race = list(found.kept)
             if len(self._in_race) <= finalists:
                 break
+        if not any(_is_known(self._figures(each.name)) for each in self._in_race):
+            # Without a valid trial nobody has left the race, and the finals have no time for everyone.
+            await self._eliminate(self._disturbed(self._in_race[:finalists]), events)
+
+    async def _rule_out_threads(self, events: EventQueue) -> None:
+        """Rule out the candidates with threads that had luck, if the others show that the app is not thread-safe."""
+        mixing = candidates_mixing_up(self._recorder.state)
+        correct = [each for each in self._in_race if _is_known(self._figures(each.name))]
+        if not threads_mix_up(correct, mixing):
+            return
+        found = self._recorder.state.elimination(mixing[0].name)
+        reason = (
+            f"It serves several requests at a time in one process. {mixing[0].name} does that too and gave wrong "
+            "responses, so the app is not thread-safe."
+        )
+        evidence = found.evidence if found is not None else ()
+        lucky = [each for each in self._in_race if (each.threads or 1) > 1]
+        await self._eliminate(
+            [Elimination(each.name, Stage.CORRECTNESS, reason, evidence=evidence) for each in lucky], events
+        )
 
     def _disturbed(self, known: Sequence[RecommendationCandidate]) -> list[Elimination]:
         """Return the candidates without a valid measurement: they cannot be compared with the others."""
@@ -402,16 +450,18 @@ class _Search:
     def _finalists(self) -> int:
         lengths = [each.seconds for each in self._recorder.state.trials if each.valid and each.seconds]
         usual = sum(lengths) / len(lengths) if lengths else 8.0
-        return self._budget.finalists(max(self._elapsed, self._budget.screening_end), 1.3 * usual)
+        elapsed = max(self._elapsed, self._budget.screening_end)
+        return self._budget.finalists(elapsed, FINALS_TRIAL_FACTOR * usual)
 
     async def _screen_once(self, number: int, until: float, events: EventQueue) -> None:
         """Measure one trial of each candidate, and disturbed ones once more while there is time."""
         scale = self._budget.scale(until - self._elapsed, len(self._in_race))
         parameters = self._parameters(scale, number)
         again: list[RecommendationCandidate] = []
-        for place, each in enumerate(list(self._in_race)):
+        racing = list(self._in_race)
+        for place, each in enumerate(racing):
             if self._elapsed > until and place >= 2:
-                await self._out_of_time(self._in_race[place:], number, events)
+                await self._out_of_time(racing[place:], number, events)
                 break
             trial = await self._trial(each, Stage.SCREENING, parameters, events)
             if trial.ruled_out:
@@ -464,7 +514,14 @@ class _Search:
         started = self._elapsed
         found = Trial(candidate.name, stage, number, valid=False, why="the time of the search was over")
         with trio.move_on_after(self._budget.latest_end - started):
-            found = await measure(on_activity)
+            try:
+                found = await measure(on_activity)
+            except PageError as problem:
+                # The page is right on another server, so this one is wrong. Else the user must correct the page.
+                if not any(each.valid and each.figures for each in self._recorder.state.trials):
+                    raise
+                why = str(problem).partition("\n")[0]
+                found = Trial(candidate.name, stage, number, ruled_out=f"It cannot serve the app: {why}")
         trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)
         await events.put(TrialFinished(trial, len(self._in_race), max(0.0, self._budget.seconds - self._elapsed)))
         return trial
@@ -490,7 +547,7 @@ class _Search:
             users_phase=PARAMETERS.users_phase * scale,
             peak=options.peak or None,
             p99_limit=options.p99_limit,
-            users=max(options.users, 2 * PARAMETERS.users) if options.users > PARAMETERS.users else PARAMETERS.users,
+            users=most_connections(options.users, options.peak, options.p99_limit),
             slow_clients=options.slow_clients or None,
             curve=1 if curve else None,
             round=number,
@@ -506,6 +563,8 @@ class _Search:
             except _RuledOut as found:
                 await self._rule_out(found.candidate, found.trial, events)
             except _OutOfTime:
+                if self._recorder.finals is not None:
+                    self._recorder.update_finals(msgspec.structs.replace(self._recorder.finals, finished=True))
                 return
             else:
                 return
@@ -514,18 +573,24 @@ class _Search:
         names = tuple(each.name for each in finals.candidates)
         self._recorder.update(msgspec.structs.replace(self._recorder.state, finalists=names))
         self._recorder.update_finals(finals)
-        seconds = self._budget.finals_end - self._elapsed
-        scale = self._budget.scale(seconds / FEWEST_ROUNDS, len(names) + 1)
-        parameters = self._parameters(scale, 1, curve=True)
+        slots = len(names) + 1
+        scale = self._budget.finals_scale(self._elapsed, slots)
+        scales: dict[int, float] = {}
+        lengths: list[float] = []
         by_letter = {each.letter: self._recorder.state.candidate(each.name) for each in finals.candidates}
 
         async def measure(own: str, number: int) -> SlotResult:
             candidate, plan = by_letter[own], self._plans[by_letter[own].name]
-            own_parameters = dataclasses.replace(parameters, round=number)
             if self._elapsed > self._budget.finals_deadline:
                 raise _OutOfTime
+            if number not in scales:
+                before = scales.get(number - 1, scale)
+                usual = statistics.mean(lengths[-slots:]) if lengths else 0.0
+                scales[number] = self._budget.shorter_scale(before, self._elapsed, slots, number - 1, usual)
+            own_parameters = self._parameters(scales[number], number, curve=True)
             measure_own = partial(measure_trial, plan, Stage.FINALS, own_parameters, self._environment)
             trial = await self._store(measure_own, candidate, events, Stage.FINALS, number)
+            lengths.append(trial.seconds)
             if trial.ruled_out:
                 raise _RuledOut(candidate, trial)
             figures = tuple(each for each in trial.figures if each.id in COMPARED_IN_FINALS)
@@ -538,6 +603,7 @@ class _Search:
     def _comparison(self) -> ComparisonResult:
         """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""
         state = self._recorder.state
+        # It has no command: `recommend` cannot repeat the rounds alone, as `compare` does.
         found = ComparisonResult(
             candidates=tuple(
                 Candidate(letter(number), each.name, each.name, each.version, "", state.conditions.app)
@@ -547,7 +613,6 @@ class _Search:
             threshold=THRESHOLD,
             metrics=tuple(COMPARED_IN_FINALS),
             rate=state.conditions.peak,
-            command=state.conditions.command,
         )
         earlier = self._recorder.finals
         if earlier is not None and earlier.key == found.key:
@@ -573,7 +638,8 @@ class _Search:
                 await self._store(reload, each, events, Stage.RELOAD)
 
     def _has(self, candidate: RecommendationCandidate, stage: Stage) -> bool:
-        return any(each.stage is stage for each in self._recorder.state.trials if each.candidate == candidate.name)
+        own = (each for each in self._recorder.state.trials if each.candidate == candidate.name)
+        return any(each.stage is stage and each.valid for each in own)
 
 
 class _RuledOut(Exception):

@@ -102,6 +102,16 @@ def dominates(better: CandidateFigures, other: CandidateFigures) -> bool:
     return bool(differences) and min(differences) > 0
 
 
+def differ(first: CandidateFigures, second: CandidateFigures) -> bool:
+    """Say whether two candidates clearly differ in any figure that both have."""
+    return any(_difference(which, more, first, second) for which, more in COMPARED.items())
+
+
+def describe_pairs(first: CandidateFigures, second: CandidateFigures) -> str:
+    """Return the compared figures that both have: `capacity (90/s against 95/s), memory (...)`, '' for none."""
+    return ", ".join(_pair(each, first, second) for each in COMPARED if _both_known(each, first, second))
+
+
 def _difference(which: FigureId, more: bool, first: CandidateFigures, second: CandidateFigures) -> int:
     """Return 1 if `first` is clearly better, -1 if clearly worse, else 0."""
     one, two = first.figure(which), second.figure(which)
@@ -122,8 +132,11 @@ def _dominated_text(figures: CandidateFigures, name: str, better: CandidateFigur
 
 
 def _ranked_text(figures: CandidateFigures, name: str, best: CandidateFigures) -> str:
-    shown = [_pair(each, figures, best) for each in COMPARED if _both_known(each, figures, best)]
-    return f"Others came before it; it and {name}: {', '.join(shown)}." if shown else "Others came before it."
+    shown = describe_pairs(figures, best)
+    if not shown:
+        return "Others came before it."
+    near = "" if differ(figures, best) else ", without a clear difference"
+    return f"Others came before it{near}; it and {name}: {shown}."
 
 
 def _both_known(which: FigureId, figures: CandidateFigures, best: CandidateFigures) -> bool:

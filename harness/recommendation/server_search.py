@@ -50,6 +50,8 @@ class ServerSearch:
         behind = made.app_plan
         effective = [adapter.conditions(launch) for adapter, launch in launches]
         workers, threads = (effective[0].get(word) for word in ("workers", "threads"))
+        if "greenlets" in effective[0]:
+            threads = None  # its one thread serves as many requests at a time as there are greenlets
         front = made.adapter.name if made.upstream is not None else ""
         candidate = RecommendationCandidate(
             name,
@@ -75,7 +77,10 @@ def base_servers(search: ServerSearch, names: Sequence[str]) -> tuple[tuple[Base
     for name in names:
         if name not in fronts:
             planning.require(search.plan(name))
-            bases += [_base(search, each) for each in _variants(name)]
+            found_bases = [_base(search, each) for each in _variants(name)]
+            if any(each.fixed for each in found_bases) and (why := search.plan(name).unsupported_reason()):
+                raise ConfigurationError(f"--servers {name}: {why}")
+            bases += found_bases
     for name in fronts:
         found = adapter_registry.adapters()[parse(name).server.adapter].find(search.python)
         if not found.available:

@@ -21,6 +21,9 @@ FIRST_ROUND_SHARE = 0.6
 SHORT_TRIAL_SECONDS = 7.0
 """Seconds of the shortest trial with its two server starts."""
 
+FINALS_TRIAL_FACTOR = 1.4
+"""How much longer a trial of the finals takes than one of the screening: it has the curve of p99 by rate."""
+
 MIN_CANDIDATES, MAX_CANDIDATES = 3, 60
 MAX_FINALISTS, MIN_FINALISTS = 4, 2
 
@@ -72,6 +75,21 @@ class TimeBudget:
     def scale(self, seconds: float, trials: int) -> float:
         """Return how long the measurements of each of `trials` in `seconds` may be, 1 for the usual length."""
         return max(MIN_SCALE, min(MAX_SCALE, seconds / max(1, trials) / (1.5 * SHORT_TRIAL_SECONDS)))
+
+    def finals_scale(self, elapsed: float, slots: int) -> float:
+        """Return how long the measurements of the finals may be, so that FEWEST_ROUNDS rounds of `slots` trials fit."""
+        return self.scale((self.finals_end - elapsed) / FEWEST_ROUNDS / FINALS_TRIAL_FACTOR, slots)
+
+    def shorter_scale(self, scale: float, elapsed: float, slots: int, rounds: int, trial_seconds: float) -> float:
+        """Return `scale`, or less if FEWEST_ROUNDS rounds do not fit. `rounds` are done; a trial took `trial_seconds`.
+
+        The start of a server takes as long as before, so the next round may still be too long: ask after each round.
+        """
+        missing = FEWEST_ROUNDS - rounds
+        if missing <= 0 or trial_seconds <= 0:
+            return scale
+        allowed = (self.finals_end - elapsed) / missing / max(1, slots)
+        return max(MIN_SCALE, min(scale, scale * allowed / trial_seconds))
 
     def finalists(self, elapsed: float, trial_seconds: float) -> int:
         """Return how many candidates the finals have room for. A trial of the finals takes `trial_seconds`.

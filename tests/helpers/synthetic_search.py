@@ -37,7 +37,8 @@ class App:
         """Return requests per second: the least of what workers, cores, and the lock allow."""
         workers, threads = candidate.workers or 1, candidate.threads or 1
         at_once = 1 if self.locked else workers * threads
-        return min(at_once / (self.cpu + self.wait), min(workers, self.cores) / self.cpu)
+        most = min(workers, self.cores) / self.cpu if self.cpu else float("inf")
+        return min(at_once / (self.cpu + self.wait), most)
 
     def trial(self, candidate: RecommendationCandidate, stage: Stage = Stage.SCREENING, number: int = 1) -> Trial:
         """Return the trial that an exact measurement gives. Without a proxy slow clients take all threads."""

@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.recommendation.capacity import (
     ClosedLoop,
     checked_capacity,
     closed_loop_capacity,
+    most_connections,
     next_connections,
 )
 
@@ -72,3 +73,20 @@ def test_an_invalid_point_says_nothing() -> None:
 
 def test_a_rate_above_the_capacity_does_not_count() -> None:
     assert checked_capacity(100, points((50, 0.1), (200, 9.0)), 0.3) == 100
+
+
+def test_errors_are_no_capacity_and_fewer_connections_are_tried() -> None:
+    """sqlite answers "the database is locked" if many write at once: each error comes quickly."""
+    loops: list[ClosedLoop] = []
+    while (connections := next_connections(loops, 0.3, 64)) is not None:
+        loops.append(ClosedLoop(connections, 100.0 * connections, 0.01, failed=0.2 if connections > 2 else 0.0))
+    assert closed_loop_capacity(loops, 0.3) == 200.0
+    assert len(loops) <= MAX_LOOPS
+
+
+@pytest.mark.parametrize(
+    ("users", "peak", "connections"),
+    [(1, 0, 64), (40, 60, 64), (64, 0, 64), (65, 0, 128), (200, 0, 200), (40, 1000, 300), (40, 1e5, 512)],
+)
+def test_the_loops_have_connections_for_all_users_and_for_the_peak(users: int, peak: float, connections: int) -> None:
+    assert most_connections(users, peak, 0.3) == connections

@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Trial,
 )
 from wsgi_gauntlet.harness.recommendation.decision import decide, judge_against
-from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS
+from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, figure
 
 from ....helpers.synthetic_search import MB, App, candidate, search
 
@@ -187,3 +187,45 @@ def test_the_words_are_against_the_winner_and_not_against_a() -> None:
     assert memory == {one.name: ComparisonWord.BETTER, three.name: ComparisonWord.BETTER}
     assert judge_against(comparison, "nobody") == ()
     assert judge_against(None, one.name) == ()
+
+
+def with_capacity(trial: Trial, value: float) -> Trial:
+    return replace(
+        trial,
+        figures=tuple(
+            replace(each, value=value) if each.id == FigureId.CAPACITY.value else each for each in trial.figures
+        ),
+    )
+
+
+def test_a_candidate_of_the_screening_without_a_clear_difference_is_named() -> None:
+    app, finalist, near, large = App(wait=0.02), candidate(1, 16), candidate(1, 17), candidate(5, 16)
+    state = search(app, finalist, near, large)
+    out = tuple(Elimination(each.name, Stage.SCREENING, "Others came before it.") for each in (near, large))
+    found = decide(replace(state, eliminated=out, finalists=(finalist.name,)), None)
+    assert [each.candidate for each in found.not_distinguished] == [near.name]
+    assert "short trials show no clear difference from the winner: capacity" in found.not_distinguished[0].text
+
+
+def test_a_finalist_whose_capacity_was_checked_does_not_lose_to_one_that_was_not() -> None:
+    app, finalist, other = App(wait=0.02), candidate(1, 16, front="nginx"), candidate(2, 16, front="nginx")
+    state = search(app, finalist, other, peak=0.0)
+    trials = [with_capacity(each, 1000.0) for each in state.trials]
+    checked = with_capacity(app.trial(finalist, Stage.FINALS), 700.0)
+    out = (Elimination(other.name, Stage.SCREENING, "Others came before it."),)
+    found = decide(replace(state, trials=(*trials, checked), eliminated=out, finalists=(finalist.name,)), None)
+    changes = {each.condition: each.winner for each in found.what_would_change}
+    assert changes["no slow clients"] == finalist.name
+
+
+def test_an_unchecked_finalist_does_not_win_by_the_check_of_the_others() -> None:
+    app, finalists = App(wait=0.02), [candidate(1, 16), candidate(1, 17), candidate(1, 18)]
+    state = search(app, *finalists)
+    checks = [
+        Trial(each.name, Stage.CORRECTNESS, figures=(figure(FigureId.SECURITY_MUST_BROKEN, count),))
+        for each, count in zip(finalists, (3.0, 2.0), strict=False)
+    ]
+    found = decide(
+        replace(state, trials=(*state.trials, *checks), finalists=tuple(each.name for each in finalists)), None
+    )
+    assert found.winner == finalists[1].name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
 from wsgi_gauntlet.harness.recommendation.figures import MEANINGS, candidate_figures, figure
 
@@ -56,3 +58,21 @@ def test_the_curve_has_the_median_p99_of_each_rate_in_order() -> None:
     assert [(each.rate, each.p99) for each in found] == [(25, 0.1), (50, 0.3)]
     invalid = candidate_figures("a", [Trial("a", Stage.FINALS, curve=(RatePoint(5, 1.0, valid=False, why="x"),))])
     assert [each.valid for each in invalid.curve] == [False]
+
+
+def test_an_invalid_trial_says_nothing_about_figures_that_its_stage_does_not_measure() -> None:
+    found = candidate_figures("a", [Trial("a", Stage.SCREENING, valid=False, why="busy")])
+    assert found.capacity is not None
+    assert (found.reload_losses, found.security_must_broken, found.must_broken) == (None, None, None)
+
+
+def test_the_curve_of_many_rounds_has_each_share_of_the_capacity_once() -> None:
+    """The capacity differs from round to round, and so do the rates. The highest must not be lost."""
+    capacities = [100.0 + 2 * number for number in range(10)]
+    trials = [
+        Trial("a", Stage.FINALS, each, curve=tuple(RatePoint(share * rate, share) for share in (0.25, 0.5, 0.8)))
+        for each, rate in enumerate(capacities, 1)
+    ]
+    found = candidate_figures("a", trials).curve
+    assert [each.p99 for each in found] == [0.25, 0.5, 0.8]
+    assert found[-1].rate == pytest.approx(0.8 * 109)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.model.recommendation import Reason, RecommendationCandidate
+import random
+
+import pytest
+from msgspec.structs import replace
+
+from wsgi_gauntlet.harness.model.recommendation import FigureId, Reason, RecommendationCandidate, Trial
 from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import findings
 
@@ -20,7 +25,16 @@ def about(
 def reasons(
     app: App, candidates: list[RecommendationCandidate] = SETTINGS, memory_limit: int = 0, peak: float = 0.0
 ) -> tuple[Reason, ...]:
-    trials = [app.trial(each) for each in candidates]
+    return of_trials(app, [app.trial(each) for each in candidates], candidates, memory_limit, peak)
+
+
+def of_trials(
+    app: App,
+    trials: list[Trial],
+    candidates: list[RecommendationCandidate] = SETTINGS,
+    memory_limit: int = 0,
+    peak: float = 0.0,
+) -> tuple[Reason, ...]:
     wrong = {each.candidate for each in trials if each.ruled_out}
     return findings(
         [each for each in candidates if each.name not in wrong],
@@ -29,6 +43,7 @@ def reasons(
         cores=app.cores,
         memory_limit=memory_limit,
         peak=peak,
+        connections=64,
     )
 
 
@@ -76,3 +91,89 @@ def test_a_proxy_that_keeps_slow_clients_away_is_named_with_both_shares() -> Non
 def test_nothing_measured_says_nothing() -> None:
     assert about(App(), []) == []
     assert about(App(cpu=0.0001, wait=0.01), [candidate(1, 8)]) == []
+
+
+MANY_SETTINGS = [
+    candidate(workers, threads, front=front)
+    for front in ("", "nginx")
+    for workers, threads in ((1, 1), (2, 1), (5, 1), (1, 8), (1, 32), (2, 8), (2, 32), (5, 8))
+]
+
+
+def disturbed(trials: list[Trial], number: int, factor: float) -> list[Trial]:
+    """Return the trials with another capacity of the one with a `number`, as after a disturbance."""
+    changed = trials[number]
+    figures = tuple(
+        replace(each, value=(each.value or 0.0) * factor) if each.id == FigureId.CAPACITY.value else each
+        for each in changed.figures
+    )
+    return [replace(changed, figures=figures) if each is changed else each for each in trials]
+
+
+APPS = (
+    (App(cpu=0.005), ("CPU time is the limit", "More threads gain nothing", "More workers than cores gain nothing")),
+    (App(cpu=0.0002, wait=0.05), ("The app waits: a request takes about 50 ms",)),
+    (App(cpu=0.0002, wait=0.02, locked=True), ("The app serves one request at a time",)),
+)
+
+
+@pytest.mark.parametrize("number", range(len(MANY_SETTINGS)))
+@pytest.mark.parametrize(("app", "sentences"), APPS, ids=["cpu", "waits", "lock"])
+def test_one_disturbed_trial_hides_no_finding(app: App, sentences: tuple[str, ...], number: int) -> None:
+    trials = disturbed([app.trial(each) for each in MANY_SETTINGS], number, 0.7)
+    found = [each.text for each in of_trials(app, trials, MANY_SETTINGS)]
+    for sentence in sentences:
+        assert any(each.startswith(sentence) for each in found), found
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("app", "sentences"), APPS, ids=["cpu", "waits", "lock"])
+def test_noise_of_a_tenth_hides_no_finding(app: App, sentences: tuple[str, ...], seed: int) -> None:
+    draw = random.Random(seed)
+    trials = [app.trial(each) for each in MANY_SETTINGS]
+    for number in range(len(trials)):
+        trials = disturbed(trials, number, draw.uniform(0.9, 1.1))
+    found = [each.text for each in of_trials(app, trials, MANY_SETTINGS)]
+    for sentence in sentences:
+        assert any(each.startswith(sentence) for each in found), found
+
+
+def test_threads_that_help_are_no_lock_and_no_limit() -> None:
+    found = about(App(cpu=0.0002, wait=0.02), MANY_SETTINGS)
+    assert not any("one request at a time" in each or "gain nothing" in each for each in found)
+
+
+def test_a_lock_is_found_if_cpu_time_is_below_a_clock_tick() -> None:
+    (found,) = about(App(cpu=0.0, wait=0.02, locked=True, cores=2))
+    assert found.startswith("The app serves one request at a time")
+
+
+def test_more_threads_than_connections_say_nothing_about_the_time_of_a_request() -> None:
+    app = App(cpu=0.0002, wait=0.05)
+    trials = [app.trial(each) for each in SETTINGS]
+    huge = replace(app.trial(candidate(1, 512)), figures=trials[4].figures)
+    (found,) = of_trials(app, [*trials, huge], [*SETTINGS, candidate(1, 512)])
+    assert "32 serve 637/s" in found.text
+
+
+def test_one_server_that_mixes_up_users_is_not_the_apps_fault() -> None:
+    app = App(wait=0.002)
+    trials = [app.trial(each) for each in SETTINGS]
+    wrong = replace(trials[3], ruled_out="It mixes up users.", evidence=("the page of another user",))
+    found = of_trials(app, [*trials[:3], wrong, *trials[4:]])
+    assert not any("thread-safe" in each.text for each in found)
+
+
+def test_memory_that_grows_with_the_threads_is_no_leak() -> None:
+    app = App(growth=64_000)
+    trials = [
+        replace(
+            each,
+            figures=tuple(
+                replace(one, value=9_000.0 * 3**place) if one.id == FigureId.MEMORY_GROWTH.value else one
+                for one in each.figures
+            ),
+        )
+        for place, each in enumerate(app.trial(each) for each in SETTINGS)
+    ]
+    assert not any("leaks" in each.text for each in of_trials(app, trials))

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.model import Step as LoadStep
 from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
-from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, WRONG, TrialParameters, trial_of
+from wsgi_gauntlet.harness.recommendation.capacity import ClosedLoop
+from wsgi_gauntlet.harness.recommendation.measurement import (
+    PARAMETERS,
+    WRONG,
+    TrialParameters,
+    best_loop_limit,
+    cpu_per_request,
+    failed_share,
+    peak_metric,
+    trial_of,
+)
 
 
 def cell(*metrics: Metric, grade: Grade = Grade.MEASURED, why: str = "", note: str = "") -> ScenarioResult:
@@ -47,3 +59,26 @@ def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -
 def test_the_parameters_are_declared_with_units() -> None:
     assert set(TrialParameters.declared()) >= {"loop", "open_loop", "users_phase", "peak", "slow_clients", "curve"}
     assert PARAMETERS.with_overrides({"loop": 1}, "x").loop == 1.0
+
+
+def test_cpu_time_below_a_clock_tick_is_0_and_a_process_that_ended_is_unknown() -> None:
+    assert cpu_per_request([(0.5, 100.0), (1.0, 200.0)]) == 0.005
+    assert cpu_per_request([(0.0, 50.0)]) == 0.0
+    assert cpu_per_request([(-0.1, 50.0)]) is None
+    assert cpu_per_request([]) is None
+
+
+def test_a_generator_that_limited_another_loop_does_not_limit_the_capacity() -> None:
+    loops = [ClosedLoop(8, 100.0, 0.1), ClosedLoop(32, 120.0, 0.9)]
+    assert best_loop_limit(loops, ["", "busy"], 0.3) == ""
+    assert best_loop_limit(loops, ["busy", ""], 0.3) == "busy"
+    assert best_loop_limit([], [], 0.3) == ""
+
+
+def test_errors_at_the_peak_count_as_the_longest_wait() -> None:
+    good = peak_metric((0.02, False), 0.995, 0.001)
+    assert (good.value, good.censored, good.note, good.lateness) == (0.02, False, "", 0.001)
+    bad = peak_metric((0.02, False), 0.7, 0.001)
+    assert (bad.value, bad.censored, bad.note) == (5.0, True, "30 % of the requests get no correct answer")
+    assert peak_metric(None, 0.0, 0.0).value == 5.0
+    assert (failed_share(90, 100), failed_share(0, 0)) == (pytest.approx(0.1), 0.0)

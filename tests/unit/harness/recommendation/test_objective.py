@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from wsgi_gauntlet.harness.model.recommendation import CandidateFigures, FigureId
+from wsgi_gauntlet.harness.model.recommendation import (
+    CandidateFigures,
+    FigureId,
+    MeasuredFigure,
+    RecommendationCandidate,
+)
 from wsgi_gauntlet.harness.recommendation.objective import (
     Requirements,
     best_that_holds,
     broken_requirements,
-    order_key,
     ranked,
 )
 
@@ -75,17 +80,48 @@ def test_room_for_twice_the_peak_is_worth_memory() -> None:
     assert ranked([few, many], table.__getitem__, WANTED) == [many, few]
 
 
+def order(wanted: Requirements, **changes: dict[str, float]) -> list[str]:
+    """Return the order of candidates with good figures and `changes`. Their names are those of the arguments."""
+    table = {name: figures(**{**GOOD, **each}) for name, each in changes.items()}
+    every = [RecommendationCandidate(name, "gunicorn", workers=1, threads=1) for name in changes]
+    return [each.name for each in ranked(every, table.__getitem__, wanted)]
+
+
 def test_a_p99_that_nobody_notices_is_no_reason() -> None:
-    first = order_key(candidate(), figures(**{**GOOD, "p99_at_peak": 0.001}), WANTED)
-    second = order_key(candidate(), figures(**{**GOOD, "p99_at_peak": 0.009}), WANTED)
-    assert first == second
+    assert order(WANTED, first={"p99_at_peak": 0.009}, second={"p99_at_peak": 0.001}) == ["first", "second"]
+    assert order(WANTED, first={"p99_at_peak": 0.2}, second={"p99_at_peak": 0.1}) == ["second", "first"]
 
 
-def test_fewer_broken_requirements_of_security_come_first_only_if_all_were_checked() -> None:
-    safe, unsafe = figures(**GOOD), figures(**{**GOOD, "security_must_broken": 2.0})
-    assert order_key(candidate(), safe, WANTED) < order_key(candidate(), unsafe, WANTED)
+@pytest.mark.parametrize("capacity", [100.0 * 1.01**step for step in range(40)])
+def test_figures_that_differ_by_less_than_the_band_are_equal_wherever_they_lie(capacity: float) -> None:
+    small = {"capacity": capacity}
+    large = {"capacity": 1.1 * capacity, "memory": 80.0 * MB}
+    assert order(Requirements(), large=large, small=small) == ["small", "large"]
+    near = {"memory": capacity * MB}
+    lean = {"memory": 0.9 * capacity * MB}
+    assert order(Requirements(), near=near, lean=lean) == ["near", "lean"]
+
+
+def test_fewer_broken_requirements_of_security_come_first() -> None:
+    unsafe, safe = {"security_must_broken": 2.0}, {"security_must_broken": 1.0}
+    assert order(WANTED, unsafe=unsafe, safe=safe) == ["safe", "unsafe"]
     other = Requirements(peak=30, compare_security=False)
-    assert order_key(candidate(), safe, other) == order_key(candidate(), unsafe, other)
+    assert order(other, unsafe=unsafe, safe=safe) == ["unsafe", "safe"]
+
+
+def test_a_candidate_that_was_not_checked_for_security_does_not_win_by_that() -> None:
+    unsafe, safe = {"security_must_broken": 2.0}, {"security_must_broken": 1.0}
+    assert order(WANTED, unsafe=unsafe, safe=safe, unchecked={}) == ["safe", "unsafe", "unchecked"]
+    assert order(WANTED, unsafe=unsafe, unchecked={}) == ["unsafe", "unchecked"]
+
+
+def test_a_check_of_security_that_was_cut_off_decides_nothing() -> None:
+    table = {
+        "checked": figures(**{**GOOD, "security_must_broken": 2.0}),
+        "cut off": replace(figures(**GOOD), security_must_broken=MeasuredFigure(0.0, n=1, bound=True)),
+    }
+    every = [RecommendationCandidate(name, "gunicorn") for name in table]
+    assert [each.name for each in ranked(every, table.__getitem__, WANTED)] == ["checked", "cut off"]
 
 
 def test_nobody_holds() -> None:

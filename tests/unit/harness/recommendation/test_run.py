@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -16,8 +18,15 @@ from msgspec.structs import replace
 
 from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, ConfigurationError, StorageFull
-from wsgi_gauntlet.harness.events import CandidateEliminated, Event, RoundFinished, TrialFinished
+from wsgi_gauntlet.harness.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    ConfigurationError,
+    PageError,
+    StorageFull,
+)
+from wsgi_gauntlet.harness.events import CandidateEliminated, Event, Message, RoundFinished, TrialFinished
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
@@ -85,6 +94,9 @@ class Machine:
         common = session.RunOptions(python=sys.executable, out=self.folder)
         return dataclasses.replace(SearchOptions(common, SERVERS, peak=60.0, seed=7), **changes)
 
+    def candidate(self, name: str) -> RecommendationCandidate:
+        return self._candidates[name]
+
     def search(self, **changes: Any) -> Outcome:
         self.began = self.now
         return recommend(self.options(**changes), self.configuration, self.events.append)
@@ -146,6 +158,18 @@ def test_candidates_without_time_are_named_and_not_blamed(machine: Machine) -> N
     assert all(found.figures_of(each.candidate).capacity is None for each in late)
 
 
+def test_candidates_without_time_are_named_even_if_others_were_ruled_out_before(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, ruled_out="It cannot serve the app: no") if len(machine.measured) <= 2 else None
+    )
+    machine.seconds = 12.0
+    found = machine.search(budget=200.0).recommendation
+    measured = {name for name, _, _ in machine.measured}
+    late = [each for each in found.eliminated if each.candidate not in measured]
+    assert late
+    assert all("no time left" in each.reason for each in late)
+
+
 def test_the_candidates_are_the_same_each_time(machine: Machine) -> None:
     first = [each.name for each in machine.search().recommendation.candidates]
     second = [each.name for each in machine.search().recommendation.candidates]
@@ -183,6 +207,174 @@ def test_a_finalist_that_is_wrong_in_the_finals_leaves_and_the_others_begin_agai
     assert found.winner
     assert found.winner != name
     assert name not in found.finalists
+
+
+def test_a_candidate_with_threads_that_had_luck_is_ruled_out_with_the_evidence_of_the_others(
+    machine: Machine,
+) -> None:
+    machine.app = App(cpu=0.002, wait=0.002, thread_safe=False)
+    lucky: list[str] = []
+
+    def be_lucky(name: str, stage: Stage) -> Trial | None:
+        each = machine.candidate(name)
+        if (each.threads or 1) > 1 and not lucky:
+            lucky.append(name)
+        return dataclasses.replace(machine.app, thread_safe=True).trial(each, stage) if name in lucky else None
+
+    machine.before_trial = be_lucky
+    found = machine.search().recommendation
+    left = found.elimination(lucky[0])
+    assert left is not None
+    assert left.stage is Stage.CORRECTNESS
+    assert "does that too and gave wrong responses" in left.reason
+    assert "the page of another user" in left.evidence[0]
+    assert found.candidate(found.winner).threads == 1
+
+
+def test_a_page_that_fails_on_one_server_rules_that_server_out(machine: Machine) -> None:
+    def fail(name: str, _stage: Stage) -> Trial | None:
+        if name.startswith("waitress"):
+            raise PageError("the page / answers 500")
+        return None
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert outcome.error is None
+    out = [each for each in outcome.recommendation.eliminated if each.candidate.startswith("waitress")]
+    assert {each.reason for each in out} == {"It cannot serve the app: the page / answers 500"}
+
+
+def test_a_page_that_fails_on_the_first_server_ends_the_search(machine: Machine) -> None:
+    def fail(_name: str, _stage: Stage) -> Trial | None:
+        raise PageError("the page / answers 500")
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert isinstance(outcome.error, PageError)
+    assert len(machine.measured) == 1
+
+
+def test_a_finalist_that_was_wrong_stays_out_of_a_resumed_search(machine: Machine) -> None:
+    wrong: list[str] = []
+
+    def rule_out_then_interrupt(name: str, stage: Stage) -> Trial | None:
+        if stage is not Stage.FINALS:
+            return None
+        if wrong:
+            os.kill(os.getpid(), signal.SIGINT)
+            return None
+        wrong.append(name)
+        return Trial(name, stage, ruled_out="It mixes up users.", evidence=("the page of another user",))
+
+    machine.before_trial = rule_out_then_interrupt
+    machine.search()
+    machine.before_trial = lambda _name, _stage: None
+    common = dataclasses.replace(machine.options().common, resume=True)
+    machine.measured.clear()
+    found = machine.search(common=common).recommendation
+    left = found.elimination(wrong[0])
+    assert left is not None
+    assert left.evidence == ("the page of another user",)
+    assert wrong[0] not in {name for name, _, _ in machine.measured}
+
+
+def test_a_resumed_search_has_the_same_finalists_and_goes_on_with_their_rounds(machine: Machine) -> None:
+    def interrupt(_name: str, stage: Stage) -> None:
+        if stage is Stage.FINALS and sum(each is Stage.FINALS for _, each, _ in machine.measured) == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    machine.before_trial = interrupt
+    first = machine.search().recommendation
+    # In longer trials they look worse: that must not bring back those that left.
+    machine.app = App(cpu=0.004, wait=0.04)
+    machine.before_trial = lambda _name, _stage: None
+    common = dataclasses.replace(machine.options().common, resume=True)
+    outcome = machine.search(common=common)
+    assert set(outcome.recommendation.finalists) == set(first.finalists)
+    assert len(outcome.results.comparisons) == 1
+    assert outcome.recommendation.rounds > first.rounds > 0
+
+
+def test_without_a_valid_trial_only_a_few_go_into_the_finals(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, valid=False, why="busy") if stage is Stage.SCREENING else None
+    )
+    found = machine.search().recommendation
+    finals = {name for name, stage, _ in machine.measured if stage is Stage.FINALS}
+    assert 2 <= len(finals) <= 4
+    assert found.winner in finals
+    disturbed = [each for each in found.eliminated if each.stage is Stage.SCREENING]
+    assert disturbed
+    assert all("says nothing about the server" in each.reason for each in disturbed)
+
+
+def test_candidates_beyond_the_budget_are_counted(machine: Machine) -> None:
+    machine.search(budget=20.0)
+    (text,) = [each.text for each in machine.seen(Message) if "candidates, seed 7" in each.text]
+    assert text.startswith("3 candidates, seed 7; the budget has no time for ")
+
+
+def test_finals_that_the_budget_ends_are_finished_and_name_no_command(machine: Machine) -> None:
+    def take_long(_name: str, stage: Stage) -> None:
+        if stage is Stage.FINALS and sum(each is Stage.FINALS for _, each, _ in machine.measured) == 12:
+            machine.now += 400  # in a round, with no time for its other trials
+
+    machine.before_trial = take_long
+    outcome = machine.search()
+    (finals,) = outcome.results.comparisons
+    assert 0 < len(finals.rounds) < 6
+    assert finals.finished
+    assert finals.command == ""
+
+
+def be_noisy(machine: Machine, seed: int) -> None:
+    """Let each measurement differ by up to a tenth, and a tenth of the trials by a third, as on a busy machine."""
+    draw = random.Random(seed)
+
+    def trial(name: str, stage: Stage) -> Trial:
+        found = machine.app.trial(machine.candidate(name), stage, machine.measured[-1][2])
+        factor = draw.uniform(0.9, 1.1) * (0.67 if draw.random() < 0.1 else 1.0)
+        factors = {FigureId.CAPACITY.value: factor, FigureId.P99_AT_PEAK.value: 1 / factor}
+        noisy = tuple(
+            replace(each, value=each.value * factors.get(each.id, 1.0)) if each.value is not None else each
+            for each in found.figures
+        )
+        return replace(found, figures=noisy)
+
+    machine.before_trial = trial
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_app_that_waits_gets_threads_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    machine.app = App(cpu=0.0002, wait=0.05)
+    be_noisy(machine, seed)
+    found = machine.search(peak=0.0).recommendation
+    winner = found.candidate(found.winner)
+    assert (winner.workers or 1) * (winner.threads or 1) >= 32
+    (text,) = [each.text for each in found.reasons if each.text.startswith("The app waits")]
+    match = re.search(r"takes about ([0-9]+) ms", text)
+    assert match
+    assert float(match[1]) == pytest.approx(50, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_app_that_computes_gets_a_worker_for_each_core_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    cores = len(os.sched_getaffinity(0))
+    machine.app = App(cpu=0.005, cores=cores)
+    be_noisy(machine, seed)
+    found = machine.search(peak=0.0).recommendation
+    assert any(each.text.startswith("CPU time is the limit") for each in found.reasons)
+    assert any(each.text.startswith("More threads gain nothing") for each in found.reasons)
+    assert found.candidate(found.winner).workers == cores
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_lock_is_found_in_spite_of_noise(machine: Machine, seed: int) -> None:
+    machine.app = App(cpu=0.0002, wait=0.02, locked=True)
+    be_noisy(machine, seed)
+    found = machine.search(peak=100.0).recommendation
+    assert found.answer is Answer.NONE_HOLDS
+    assert any(each.text.startswith("The app serves one request at a time") for each in found.reasons)
 
 
 def test_a_server_that_does_not_start_is_out_with_its_reason(machine: Machine) -> None:

@@ -63,3 +63,10 @@ def test_one_candidate_dominates_another_only_if_nothing_is_worse() -> None:
 
 def test_a_single_candidate_goes_on() -> None:
     assert run({candidate(): figures(**{**GOOD, "capacity": 0.0})}) == ([candidate().name], {})
+
+
+def test_a_candidate_without_a_clear_difference_is_not_called_worse() -> None:
+    values = {candidate(each): figures(**{**GOOD, "memory": (50.0 + each) * MB}) for each in (1, 2, 3)}
+    _, out = run(values)
+    (reason,) = out.values()
+    assert reason.startswith("Others came before it, without a clear difference; it and gunicorn[workers=1,threads=1]:")
