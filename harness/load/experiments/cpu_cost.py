@@ -85,9 +85,7 @@ class CpuCost:
         return RESPONSES_PER_UNIT * seconds / self.ok
 
 
-async def measure_cpu_cost(
-    running: ServerUnderTest, page: VerifiedPage, connections: int, seconds: float
-) -> CpuCost:
+async def measure_cpu_cost(running: ServerUnderTest, page: VerifiedPage, connections: int, seconds: float) -> CpuCost:
     """Request `page` in a closed loop and return its cost. Raises the errors of `closed_loop`."""
     before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
     found = await closed_loop(running.address, page, LoopOptions(connections), seconds)
