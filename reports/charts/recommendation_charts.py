@@ -159,7 +159,7 @@ def _p99_chart(found: Recommendation, caption: str) -> Chart | None:
 
 
 def _rate_line(found: Recommendation, name: str) -> Line | None:
-    """Return the line of a finalist, None if no rate has a p99."""
+    """Return the line of a finalist, None if no rate has a p99. Without a valid measurement it is not judged."""
     curve = _curve(found, name)
     valid = [each for each in curve if each.valid]
     points = [(each.rate, _seconds(each.p99)) for each in valid if each.p99 is not None]
@@ -172,6 +172,9 @@ def _rate_line(found: Recommendation, name: str) -> Line | None:
     ]
     if points:
         capacity = found.figures_of(name).capacity
+        if capacity is not None and not capacity.valid:
+            why = words.why_no_value(capacity)
+            return Line(words.name(name), points, judged=False, reason=why, marked=points, invalid=invalid)
         end = words.describe_figure(FigureId.CAPACITY, capacity) if capacity is not None else ""
         return Line(words.name(name), points, end, bounds, points[:bounds], invalid=invalid)
     if invalid:

@@ -28,7 +28,7 @@ from wsgi_gauntlet.reports.charts.recommendation_charts import (
     users_rows,
 )
 from wsgi_gauntlet.reports.charts.run_charts import run_charts
-from wsgi_gauntlet.reports.charts.shapes import DOTTED, Text
+from wsgi_gauntlet.reports.charts.shapes import DOTTED, Marks, Text
 from wsgi_gauntlet.reports.charts.text_width import text_width
 
 from ....helpers.sample_recommendation import CONDITIONS, EQUAL, LATE, WINNER, measured, recommendation, results
@@ -106,6 +106,17 @@ def test_a_finalist_without_a_valid_rate_is_a_grey_line() -> None:
     figures = tuple(replace(each, curve=late) if each.candidate == WINNER else each for each in found.figures)
     text = charts(replace(found, figures=figures))[P99_BY_RATE].draw(True).render()
     assert f"{WINNER} (invalid: busy)" in text.replace("&#x27;", "'")
+
+
+def test_a_finalist_without_a_valid_capacity_is_a_grey_line_with_the_reason() -> None:
+    """Its rates may be valid one by one, and still no measurement of it counts."""
+    found = recommendation()
+    late = MeasuredFigure(None, n_invalid=2, why="the generator was late")
+    figures = tuple(replace(each, capacity=late) if each.candidate == WINNER else each for each in found.figures)
+    chart = charts(replace(found, figures=figures))[P99_BY_RATE]
+    assert f"{WINNER} (invalid: the generator was late)" in chart.draw(True).render()
+    colours = {each.colour for each in chart.draw(False).shapes if isinstance(each, Marks) and WINNER in each.hint}
+    assert colours == {"doubt"}
 
 
 def test_without_finals_the_lines_are_those_in_the_race() -> None:
