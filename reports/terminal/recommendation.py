@@ -108,11 +108,11 @@ def _answer(found: Recommendation, out: Console) -> Iterator[Text]:
 
 
 def _next(found: Recommendation, folder: Path | None, out: Console) -> Iterator[Text]:
-    """Yield the files to paste, where the report is, and the command that starts the winner."""
+    """Yield the files to paste, where the report is, and the commands that start the winner."""
     if files := list(dict.fromkeys(line(each.name, 60) for each in words.files_of(found, found.winner))):
         yield from fold(out, Text.assemble(("Files to paste: ", "bold"), ", ".join(files)), indent=2)
     if folder is not None:
         yield Text.assemble(("The report: ", "bold"), line(str(folder / "report.html")))
-    if start := words.start_command(found):
+    if commands := words.start_commands(found):
         yield Text("Start it:", style="bold")
-        yield Text(f"  {start}")
+        yield from (Text(f"  {each}") for each in commands)

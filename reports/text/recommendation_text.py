@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
@@ -80,6 +81,9 @@ STAGES: dict[Stage, str] = {
     Stage.RELOAD: "reload",
 }
 
+RUNNER_UP_FIGURES = (FigureId.CAPACITY, FigureId.P99_AT_PEAK, FigureId.GOODPUT_AMONG_SLOW, FigureId.MEMORY)
+"""The figures that the sentence about the runner-up rests on, as far as they were measured."""
+
 NONE_HOLDS_TITLE, NOT_DECIDED_TITLE = "No server meets your requirements", "The search has no answer"
 
 
@@ -101,8 +105,12 @@ def title(found: Recommendation) -> str:
 
 
 def name(candidate: str) -> str:
-    """Return the name of a candidate on one line."""
-    return line(candidate, MAX_NAME_CHARACTERS)
+    """Return the name of a candidate on one line. Of a long one the middle is left out: names differ at both ends."""
+    flat = line(candidate)
+    if len(flat) <= MAX_NAME_CHARACTERS:
+        return flat
+    half = MAX_NAME_CHARACTERS // 2
+    return f"{flat[: half - 1]}…{flat[-half:]}"
 
 
 def describe_candidate(found: Recommendation, candidate: str) -> str:
@@ -130,7 +138,7 @@ def describe_question(found: Recommendation) -> str:
         f"p99 of at most {labels.duration(asked.p99_limit)}" if asked.p99_limit > 0 else "",
         labels.pluralize(asked.users, "user") if asked.users > 0 else "",
         labels.pluralize(asked.slow_clients, "slow client") if asked.slow_clients > 0 else "no slow clients",
-        f"at most {labels.size(asked.memory_limit)} of memory" if asked.memory_limit > 0 else "",
+        f"at most {size(asked.memory_limit)} of memory" if asked.memory_limit > 0 else "",
         labels.pluralize(asked.cores, "core") if asked.cores > 0 else "",
     )
     return ", ".join(filter(None, parts))
@@ -148,6 +156,11 @@ def describe_search(found: Recommendation) -> str:
     return ", ".join(filter(None, parts))
 
 
+def size(count: float) -> str:
+    """Return bytes with decimal prefixes, as `--memory` and the sentences of the search have them: `2.0 GB`."""
+    return format_bytes(count).replace(" ", labels.NO_BREAK_SPACE)
+
+
 def describe_value(which: FigureId, value: float) -> str:
     """Return a value of a figure in its unit."""
     match which:
@@ -158,7 +171,7 @@ def describe_value(which: FigureId, value: float) -> str:
         case FigureId.GOODPUT_ALONE | FigureId.GOODPUT_AMONG_SLOW:
             return labels.percent(value)
         case FigureId.MEMORY | FigureId.MEMORY_GROWTH:
-            return labels.size(round(value))
+            return size(value)
         case FigureId.MUST_BROKEN | FigureId.SECURITY_MUST_BROKEN | FigureId.RELOAD_LOSSES:
             return labels.number(value)
 
@@ -251,7 +264,9 @@ def runner_up(found: Recommendation) -> list[Sentence]:
     if not found.runner_up:
         return []
     when = _sentence(found.when_runner_up)
-    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "))]
+    figures = found.figures_of(found.runner_up)
+    cells = tuple(Cell(found.runner_up, each) for each in RUNNER_UP_FIGURES if figures.figure(each) is not None)
+    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "), cells)]
 
 
 def not_distinguished(found: Recommendation) -> list[Sentence]:
@@ -319,9 +334,11 @@ def files_of(found: Recommendation, candidate: str) -> list[PasteFile]:
     return [each for each in found.files if each.candidate == candidate]
 
 
-def start_command(found: Recommendation) -> str:
-    """Return the command that starts the winner, '' if there is none."""
-    return next((line(each.start) for each in files_of(found, found.winner) if each.start), "")
+def start_commands(found: Recommendation) -> list[str]:
+    """Return the commands that start the winner: that of its server, then that of its proxy. Units of systemd are
+    another way to start the server, so theirs are not among them."""
+    files = [each for each in files_of(found, found.winner) if each.start and not each.name.endswith(".service")]
+    return [line(each.start) for each in files]
 
 
 def repeat_command(found: Recommendation) -> str:
@@ -386,7 +403,7 @@ def _section(found: Recommendation) -> Iterator[str]:
     yield from _file_lines(found)
     yield f"{prose(describe_search(found))}.\n\n"
     if again := repeat_command(found):
-        yield f"The same search again: {code(again, 1_000)}\n\n"
+        yield f"The same search again: {code(again, 0)}\n\n"
 
 
 def _out_lines(found: Recommendation) -> Iterator[str]:
@@ -411,8 +428,9 @@ def _file_lines(found: Recommendation) -> Iterator[str]:
 
 
 def _markdown_of_use(each: PasteFile) -> str:
-    place = f"Save it as {code(each.install_path)}." if each.install_path else ""
-    start = f"Then run {code(each.start)}." if each.start else ""
+    # A reader copies them: they are never cut.
+    place = f"Save it as {code(each.install_path, 0)}." if each.install_path else ""
+    start = f"Then run {code(each.start, 0)}." if each.start else ""
     return " ".join(filter(None, (place, start)))
 
 

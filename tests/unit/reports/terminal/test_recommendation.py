@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from wsgi_gauntlet.harness.model.recommendation import Answer, Elimination, Recommendation, Stage
+from wsgi_gauntlet.harness.model.recommendation import Answer, Elimination, PasteFile, Recommendation, Stage
 from wsgi_gauntlet.reports.terminal.recommendation import MAX_OUT, print_recommendation
 
 from ....helpers.hostile_texts import HOSTILE_TEXTS
@@ -48,7 +48,15 @@ def test_a_long_name_has_a_line_of_its_own_above_its_figures() -> None:
     lines = printed(recommendation())
     assert lines[lines.index(WINNER) + 1].split()[0] == "412/s"
     (short,) = [each for each in lines if each.startswith(f"{EQUAL} ") and "405" in each]
-    assert short.split()[-2:] == ["58\u00a0MiB"] or short.endswith("58\u00a0MiB")
+    assert short.split()[-2:] == ["58.0\u00a0MB"] or short.endswith("58.0\u00a0MB")
+
+
+def test_a_winner_behind_a_proxy_has_the_commands_of_both() -> None:
+    proxy = PasteFile(WINNER, "shop.conf", "server {}\n", "", "sudo systemctl restart nginx")
+    found = replace(recommendation(), files=(*recommendation().files, proxy))
+    assert printed(found)[-3:] == [
+        "Start it:", "  gunicorn -c gunicorn.conf.py 'shop:create_app()'", "  sudo systemctl restart nginx",
+    ]  # fmt: skip
 
 
 def test_every_line_fits_into_80_columns() -> None:

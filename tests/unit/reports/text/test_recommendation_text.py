@@ -66,7 +66,8 @@ def test_every_figure_and_stage_has_words() -> None:
         (FigureId.CAPACITY, MeasuredFigure(812.0, n=1, bound=True), "≥ 812/s", "n = 1"),
         (FigureId.P99_AT_PEAK, MeasuredFigure(0.03, n=2, n_invalid=1), "30 ms", "n = 2, 1 invalid"),
         (FigureId.GOODPUT_ALONE, MeasuredFigure(0.9996, n=1), "99.96 %", "n = 1"),
-        (FigureId.MEMORY, MeasuredFigure(0.0, n=1), "0 B", "n = 1"),
+        (FigureId.MEMORY, MeasuredFigure(0.0, n=1), "0 bytes", "n = 1"),
+        (FigureId.MEMORY, MeasuredFigure(2e9, n=1), "2.0 GB", "n = 1"),
         (FigureId.MUST_BROKEN, MeasuredFigure(3.0, n=1), "3", "n = 1"),
         (FigureId.CPU, MeasuredFigure(None, n_invalid=2, why="busy"), "invalid", "2 invalid, busy"),
         (FigureId.RELOAD_LOSSES, MeasuredFigure(None, why="no reload"), "not measured", "no reload"),
@@ -80,7 +81,7 @@ def test_a_figure_in_words(which: FigureId, figure: MeasuredFigure | None, text:
 def test_what_the_user_asked_for() -> None:
     assert plain(words.describe_question(recommendation())) == (
         "shop:create_app(), traffic of shop.toml, 60/s at the peak, p99 of at most 300 ms, 40 users, 8 slow clients, "
-        "at most 512 MiB of memory, 2 cores"
+        "at most 512.0 MB of memory, 2 cores"
     )
     bare = replace(CONDITIONS, peak=0.0, p99_limit=0.0, users=0, slow_clients=0, memory_limit=0, cores=0, traffic="")
     assert words.describe_question(Recommendation(bare, ())) == "shop:create_app(), page /, no slow clients"
@@ -156,6 +157,52 @@ def test_warnings_say_what_does_not_count() -> None:
     assert stopped == "The search ended early: Ctrl-C."
     assert disturbed.endswith("reason a; reason b; reason c; and 2 more.")
     assert words.warnings(replace(recommendation(), invalid=())) == []
+
+
+def test_of_a_long_name_both_ends_stay_and_names_stay_different() -> None:
+    folder = "/srv/" + "deep/" * 40
+    first, second = (words.name(f"{folder}{each}.py") for each in ("one", "two"))
+    assert first != second
+    assert first.startswith("/srv/deep/")
+    assert first.endswith("/one.py")
+    assert len(first) == words.MAX_NAME_CHARACTERS
+    assert words.name("a" * words.MAX_NAME_CHARACTERS) == "a" * words.MAX_NAME_CHARACTERS
+
+
+def test_the_runner_up_rests_on_its_measured_figures() -> None:
+    found = recommendation()
+    (sentence,) = words.runner_up(found)
+    assert {each.candidate for each in sentence.cells} == {RUNNER_UP}
+    assert [each.figure for each in sentence.cells] == list(words.RUNNER_UP_FIGURES)
+    (unknown,) = words.runner_up(replace(found, figures=()))
+    assert unknown.cells == ()
+    assert words.runner_up(replace(found, runner_up="")) == []
+
+
+def test_the_commands_that_start_the_winner_are_those_of_its_server_and_its_proxy() -> None:
+    files = (
+        PasteFile(WINNER, "serve_shop.py", "", "/srv/serve_shop.py"),
+        PasteFile(WINNER, "gunicorn.conf.py", "", "", "gunicorn -c gunicorn.conf.py"),
+        PasteFile(WINNER, "shop.service", "", "", "sudo systemctl enable --now shop"),
+        PasteFile(WINNER, "shop.conf", "", "", "sudo systemctl restart nginx"),
+        PasteFile(RUNNER_UP, "waitress.sh", "", "", "waitress-serve"),
+    )
+    found = replace(recommendation(), files=files)
+    assert words.start_commands(found) == ["gunicorn -c gunicorn.conf.py", "sudo systemctl restart nginx"]
+    assert words.start_commands(replace(found, files=())) == []
+
+
+def test_commands_and_paths_in_summary_md_are_never_cut() -> None:
+    path, start = "/srv/" + "a" * 400, "gunicorn " + "b" * 2000
+    found = replace(
+        recommendation(),
+        files=(PasteFile(WINNER, "x.py", "x = 1\n", path, start),),
+        conditions=replace(CONDITIONS, command=f"wsgi-gauntlet recommend --servers {'c' * 2000}"),
+    )
+    text = markdown.render(results(found))
+    assert f"`{path}`" in text
+    assert f"`{start}`" in text
+    assert f"{'c' * 2000} --seed 4711`" in text
 
 
 def test_the_command_repeats_the_search_with_its_seed_once() -> None:
