@@ -81,6 +81,8 @@ STAGES: dict[Stage, str] = {
     Stage.RELOAD: "reload",
 }
 
+NOT_MEASURED = "not measured"
+
 RUNNER_UP_FIGURES = (FigureId.CAPACITY, FigureId.P99_AT_PEAK, FigureId.GOODPUT_AMONG_SLOW, FigureId.MEMORY)
 """The figures that the sentence about the runner-up rests on, as far as they were measured."""
 
@@ -181,14 +183,14 @@ def describe_figure(which: FigureId, figure: MeasuredFigure | None) -> str:
     if figure is None:
         return labels.MISSING
     if figure.value is None:
-        return "invalid" if figure.n_invalid else "not measured"
+        return "invalid" if figure.n_invalid else NOT_MEASURED
     return f"{f'≥{labels.NO_BREAK_SPACE}' if figure.bound else ''}{describe_value(which, figure.value)}"
 
 
 def describe_spread(which: FigureId, figure: MeasuredFigure | None) -> str:
     """Return the range and the number of measurements: `790/s to 830/s, n = 5, 1 invalid`. Or why there is no value."""
     if figure is None:
-        return "not measured: it left the race before"
+        return NOT_MEASURED
     parts = []
     if figure.value is not None:
         if figure.low is not None and figure.high is not None and figure.low < figure.high:
@@ -204,10 +206,10 @@ def describe_spread(which: FigureId, figure: MeasuredFigure | None) -> str:
 def why_no_value(figure: MeasuredFigure | None) -> str:
     """Return why a chart has no value of this figure, '' if it has one."""
     if figure is None:
-        return "not measured"
+        return NOT_MEASURED
     if figure.value is not None:
         return ""
-    word = "invalid" if figure.n_invalid else "not measured"
+    word = "invalid" if figure.n_invalid else NOT_MEASURED
     return f"{word}: {line(figure.why, 160)}" if figure.why else word
 
 
@@ -234,6 +236,12 @@ def ordered_names(found: Recommendation) -> list[str]:
     in_race = [each.name for each in found.candidates if each.name not in out]
     names = [found.winner, found.runner_up, *found.finalists, *in_race, *(each.candidate for each in left)]
     return [each for each in dict.fromkeys(names) if each]
+
+
+def ordered_eliminations(found: Recommendation) -> list[Elimination]:
+    """Return who left the race: first those with evidence against them, then the last one first."""
+    stages = list(Stage)
+    return sorted(found.eliminated, key=lambda each: (not each.evidence, -stages.index(each.stage)))
 
 
 def describe_place(found: Recommendation, candidate: str) -> str:
@@ -342,11 +350,12 @@ def start_commands(found: Recommendation) -> list[str]:
 
 
 def repeat_command(found: Recommendation) -> str:
-    """Return the command that repeats the search with its seed, '' if it is not known."""
+    """Return the command that repeats the search with its budget and its seed, '' if it is not known."""
     asked = found.conditions
     if not asked.command:
         return ""
-    return line(asked.command if " --seed" in asked.command else f"{asked.command} --seed {asked.seed}")
+    given = (("--budget", f"{asked.budget:g}s"), ("--seed", f"{asked.seed}"))
+    return line(" ".join([asked.command, *(f"{name} {value}" for name, value in given if name not in asked.command)]))
 
 
 TABLE_HEADS_BEFORE = ("candidate", "as it ran", "place")
@@ -388,8 +397,8 @@ def _section(found: Recommendation) -> Iterator[str]:
             continue
         yield f"### {part.title}\n\n"
         for each in sentences:
-            cells = describe_cells(found, each.cells)
-            yield f"- {prose(each.text, MAX_SENTENCE_CHARACTERS)}{f' ({code(cells)})' if cells else ''}\n"
+            cells = code(describe_cells(found, each.cells), MAX_SENTENCE_CHARACTERS)
+            yield f"- {prose(each.text, MAX_SENTENCE_CHARACTERS)}{f' ({cells})' if cells else ''}\n"
         yield "\n"
     rows = table_rows(found)
     if rows:
@@ -410,7 +419,7 @@ def _out_lines(found: Recommendation) -> Iterator[str]:
     if not found.eliminated:
         return
     yield "### Out of the race\n\n"
-    for each in found.eliminated[:MAX_OUT_LISTED]:
+    for each in ordered_eliminations(found)[:MAX_OUT_LISTED]:
         yield f"- {code(name(each.candidate))} ({STAGES[each.stage]}): {prose(describe_elimination(each), 600)}\n"
         for text in each.evidence[:3]:
             yield f"  - {code(text)}\n"

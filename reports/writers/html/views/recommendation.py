@@ -49,7 +49,7 @@ def block(results: Results) -> dict[str, object] | None:
                 "text": words.describe_elimination(each),
                 "evidence": [line(text, 400) for text in each.evidence[:MAX_EVIDENCE_LINES]],
             }
-            for each in found.eliminated
+            for each in words.ordered_eliminations(found)
         ],
         "invalid": [
             [words.name(each.candidate), words.STAGES[each.stage], line(each.reason, 300)] for each in found.invalid

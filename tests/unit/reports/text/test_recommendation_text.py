@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
+    Cell,
     Change,
     Elimination,
     FigureId,
@@ -17,6 +18,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     MeasuredFigure,
     NotDistinguished,
     PasteFile,
+    Reason,
     Recommendation,
     RecommendationCandidate,
     Stage,
@@ -61,7 +63,7 @@ def test_every_figure_and_stage_has_words() -> None:
 @pytest.mark.parametrize(
     ("which", "figure", "text", "spread"),
     [
-        (FigureId.CAPACITY, None, "–", "not measured: it left the race before"),
+        (FigureId.CAPACITY, None, "–", "not measured"),
         (FigureId.CAPACITY, MeasuredFigure(812.0, n=5, low=790, high=830), "812/s", "790/s to 830/s, n = 5"),
         (FigureId.CAPACITY, MeasuredFigure(812.0, n=1, bound=True), "≥ 812/s", "n = 1"),
         (FigureId.P99_AT_PEAK, MeasuredFigure(0.03, n=2, n_invalid=1), "30 ms", "n = 2, 1 invalid"),
@@ -159,6 +161,19 @@ def test_warnings_say_what_does_not_count() -> None:
     assert words.warnings(replace(recommendation(), invalid=())) == []
 
 
+def test_who_left_with_evidence_comes_first_and_then_the_last_one() -> None:
+    ordered = [each.candidate for each in words.ordered_eliminations(recommendation())]
+    assert ordered == [MIXED, SLOW, LATE, ABSENT]
+
+
+def test_all_figures_of_a_long_sentence_are_in_summary_md() -> None:
+    found = recommendation()
+    cells = tuple(Cell(each.candidate, FigureId.CAPACITY) for each in found.figures for _ in range(4))
+    text = plain(markdown.render(results(replace(found, reasons=(Reason("All were fast.", cells),)))))
+    assert f"(`{plain(words.describe_cells(found, cells))}`)" in text
+    assert len(words.describe_cells(found, cells)) > 300
+
+
 def test_of_a_long_name_both_ends_stay_and_names_stay_different() -> None:
     folder = "/srv/" + "deep/" * 40
     first, second = (words.name(f"{folder}{each}.py") for each in ("one", "two"))
@@ -202,14 +217,14 @@ def test_commands_and_paths_in_summary_md_are_never_cut() -> None:
     text = markdown.render(results(found))
     assert f"`{path}`" in text
     assert f"`{start}`" in text
-    assert f"{'c' * 2000} --seed 4711`" in text
+    assert f"{'c' * 2000} --budget 600s --seed 4711`" in text
 
 
-def test_the_command_repeats_the_search_with_its_seed_once() -> None:
+def test_the_command_repeats_the_search_with_its_budget_and_its_seed_once() -> None:
     found = recommendation()
-    assert words.repeat_command(found).endswith("--peak 60/s --seed 4711")
-    given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9")
-    assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9"
+    assert words.repeat_command(found).endswith("--peak 60/s --budget 600s --seed 4711")
+    given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9 --budget 1h")
+    assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9 --budget 1h"
     assert words.repeat_command(replace(found, conditions=replace(found.conditions, command=""))) == ""
 
 
