@@ -437,9 +437,9 @@ def _file_lines(found: Recommendation) -> Iterator[str]:
 
 
 def _markdown_of_use(each: PasteFile) -> str:
-    # A reader copies them: they are never cut.
-    place = f"Save it as {code(each.install_path, 0)}." if each.install_path else ""
-    start = f"Then run {code(each.start, 0)}." if each.start else ""
+    # A command without its end is of no use.
+    place = f"Save it as {code(each.install_path, limit=0)}." if each.install_path else ""
+    start = f"Then run {code(each.start, limit=0)}." if each.start else ""
     return " ".join(filter(None, (place, start)))
 
 
