@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 
 from wsgi_gauntlet.harness.model import Results
-from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Recommendation
+from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Recommendation, Stage
 from wsgi_gauntlet.reports.charts.chart import Chart
 from wsgi_gauntlet.reports.charts.drawing import Drawing, Table
 from wsgi_gauntlet.reports.charts.frontier_plot import FrontierPoint, frontier, frontier_plot
 from wsgi_gauntlet.reports.charts.layout import LegendItem, mark
 from wsgi_gauntlet.reports.charts.line_plot import Axes, Limit, Line, line_plot
-from wsgi_gauntlet.reports.charts.metric_bars import size_ticks
 from wsgi_gauntlet.reports.charts.run_note import run_note
 from wsgi_gauntlet.reports.charts.scales import log_ticks, steps
 from wsgi_gauntlet.reports.charts.users_plot import UsersRow, users_plot
@@ -25,6 +24,8 @@ CAPACITY_AND_MEMORY, P99_BY_RATE, USERS = "recommendation/memory", "recommendati
 
 MAX_ROWS = 24
 """Servers in the chart of the users. The table has all."""
+
+_SHARES = (FigureId.GOODPUT_ALONE, FigureId.GOODPUT_AMONG_SLOW)
 
 LOG_FACTOR = 25.0
 """An axis is logarithmic if its largest value is so many times the smallest one."""
@@ -57,7 +58,7 @@ def frontier_points(found: Recommendation) -> list[FrontierPoint]:
             for which, figure in ((FigureId.CAPACITY, capacity), (FigureId.MEMORY, memory))
             if (why := words.why_no_value(figure))
         }
-        first = name == found.winner
+        first, second, left = name == found.winner, name == found.runner_up, found.elimination(name)
         points.append(
             FrontierPoint(
                 words.name(name),
@@ -66,10 +67,12 @@ def frontier_points(found: Recommendation) -> list[FrontierPoint]:
                 words=", ".join(texts),
                 why=", ".join(sorted(reasons)),
                 bound=capacity is not None and capacity.bound,
-                shape="D" if first else "s" if name == found.runner_up else "o",
+                shape="D" if first else "s" if second else "o",
                 colour="good" if first else "series-0",
-                strong=first or name == found.runner_up,
-                solid=found.elimination(name) is None,
+                strong=first or second,
+                # A runner-up may be one that others beat before the finals.
+                solid=first or second or left is None,
+                correct=left is None or left.stage not in (Stage.START, Stage.CORRECTNESS),
             )
         )
     return points
@@ -85,7 +88,7 @@ def _memory_chart(found: Recommendation, caption: str) -> Chart | None:
         *([Limit(asked.peak, f"your peak {labels.rate(asked.peak)}")] if asked.peak > 0 else []),
         *([Limit(asked.memory_limit, "your memory limit", vertical=True)] if asked.memory_limit > 0 else []),
     ]
-    x_ends, x_ticks, log_x = _axis([each.cost for each in points], [asked.memory_limit], labels_of_size)
+    x_ends, x_ticks, log_x = _axis([each.cost for each in points], [asked.memory_limit], _size)
     y_ends, y_ticks, log_y = _axis([each.gain for each in points], [asked.peak], _rate)
     axes = Axes(
         x_ends, y_ends, x_ticks, y_ticks, f"peak memory{' (log scale)' if log_x else ''}",
@@ -215,11 +218,9 @@ def _curve(found: Recommendation, name: str) -> list[RatePoint]:
 def users_rows(found: Recommendation) -> list[UsersRow]:
     """Return a row for each candidate whose users were counted, in the order of the answer."""
     rows = []
-    for name in words.ordered_names(found):
+    for name in _counted(found):
         figures = found.figures_of(name)
         alone, among = figures.goodput_alone, figures.goodput_among_slow
-        if alone is None and among is None:
-            continue
         rows.append(
             UsersRow(
                 words.name(name),
@@ -234,36 +235,40 @@ def users_rows(found: Recommendation) -> list[UsersRow]:
     return rows
 
 
+def _counted(found: Recommendation) -> list[str]:
+    """Return the names of the candidates whose users were counted."""
+    return [
+        name
+        for name in words.ordered_names(found)
+        if any(found.figures_of(name).figure(which) is not None for which in _SHARES)
+    ]
+
+
 def _users_chart(found: Recommendation, caption: str) -> Chart | None:
     rows = users_rows(found)
     if not rows:
         return None
     slow = found.conditions.slow_clients
     title = "Users served without and with slow clients"
-    subtitle = f"{labels.pluralize(found.conditions.users, 'user')} and {labels.pluralize(slow, 'slow client')}."
+    subtitle = f"The same users alone, and beside {labels.pluralize(slow, 'slow client')}."
     if len(rows) > MAX_ROWS:
         subtitle += f" The table has {len(rows) - MAX_ROWS} more servers."
 
     def draw(narrow: bool) -> Drawing:
         return users_plot(rows[:MAX_ROWS], title, subtitle, caption=caption, narrow=narrow)
 
-    return Chart(USERS, title, draw, lambda: _users_table(found, rows))
+    return Chart(USERS, title, draw, lambda: _users_table(found))
 
 
-def _users_table(found: Recommendation, rows: Sequence[UsersRow]) -> Table:
-    shares = (FigureId.GOODPUT_ALONE, FigureId.GOODPUT_AMONG_SLOW)
-    by_name = {words.name(each): found.figures_of(each) for each in words.ordered_names(found)}
-    return Table(
-        ["candidate", "place", "without slow clients", "with slow clients", "measurements"],
-        [
-            [
-                each.name, each.place,
-                *(words.describe_figure(which, by_name[each.name].figure(which)) for which in shares),
-                "; ".join(words.describe_spread(which, by_name[each.name].figure(which)) for which in shares),
-            ]
-            for each in rows
-        ],
-    )  # fmt: skip
+def _users_table(found: Recommendation) -> Table:
+    rows = []
+    for name in _counted(found):
+        shares = [(which, found.figures_of(name).figure(which)) for which in _SHARES]
+        rows.append([
+            words.name(name), words.describe_place(found, name), *(words.describe_figure(*each) for each in shares),
+            "; ".join(words.describe_spread(*each) for each in shares),
+        ])  # fmt: skip
+    return Table(["candidate", "place", "without slow clients", "with slow clients", "measurements"], rows)
 
 
 def _seconds(p99: float | None) -> float:
@@ -274,9 +279,11 @@ def _rate(value: float) -> str:
     return labels.rate(value) if value else "0"
 
 
-def labels_of_size(value: float) -> str:
-    """Return bytes for an axis."""
-    return labels.size(round(value)) if value else "0"
+def _size(value: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if value >= size:
+            return f"{value / size:.4g}{labels.NO_BREAK_SPACE}{unit}"
+    return f"{value:.4g}{labels.NO_BREAK_SPACE}bytes" if value else "0"
 
 
 def _axis(
@@ -294,6 +301,4 @@ def _axis(
     if positive and len(positive) == len(shown) and max(positive) / min(positive) >= LOG_FACTOR:
         low = min(positive) / 1.3
         return (low, high), [(each, text(each)) for each in log_ticks(low, high)], True
-    if text is labels_of_size:
-        return (0.0, high), [(value, label) for value, label in size_ticks(high)], False
     return (0.0, high), [(each, text(each)) for each in steps(high)], False

@@ -20,14 +20,12 @@ from wsgi_gauntlet.reports.charts.scales import Scale
 from wsgi_gauntlet.reports.charts.shapes import DOTTED
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
+from wsgi_gauntlet.reports.text.recommendation_text import NOT_MEASURED
 
 _ROW, _NARROW_ROW = 36.0, 22.0
 
 SERVED, COLLAPSED = 0.99, 0.5
 """Shares from which users count as served, and below which the server collapsed. The grades have the same limits."""
-
-
-NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.text import Text
 
 from wsgi_gauntlet.harness.events import Event, Message, Progress, RoundFinished, ServerFailed
 from wsgi_gauntlet.harness.model import FigureComparison
-from wsgi_gauntlet.reports.terminal.live_display import LiveDisplay
+from wsgi_gauntlet.reports.terminal.live_display import StatusDisplay
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -21,7 +20,7 @@ MAX_FIGURES_IN_LINE = 3
 """Figures that the line of a round shows."""
 
 
-class ComparisonDisplay(LiveDisplay):
+class ComparisonDisplay(StatusDisplay):
     """Show the events of a comparison."""
 
     def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,17 +55,6 @@ class ComparisonDisplay(LiveDisplay):
             left = max(0.0, self._seconds_left - (self._clock() - self._round_at))
             rounds = f"{labels.pluralize(self._rounds, 'round')}, {self._rounds_left} left"
             return f"{rounds}, {time_left(left)}  {self._activity}"
-
-    def _render(self) -> Text:
-        return Text(self.status(), no_wrap=True, overflow="ellipsis", style="dim")
-
-    def _status_line(self) -> str:
-        return self.status()
-
-    def _print_output(self, text: str) -> None:
-        with self._lock:
-            self._last_status = self._clock()  # a log that has just got a line needs no other one
-            self._print_line(Text(text))
 
 
 def describe_round(event: RoundFinished) -> str:

@@ -87,6 +87,32 @@ class LiveDisplay(abc.ABC):
                 return  # the log was closed
 
     def _print_line(self, text: Text) -> None:
+        """Print a line. On a terminal the caller must not hold the lock.
+
+        The thread that draws the block holds the lock of rich while it waits for ours. A thread that held ours and
+        waited for that of rich would wait for ever.
+        """
+        if self._live is not None:
+            self._console.print(text, highlight=False)  # wrapped between words
+            return
         with self._lock:
-            # Lines of a log stay whole for grep; lines on a terminal are wrapped between words.
-            self._console.print(text, soft_wrap=self._live is None, highlight=False)
+            self._console.print(text, soft_wrap=True, highlight=False)  # a line of a log stays whole for grep
+
+
+class StatusDisplay(LiveDisplay):
+    """Show lines, and below them one line that changes. A subclass says what this status is."""
+
+    @abc.abstractmethod
+    def status(self) -> str:
+        """Return the line that says what happens now, and what is left."""
+
+    def _render(self) -> RenderableType:
+        return Text(self.status(), no_wrap=True, overflow="ellipsis", style="dim")
+
+    def _status_line(self) -> str:
+        return self.status()
+
+    def _print_output(self, text: str) -> None:
+        with self._lock:
+            self._last_status = self._clock()  # a log that has just got a line needs no other one
+        self._print_line(Text(text))

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from wsgi_gauntlet.harness.model.recommendation import FigureId, Recommendation
+from wsgi_gauntlet.harness.model.recommendation import CandidateFigures, FigureId, Recommendation
 from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines
+from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text import recommendation_text as words
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -63,9 +64,7 @@ def _table(found: Recommendation, out: Console) -> Iterator[Text]:
     yield Text(f"{'candidate'.ljust(NAME_COLUMNS)} {heads}", style="dim")
     for each in names[:MAX_ROWS]:
         figures = found.figures_of(each)
-        cells = " ".join(
-            _right(words.describe_figure(which, figures.figure(which)), width) for which, _, width in COLUMNS
-        )
+        cells = " ".join(_right(_figure(which, figures), width) for which, _, width in COLUMNS)
         style = "bold green" if each == found.winner else "dim" if found.elimination(each) else ""
         shown = clip(words.name(each), out.width)
         if cell_len(shown) > NAME_COLUMNS:
@@ -74,6 +73,11 @@ def _table(found: Recommendation, out: Console) -> Iterator[Text]:
         yield Text(f"{shown}{' ' * (NAME_COLUMNS - cell_len(shown))} {cells}", style=style)
     if len(names) > MAX_ROWS:
         yield Text(f"… and {len(names) - MAX_ROWS} more in the report", style="dim")
+
+
+def _figure(which: FigureId, figures: CandidateFigures) -> str:
+    text = words.describe_figure(which, figures.figure(which))
+    return labels.MISSING if text == words.NOT_MEASURED else text  # the words have no room in the column
 
 
 def _right(text: str, columns: int) -> str:
@@ -86,7 +90,7 @@ def _out(found: Recommendation, out: Console) -> Iterator[Text]:
         return
     yield Text("")
     yield Text("Out of the race", style="bold")
-    for each in found.eliminated[:MAX_OUT]:
+    for each in words.ordered_eliminations(found)[:MAX_OUT]:
         text = Text.assemble((f"{words.name(each.candidate)}: ", "bold"), words.describe_elimination(each))
         yield from fold(out, text, indent=2, limit=SENTENCE_LINES)
         for evidence in each.evidence[:EVIDENCE_LINES]:
@@ -108,11 +112,11 @@ def _answer(found: Recommendation, out: Console) -> Iterator[Text]:
 
 
 def _next(found: Recommendation, folder: Path | None, out: Console) -> Iterator[Text]:
-    """Yield the files to paste, where the report is, and the command that starts the winner."""
+    """Yield the files to paste, where the report is, and the commands that start the winner."""
     if files := list(dict.fromkeys(line(each.name, 60) for each in words.files_of(found, found.winner))):
         yield from fold(out, Text.assemble(("Files to paste: ", "bold"), ", ".join(files)), indent=2)
     if folder is not None:
         yield Text.assemble(("The report: ", "bold"), line(str(folder / "report.html")))
-    if start := words.start_command(found):
+    if commands := words.start_commands(found):
         yield Text("Start it:", style="bold")
-        yield Text(f"  {start}")
+        yield from (Text(f"  {each}") for each in commands)

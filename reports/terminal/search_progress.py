@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from wsgi_gauntlet.harness.events import (
@@ -21,11 +23,14 @@ from wsgi_gauntlet.harness.events import (
 from wsgi_gauntlet.harness.model.recommendation import FigureId, Trial
 from wsgi_gauntlet.harness.recommendation.screening import SHOWN
 from wsgi_gauntlet.reports.terminal.comparison_progress import describe_round, time_left
-from wsgi_gauntlet.reports.terminal.live_display import LiveDisplay
+from wsgi_gauntlet.reports.terminal.live_display import StatusDisplay
 from wsgi_gauntlet.reports.text.escaping import line
 
+BAR_COLUMNS = 12
+"""The width of the bar that shows how much of the time is used."""
 
-class SearchDisplay(LiveDisplay):
+
+class SearchDisplay(StatusDisplay):
     """Show the events of a search."""
 
     def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,7 +38,7 @@ class SearchDisplay(LiveDisplay):
         self._activity = "getting ready"
         self._left: int | None = None
         self._seconds_left: float | None = None
-        self._at = clock()
+        self._started = self._at = clock()
 
     def handle(self, event: Event) -> None:
         """Show `event`."""
@@ -67,19 +72,29 @@ class SearchDisplay(LiveDisplay):
             race = "" if self._left is None else f"{self._left} in the race, "
             if self._seconds_left is None:
                 return f"{race}{self._activity}"
-            left = max(0.0, self._seconds_left - (self._clock() - self._at))
-            return f"{race}{time_left(left)}  {self._activity}"
+            return f"{race}{time_left(self._time_left(self._seconds_left))}  {self._activity}"
 
-    def _render(self) -> Text:
-        return Text(self.status(), no_wrap=True, overflow="ellipsis", style="dim")
-
-    def _status_line(self) -> str:
-        return self.status()
-
-    def _print_output(self, text: str) -> None:
+    def share_of_time(self) -> float | None:
+        """Return the share of the time that is used, from 0 to 1, None before the first trial."""
         with self._lock:
-            self._last_status = self._clock()  # a log that has just got a line needs no other one
-            self._print_line(Text(text))
+            if self._seconds_left is None:
+                return None
+            used, left = self._clock() - self._started, self._time_left(self._seconds_left)
+            return used / (used + left) if left > 0 else 1.0
+
+    def _time_left(self, seconds: float) -> float:
+        """Return how many of the `seconds` are left that were left at the last trial."""
+        return max(0.0, seconds - (self._clock() - self._at))
+
+    def _render(self) -> RenderableType:
+        share = self.share_of_time()
+        if share is None:
+            return super()._render()
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(width=BAR_COLUMNS)
+        row.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        row.add_row(ProgressBar(total=1, completed=share, width=BAR_COLUMNS), Text(self.status(), style="dim"))
+        return row
 
 
 def describe_trial(trial: Trial) -> str:

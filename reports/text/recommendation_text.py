@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
@@ -80,6 +81,11 @@ STAGES: dict[Stage, str] = {
     Stage.RELOAD: "reload",
 }
 
+NOT_MEASURED = "not measured"
+
+RUNNER_UP_FIGURES = (FigureId.CAPACITY, FigureId.P99_AT_PEAK, FigureId.GOODPUT_AMONG_SLOW, FigureId.MEMORY)
+"""The figures that the sentence about the runner-up rests on, as far as they were measured."""
+
 NONE_HOLDS_TITLE, NOT_DECIDED_TITLE = "No server meets your requirements", "The search has no answer"
 
 
@@ -101,8 +107,12 @@ def title(found: Recommendation) -> str:
 
 
 def name(candidate: str) -> str:
-    """Return the name of a candidate on one line."""
-    return line(candidate, MAX_NAME_CHARACTERS)
+    """Return the name of a candidate on one line. Of a long one the middle is left out: names differ at both ends."""
+    flat = line(candidate)
+    if len(flat) <= MAX_NAME_CHARACTERS:
+        return flat
+    half = MAX_NAME_CHARACTERS // 2
+    return f"{flat[: half - 1]}…{flat[-half:]}"
 
 
 def describe_candidate(found: Recommendation, candidate: str) -> str:
@@ -130,7 +140,7 @@ def describe_question(found: Recommendation) -> str:
         f"p99 of at most {labels.duration(asked.p99_limit)}" if asked.p99_limit > 0 else "",
         labels.pluralize(asked.users, "user") if asked.users > 0 else "",
         labels.pluralize(asked.slow_clients, "slow client") if asked.slow_clients > 0 else "no slow clients",
-        f"at most {labels.size(asked.memory_limit)} of memory" if asked.memory_limit > 0 else "",
+        f"at most {size(asked.memory_limit)} of memory" if asked.memory_limit > 0 else "",
         labels.pluralize(asked.cores, "core") if asked.cores > 0 else "",
     )
     return ", ".join(filter(None, parts))
@@ -148,6 +158,11 @@ def describe_search(found: Recommendation) -> str:
     return ", ".join(filter(None, parts))
 
 
+def size(count: float) -> str:
+    """Return bytes with decimal prefixes, as `--memory` and the sentences of the search have them: `2.0 GB`."""
+    return format_bytes(count).replace(" ", labels.NO_BREAK_SPACE)
+
+
 def describe_value(which: FigureId, value: float) -> str:
     """Return a value of a figure in its unit."""
     match which:
@@ -158,7 +173,7 @@ def describe_value(which: FigureId, value: float) -> str:
         case FigureId.GOODPUT_ALONE | FigureId.GOODPUT_AMONG_SLOW:
             return labels.percent(value)
         case FigureId.MEMORY | FigureId.MEMORY_GROWTH:
-            return labels.size(round(value))
+            return size(value)
         case FigureId.MUST_BROKEN | FigureId.SECURITY_MUST_BROKEN | FigureId.RELOAD_LOSSES:
             return labels.number(value)
 
@@ -168,14 +183,14 @@ def describe_figure(which: FigureId, figure: MeasuredFigure | None) -> str:
     if figure is None:
         return labels.MISSING
     if figure.value is None:
-        return "invalid" if figure.n_invalid else "not measured"
+        return "invalid" if figure.n_invalid else NOT_MEASURED
     return f"{f'≥{labels.NO_BREAK_SPACE}' if figure.bound else ''}{describe_value(which, figure.value)}"
 
 
 def describe_spread(which: FigureId, figure: MeasuredFigure | None) -> str:
     """Return the range and the number of measurements: `790/s to 830/s, n = 5, 1 invalid`. Or why there is no value."""
     if figure is None:
-        return "not measured: it left the race before"
+        return NOT_MEASURED
     parts = []
     if figure.value is not None:
         if figure.low is not None and figure.high is not None and figure.low < figure.high:
@@ -191,10 +206,10 @@ def describe_spread(which: FigureId, figure: MeasuredFigure | None) -> str:
 def why_no_value(figure: MeasuredFigure | None) -> str:
     """Return why a chart has no value of this figure, '' if it has one."""
     if figure is None:
-        return "not measured"
+        return NOT_MEASURED
     if figure.value is not None:
         return ""
-    word = "invalid" if figure.n_invalid else "not measured"
+    word = "invalid" if figure.n_invalid else NOT_MEASURED
     return f"{word}: {line(figure.why, 160)}" if figure.why else word
 
 
@@ -221,6 +236,12 @@ def ordered_names(found: Recommendation) -> list[str]:
     in_race = [each.name for each in found.candidates if each.name not in out]
     names = [found.winner, found.runner_up, *found.finalists, *in_race, *(each.candidate for each in left)]
     return [each for each in dict.fromkeys(names) if each]
+
+
+def ordered_eliminations(found: Recommendation) -> list[Elimination]:
+    """Return who left the race: first those with evidence against them, then the last one first."""
+    stages = list(Stage)
+    return sorted(found.eliminated, key=lambda each: (not each.evidence, -stages.index(each.stage)))
 
 
 def describe_place(found: Recommendation, candidate: str) -> str:
@@ -251,7 +272,9 @@ def runner_up(found: Recommendation) -> list[Sentence]:
     if not found.runner_up:
         return []
     when = _sentence(found.when_runner_up)
-    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "))]
+    figures = found.figures_of(found.runner_up)
+    cells = tuple(Cell(found.runner_up, each) for each in RUNNER_UP_FIGURES if figures.figure(each) is not None)
+    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "), cells)]
 
 
 def not_distinguished(found: Recommendation) -> list[Sentence]:
@@ -319,17 +342,20 @@ def files_of(found: Recommendation, candidate: str) -> list[PasteFile]:
     return [each for each in found.files if each.candidate == candidate]
 
 
-def start_command(found: Recommendation) -> str:
-    """Return the command that starts the winner, '' if there is none."""
-    return next((line(each.start) for each in files_of(found, found.winner) if each.start), "")
+def start_commands(found: Recommendation) -> list[str]:
+    """Return the commands that start the winner: that of its server, then that of its proxy. Units of systemd are
+    another way to start the server, so theirs are not among them."""
+    files = [each for each in files_of(found, found.winner) if each.start and not each.name.endswith(".service")]
+    return [line(each.start) for each in files]
 
 
 def repeat_command(found: Recommendation) -> str:
-    """Return the command that repeats the search with its seed, '' if it is not known."""
+    """Return the command that repeats the search with its budget and its seed, '' if it is not known."""
     asked = found.conditions
     if not asked.command:
         return ""
-    return line(asked.command if " --seed" in asked.command else f"{asked.command} --seed {asked.seed}")
+    given = (("--budget", f"{asked.budget:g}s"), ("--seed", f"{asked.seed}"))
+    return line(" ".join([asked.command, *(f"{name} {value}" for name, value in given if name not in asked.command)]))
 
 
 TABLE_HEADS_BEFORE = ("candidate", "as it ran", "place")
@@ -371,8 +397,8 @@ def _section(found: Recommendation) -> Iterator[str]:
             continue
         yield f"### {part.title}\n\n"
         for each in sentences:
-            cells = describe_cells(found, each.cells)
-            yield f"- {prose(each.text, MAX_SENTENCE_CHARACTERS)}{f' ({code(cells)})' if cells else ''}\n"
+            cells = code(describe_cells(found, each.cells), MAX_SENTENCE_CHARACTERS)
+            yield f"- {prose(each.text, MAX_SENTENCE_CHARACTERS)}{f' ({cells})' if cells else ''}\n"
         yield "\n"
     rows = table_rows(found)
     if rows:
@@ -386,14 +412,14 @@ def _section(found: Recommendation) -> Iterator[str]:
     yield from _file_lines(found)
     yield f"{prose(describe_search(found))}.\n\n"
     if again := repeat_command(found):
-        yield f"The same search again: {code(again, 1_000)}\n\n"
+        yield f"The same search again: {code(again, 0)}\n\n"
 
 
 def _out_lines(found: Recommendation) -> Iterator[str]:
     if not found.eliminated:
         return
     yield "### Out of the race\n\n"
-    for each in found.eliminated[:MAX_OUT_LISTED]:
+    for each in ordered_eliminations(found)[:MAX_OUT_LISTED]:
         yield f"- {code(name(each.candidate))} ({STAGES[each.stage]}): {prose(describe_elimination(each), 600)}\n"
         for text in each.evidence[:3]:
             yield f"  - {code(text)}\n"

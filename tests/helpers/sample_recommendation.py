@@ -34,7 +34,7 @@ MIXED = "cheroot[threads=10]"
 LATE = "granian[workers=2]"
 ABSENT = "bjoern"
 
-MB = 1024.0 * 1024
+MB = 1e6
 
 GUNICORN_FILE = """\
 # gunicorn.conf.py
@@ -108,7 +108,7 @@ def recommendation() -> Recommendation:
                 "With 8 slow clients it still serves 99.8 % of the users; gunicorn:sync serves 41 %.",
                 (Cell(WINNER, FigureId.GOODPUT_AMONG_SLOW), Cell(SLOW, FigureId.GOODPUT_AMONG_SLOW)),
             ),
-            Reason("It needs 96 MiB of memory at the peak.", (Cell(WINNER, FigureId.MEMORY),)),
+            Reason("It needs 96.0 MB of memory at the peak.", (Cell(WINNER, FigureId.MEMORY),)),
         ),
         not_distinguished=(
             NotDistinguished(

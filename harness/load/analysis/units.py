@@ -13,10 +13,12 @@ def format_seconds(value: float) -> str:
 
 
 def format_bytes(count: float) -> str:
-    """Return a number of bytes, with decimal prefixes: `512 bytes`, `31 KB`, `2.6 MB`."""
+    """Return a number of bytes, with decimal prefixes: `512 bytes`, `31 KB`, `2.6 MB`, `2.0 GB`."""
     if abs(count) < 1e4:
         return f"{count:.0f} bytes"
-    return f"{count / 1e3:.0f} KB" if abs(count) < 1e6 else f"{count / 1e6:.1f} MB"
+    if abs(count) < 1e6:
+        return f"{count / 1e3:.0f} KB"
+    return f"{count / 1e6:.1f} MB" if abs(count) < 1e9 else f"{count / 1e9:.1f} GB"
 
 
 def format_rate(rate: float) -> str:

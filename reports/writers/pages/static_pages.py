@@ -220,7 +220,7 @@ def _answer(results: Results, files: _Files) -> Answer | None:
         table=Table(words.table_heads(found), words.table_rows(found)),
         out=[
             f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}"
-            for each in found.eliminated
+            for each in words.ordered_eliminations(found)
         ],
     )
 

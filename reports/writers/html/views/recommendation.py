@@ -19,7 +19,7 @@ MAX_EVIDENCE_LINES = 20
 def block(results: Results) -> dict[str, object] | None:
     """Return the answer, the table of all candidates, the race, the files and the charts, or None without an answer.
 
-    `parts` have sentences, each with `cells`: {candidate, figure, name, text}. `rows` have a cell for each of `heads`:
+    `parts` have sentences, each with `cells`: {candidate, figure, text}. `rows` have a cell for each of `heads`:
     {figure, text, spread}. `shown` of a file is its text without characters that act; `text` is the file.
     """
     found = results.recommendation
@@ -49,7 +49,7 @@ def block(results: Results) -> dict[str, object] | None:
                 "text": words.describe_elimination(each),
                 "evidence": [line(text, 400) for text in each.evidence[:MAX_EVIDENCE_LINES]],
             }
-            for each in found.eliminated
+            for each in words.ordered_eliminations(found)
         ],
         "invalid": [
             [words.name(each.candidate), words.STAGES[each.stage], line(each.reason, 300)] for each in found.invalid
@@ -98,7 +98,7 @@ def _file(each: PasteFile) -> dict[str, str]:
         "name": line(each.name, 100),
         "text": each.text.encode("utf-8", "backslashreplace").decode(),
         "shown": escape_text(each.text),
-        "path": line(each.install_path, 300),
+        "path": line(each.install_path),
         "start": line(each.start),
     }
 

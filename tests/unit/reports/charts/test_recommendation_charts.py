@@ -31,7 +31,17 @@ from wsgi_gauntlet.reports.charts.run_charts import run_charts
 from wsgi_gauntlet.reports.charts.shapes import DOTTED, Marks, Text
 from wsgi_gauntlet.reports.charts.text_width import text_width
 
-from ....helpers.sample_recommendation import CONDITIONS, EQUAL, LATE, WINNER, measured, recommendation, results
+from ....helpers.sample_recommendation import (
+    CONDITIONS,
+    EQUAL,
+    LATE,
+    MIXED,
+    SLOW,
+    WINNER,
+    measured,
+    recommendation,
+    results,
+)
 
 
 def charts(found: Recommendation | None = None) -> dict[str, Chart]:
@@ -70,6 +80,33 @@ def many(number: int) -> Recommendation:
 def test_nobody_beats_the_frontier(points: list[tuple[str, float | None, float | None]], best: list[str]) -> None:
     found = frontier([FrontierPoint(name, cost, gain) for name, cost, gain in points])
     assert [each.name for each in found] == best
+
+
+def test_wrong_responses_are_never_on_the_frontier() -> None:
+    points = [FrontierPoint("wrong", 1, 50, solid=False, correct=False), FrontierPoint("right", 2, 40)]
+    assert [each.name for each in frontier(points)] == ["right"]
+    found = recommendation()
+    mixed = CandidateFigures(MIXED, capacity=measured(9000.0), memory=measured(1e6))
+    charted = charts(replace(found, figures=(*found.figures, mixed)))[CAPACITY_AND_MEMORY]
+    on_it = {row[0]: row[-1] for row in charted.table().rows}
+    assert (on_it[MIXED], on_it[WINNER]) == ("", "yes")
+
+
+def test_a_runner_up_that_left_in_screening_looks_as_the_legend_says() -> None:
+    found = replace(recommendation(), runner_up=SLOW)
+    shown = {each.name: each for each in frontier_points(found)}
+    assert (shown[SLOW].shape, shown[SLOW].solid, shown[SLOW].colour) == ("s", True, "series-0")
+    assert not {each.name: each for each in frontier_points(recommendation())}[SLOW].solid
+
+
+def test_long_names_that_differ_in_the_middle_have_their_own_shares() -> None:
+    names = [f"{'a' * 80}{each}{'b' * 80}" for each in (1, 2)]
+    figures = tuple(
+        CandidateFigures(each, goodput_alone=measured(share, 0)) for each, share in zip(names, (0.5, 1.0), strict=True)
+    )
+    candidates = tuple(RecommendationCandidate(each, each) for each in names)
+    table = charts(Recommendation(CONDITIONS, candidates, figures=figures))[USERS].table()
+    assert [row[2].replace("\u00a0", " ") for row in table.rows] == ["50 %", "100 %"]
 
 
 def test_a_run_with_a_recommendation_has_three_charts() -> None:

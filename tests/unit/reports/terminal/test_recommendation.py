@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from wsgi_gauntlet.harness.model.recommendation import Answer, Elimination, Recommendation, Stage
+from wsgi_gauntlet.harness.model.recommendation import (
+    Answer,
+    Elimination,
+    MeasuredFigure,
+    PasteFile,
+    Recommendation,
+    Stage,
+)
 from wsgi_gauntlet.reports.terminal.recommendation import MAX_OUT, print_recommendation
 
 from ....helpers.hostile_texts import HOSTILE_TEXTS
@@ -48,7 +55,30 @@ def test_a_long_name_has_a_line_of_its_own_above_its_figures() -> None:
     lines = printed(recommendation())
     assert lines[lines.index(WINNER) + 1].split()[0] == "412/s"
     (short,) = [each for each in lines if each.startswith(f"{EQUAL} ") and "405" in each]
-    assert short.split()[-2:] == ["58\u00a0MiB"] or short.endswith("58\u00a0MiB")
+    assert short.split()[-2:] == ["58.0\u00a0MB"] or short.endswith("58.0\u00a0MB")
+
+
+def test_a_winner_behind_a_proxy_has_the_commands_of_both() -> None:
+    proxy = PasteFile(WINNER, "shop.conf", "server {}\n", "", "sudo systemctl restart nginx")
+    found = replace(recommendation(), files=(*recommendation().files, proxy))
+    assert printed(found)[-3:] == [
+        "Start it:", "  gunicorn -c gunicorn.conf.py 'shop:create_app()'", "  sudo systemctl restart nginx",
+    ]  # fmt: skip
+
+
+def test_of_many_that_left_those_with_evidence_are_shown() -> None:
+    found = recommendation()
+    gone = tuple(Elimination(f"server-{each}", Stage.FINALS, "slower") for each in range(MAX_OUT))
+    lines = printed(replace(found, eliminated=(*gone, *found.eliminated)))
+    assert "    visit 7 of user anna: the page greets bob" in lines
+
+
+def test_a_figure_that_was_not_measured_is_a_dash() -> None:
+    found = recommendation()
+    unknown = tuple(replace(each, goodput_alone=MeasuredFigure(None, why="no time")) for each in found.figures)
+    (row,) = [each for each in printed(replace(found, figures=unknown)) if each.startswith(f"{SLOW} ")]
+    assert [each for each in row.split(" ") if each][3] == "–"
+    assert "not" not in row
 
 
 def test_every_line_fits_into_80_columns() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 from rich.console import Console
 
@@ -57,6 +58,49 @@ def test_the_status_has_the_race_the_time_and_the_activity() -> None:
     shown.handle(CandidateEliminated(Elimination("waitress", Stage.SCREENING, "It is slower."), 11))
     assert shown.status().startswith("11 in the race")
     assert "out: waitress: It is slower. 11 left" in out.getvalue()
+
+
+def test_a_bar_shows_how_much_of_the_time_is_used() -> None:
+    shown, _, now = display()
+    assert shown.share_of_time() is None
+    now[0] = 15.0
+    shown.handle(TrialFinished(Trial("gunicorn", Stage.SCREENING), 12, 45.0))
+    assert shown.share_of_time() == 0.25
+    now[0] = 100.0
+    assert shown.share_of_time() == 1.0
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    console.print(shown._render())
+    (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert line.startswith("\u2501" * 12 + " 12 in the race, nearly done")
+
+
+class ReadingFile(io.StringIO):
+    """A file that reads the status in another thread while it is written to, as the thread does that draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: SearchDisplay | None = None
+        self.finished: list[bool] = []
+
+    def write(self, text: str) -> int:
+        """Write, and read the status meanwhile."""
+        if self.shown is not None and "no news" in text:
+            reader = threading.Thread(target=self.shown.status, daemon=True)
+            reader.start()
+            reader.join(timeout=10)
+            self.finished.append(not reader.is_alive())
+        return super().write(text)
+
+
+def test_a_line_on_a_terminal_is_not_printed_with_the_lock_that_drawing_needs() -> None:
+    """Else the thread that draws waits for the one that prints, and this one for the first, for ever."""
+    file = ReadingFile()
+    with SearchDisplay(Console(file=file, width=80, force_terminal=True, color_system=None)) as shown:
+        file.shown = shown
+        shown.handle(Message("no news"))
+        file.shown = None
+    assert file.finished
+    assert all(file.finished)
 
 
 def test_text_of_servers_cannot_move_the_cursor() -> None:

@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
+    Cell,
     Change,
     Elimination,
     FigureId,
@@ -17,6 +18,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     MeasuredFigure,
     NotDistinguished,
     PasteFile,
+    Reason,
     Recommendation,
     RecommendationCandidate,
     Stage,
@@ -61,12 +63,13 @@ def test_every_figure_and_stage_has_words() -> None:
 @pytest.mark.parametrize(
     ("which", "figure", "text", "spread"),
     [
-        (FigureId.CAPACITY, None, "–", "not measured: it left the race before"),
+        (FigureId.CAPACITY, None, "–", "not measured"),
         (FigureId.CAPACITY, MeasuredFigure(812.0, n=5, low=790, high=830), "812/s", "790/s to 830/s, n = 5"),
         (FigureId.CAPACITY, MeasuredFigure(812.0, n=1, bound=True), "≥ 812/s", "n = 1"),
         (FigureId.P99_AT_PEAK, MeasuredFigure(0.03, n=2, n_invalid=1), "30 ms", "n = 2, 1 invalid"),
         (FigureId.GOODPUT_ALONE, MeasuredFigure(0.9996, n=1), "99.96 %", "n = 1"),
-        (FigureId.MEMORY, MeasuredFigure(0.0, n=1), "0 B", "n = 1"),
+        (FigureId.MEMORY, MeasuredFigure(0.0, n=1), "0 bytes", "n = 1"),
+        (FigureId.MEMORY, MeasuredFigure(2e9, n=1), "2.0 GB", "n = 1"),
         (FigureId.MUST_BROKEN, MeasuredFigure(3.0, n=1), "3", "n = 1"),
         (FigureId.CPU, MeasuredFigure(None, n_invalid=2, why="busy"), "invalid", "2 invalid, busy"),
         (FigureId.RELOAD_LOSSES, MeasuredFigure(None, why="no reload"), "not measured", "no reload"),
@@ -80,7 +83,7 @@ def test_a_figure_in_words(which: FigureId, figure: MeasuredFigure | None, text:
 def test_what_the_user_asked_for() -> None:
     assert plain(words.describe_question(recommendation())) == (
         "shop:create_app(), traffic of shop.toml, 60/s at the peak, p99 of at most 300 ms, 40 users, 8 slow clients, "
-        "at most 512 MiB of memory, 2 cores"
+        "at most 512.0 MB of memory, 2 cores"
     )
     bare = replace(CONDITIONS, peak=0.0, p99_limit=0.0, users=0, slow_clients=0, memory_limit=0, cores=0, traffic="")
     assert words.describe_question(Recommendation(bare, ())) == "shop:create_app(), page /, no slow clients"
@@ -158,11 +161,70 @@ def test_warnings_say_what_does_not_count() -> None:
     assert words.warnings(replace(recommendation(), invalid=())) == []
 
 
-def test_the_command_repeats_the_search_with_its_seed_once() -> None:
+def test_who_left_with_evidence_comes_first_and_then_the_last_one() -> None:
+    ordered = [each.candidate for each in words.ordered_eliminations(recommendation())]
+    assert ordered == [MIXED, SLOW, LATE, ABSENT]
+
+
+def test_all_figures_of_a_long_sentence_are_in_summary_md() -> None:
     found = recommendation()
-    assert words.repeat_command(found).endswith("--peak 60/s --seed 4711")
-    given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9")
-    assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9"
+    cells = tuple(Cell(each.candidate, FigureId.CAPACITY) for each in found.figures for _ in range(4))
+    text = plain(markdown.render(results(replace(found, reasons=(Reason("All were fast.", cells),)))))
+    assert f"(`{plain(words.describe_cells(found, cells))}`)" in text
+    assert len(words.describe_cells(found, cells)) > 300
+
+
+def test_of_a_long_name_both_ends_stay_and_names_stay_different() -> None:
+    folder = "/srv/" + "deep/" * 40
+    first, second = (words.name(f"{folder}{each}.py") for each in ("one", "two"))
+    assert first != second
+    assert first.startswith("/srv/deep/")
+    assert first.endswith("/one.py")
+    assert len(first) == words.MAX_NAME_CHARACTERS
+    assert words.name("a" * words.MAX_NAME_CHARACTERS) == "a" * words.MAX_NAME_CHARACTERS
+
+
+def test_the_runner_up_rests_on_its_measured_figures() -> None:
+    found = recommendation()
+    (sentence,) = words.runner_up(found)
+    assert {each.candidate for each in sentence.cells} == {RUNNER_UP}
+    assert [each.figure for each in sentence.cells] == list(words.RUNNER_UP_FIGURES)
+    (unknown,) = words.runner_up(replace(found, figures=()))
+    assert unknown.cells == ()
+    assert words.runner_up(replace(found, runner_up="")) == []
+
+
+def test_the_commands_that_start_the_winner_are_those_of_its_server_and_its_proxy() -> None:
+    files = (
+        PasteFile(WINNER, "serve_shop.py", "", "/srv/serve_shop.py"),
+        PasteFile(WINNER, "gunicorn.conf.py", "", "", "gunicorn -c gunicorn.conf.py"),
+        PasteFile(WINNER, "shop.service", "", "", "sudo systemctl enable --now shop"),
+        PasteFile(WINNER, "shop.conf", "", "", "sudo systemctl restart nginx"),
+        PasteFile(RUNNER_UP, "waitress.sh", "", "", "waitress-serve"),
+    )
+    found = replace(recommendation(), files=files)
+    assert words.start_commands(found) == ["gunicorn -c gunicorn.conf.py", "sudo systemctl restart nginx"]
+    assert words.start_commands(replace(found, files=())) == []
+
+
+def test_commands_and_paths_in_summary_md_are_never_cut() -> None:
+    path, start = "/srv/" + "a" * 400, "gunicorn " + "b" * 2000
+    found = replace(
+        recommendation(),
+        files=(PasteFile(WINNER, "x.py", "x = 1\n", path, start),),
+        conditions=replace(CONDITIONS, command=f"wsgi-gauntlet recommend --servers {'c' * 2000}"),
+    )
+    text = markdown.render(results(found))
+    assert f"`{path}`" in text
+    assert f"`{start}`" in text
+    assert f"{'c' * 2000} --budget 600s --seed 4711`" in text
+
+
+def test_the_command_repeats_the_search_with_its_budget_and_its_seed_once() -> None:
+    found = recommendation()
+    assert words.repeat_command(found).endswith("--peak 60/s --budget 600s --seed 4711")
+    given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9 --budget 1h")
+    assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9 --budget 1h"
     assert words.repeat_command(replace(found, conditions=replace(found.conditions, command=""))) == ""
 
 

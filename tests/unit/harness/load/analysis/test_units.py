@@ -42,5 +42,5 @@ def test_rates_as_a_person_reads_them(rate: float, words: str) -> None:
 
 
 def test_bytes_and_counts() -> None:
-    assert [format_bytes(each) for each in (512, 31_000, 2.6e6)] == ["512 bytes", "31 KB", "2.6 MB"]
+    assert [format_bytes(each) for each in (512, 31_000, 2.6e6, 2e9)] == ["512 bytes", "31 KB", "2.6 MB", "2.0 GB"]
     assert [format_times(each) for each in (1, 3)] == ["once", "3 times"]

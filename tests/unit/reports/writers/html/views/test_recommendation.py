@@ -51,7 +51,7 @@ def test_every_figure_of_a_sentence_is_a_cell_of_the_table() -> None:
     shown = data_of(recommendation())
     rows = {row["name"]: {cell["figure"]: cell for cell in row["cells"]} for row in shown["rows"]}  # type: ignore[attr-defined]
     cells = [cell for part in shown["parts"] for one in part["sentences"] for cell in one["cells"]]  # type: ignore[attr-defined]
-    assert len(cells) == 9
+    assert len(cells) == 13
     for each in cells:
         assert each["text"].endswith(rows[each["candidate"]][each["figure"]]["text"])
     assert rows[LATE]["capacity"] == {
