@@ -96,21 +96,21 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
             reasons=about_app,
         )
     order = ranked(in_race, figures, wanted)
-    holding = [each for each in order if not broken_requirements(figures(each.name), wanted)]
+    holders = [each for each in order if not broken_requirements(figures(each.name), wanted)]
     search = replace(search, finalists=tuple(each.name for each in order) if search.finalists else ())
-    if not holding:
+    if not holders:
         return _none_holds(search, order[0], figures, wanted, about_app)
-    winner = holding[0]
+    winner = holders[0]
     judged = judge_against(comparison, winner.name)
-    others = holding[1:]
+    others = holders[1:]
     failing = [
         Elimination(
             each.name, Stage.FINALS, sentence(broken_requirements(figures(each.name), wanted)[0].text), winner.name
         )
         for each in order
-        if each not in holding
+        if each not in holders
     ]
-    runner_up = next(iter(holding[1:]), None) or _runner_up(search, winner, gone, figures, wanted)
+    runner_up = next(iter(holders[1:]), None) or _runner_up(search, winner, gone, figures, wanted)
     return replace(
         search,
         answer=Answer.RECOMMENDED,

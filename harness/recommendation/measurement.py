@@ -32,7 +32,7 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
 from wsgi_gauntlet.harness.load.probes.resource_usage import usage
-from wsgi_gauntlet.harness.load.workload import UnexpectedResponse
+from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult, Step
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial

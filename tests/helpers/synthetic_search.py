@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.model.comparison import Figure
+from msgspec.structs import replace
+
 from wsgi_gauntlet.harness.model.recommendation import (
     CandidateFigures,
     FigureId,
@@ -103,14 +103,7 @@ def search(app: App, *candidates: RecommendationCandidate, **changes: object) ->
 
 def figures(**values: float) -> CandidateFigures:
     """Return figures with these medians."""
-    return CandidateFigures("x", **{name: MeasuredFigure(value, n=1) for name, value in values.items()})
-
-
-def table(found: Recommendation, make: Callable[[str], CandidateFigures]) -> dict[str, CandidateFigures]:
-    """Return the figures of all candidates."""
-    return {each.name: make(each.name) for each in found.candidates}
-
-
-def value(trial: Trial, which: FigureId) -> Figure:
-    """Return one figure of a trial."""
-    return next(each for each in trial.figures if each.id == which)
+    found = CandidateFigures("x")
+    for name, value in values.items():
+        found = replace(found, **{name: MeasuredFigure(value, n=1)})
+    return found

@@ -141,10 +141,11 @@ class RecommendArguments:
 
 @command(RecommendArguments, epilog=RECOMMEND_HELP)
 def recommend(arguments: RecommendArguments) -> None:
-    """Find the server, its workers and threads, and whether it needs a proxy, for your app.
+    """Find the best server and its settings for your app.
 
-    The search measures many candidates for a short time and the best of them again in rounds, as `compare` does. Close
-    other programs first: they use the CPU that the servers need.
+    The answer has the server, its workers and threads, and whether it needs a proxy. The search measures many
+    candidates for a short time, and the best of them again in rounds, as `compare` does. Close other programs first:
+    they use the CPU that the servers need.
     """
     from wsgi_gauntlet.harness import config, registry
     from wsgi_gauntlet.harness.cli.execute import print_output

@@ -85,7 +85,7 @@ def test_an_old_name_works_and_is_not_shown(new: str, old: str) -> None:
     with_option = [command for command in cli.commands.values() if any(new in each.opts for each in command.params)]
     assert with_option
     for command in with_option:
-        words = ["x", "y"] if command.name == "replay" else ["x"]
+        words = {"replay": ["x", "y"], "recommend": []}.get(str(command.name), ["x"])
         value = "5" if new in ("--slow-clients", "--background-rate") else "/5"
         found = [command.make_context("c", [*words, name, value]).params for name in (new, old)]
         assert found[0] == found[1]

@@ -143,7 +143,7 @@ def test_an_invalid_measurement_is_listed_and_counts_for_nothing() -> None:
     assert (capacity.n, capacity.n_invalid) == (1, 1)
 
 
-def test_equal_finalists_are_not_told_apart() -> None:
+def test_equal_finalists_are_not_distinguished() -> None:
     one, two = candidate(1, 16), candidate(1, 16, server="waitress")
     found = decide(*with_finals(App(wait=0.02), one, two))
     assert found.winner == one.name
@@ -153,7 +153,7 @@ def test_equal_finalists_are_not_told_apart() -> None:
     assert found.rounds == 8
 
 
-def test_a_worse_finalist_is_told_apart_with_its_figures() -> None:
+def test_a_worse_finalist_is_distinguished_with_its_figures() -> None:
     one, two = candidate(1, 16), candidate(5, 16)
     found = decide(*with_finals(App(wait=0.02), two, one))
     assert found.winner == one.name

@@ -108,8 +108,8 @@ def test_a_search_screens_many_and_decides_among_finalists_in_rounds(machine: Ma
     assert len(found.candidates) >= 12
     assert found.rounds >= 6
     assert 2 <= len(found.finalists) <= 4
-    told = {each.candidate for each in found.eliminated} | set(found.finalists)
-    assert told == {each.name for each in found.candidates}, "every candidate is a finalist or has a reason"
+    decided = {each.candidate for each in found.eliminated} | set(found.finalists)
+    assert decided == {each.name for each in found.candidates}, "every candidate is a finalist or has a reason"
     assert found.finished
     assert machine.stored().finished
     winner = found.figures_of(found.winner)
@@ -210,7 +210,7 @@ def test_a_resumed_search_measures_no_trial_twice(machine: Machine) -> None:
         if len(machine.measured) == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
-    machine.before_trial = interrupt  # type: ignore[assignment]  # it returns no trial
+    machine.before_trial = interrupt
     outcome = machine.search()
     assert outcome.recommendation.stopped == search_run.INTERRUPTED
     assert exit_code(outcome.recommendation) == EXIT_INTERRUPTED
