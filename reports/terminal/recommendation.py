@@ -94,7 +94,8 @@ def _out(found: Recommendation, out: Console) -> Iterator[Text]:
         text = Text.assemble((f"{words.name(each.candidate)}: ", "bold"), words.describe_elimination(each))
         yield from fold(out, text, indent=2, limit=SENTENCE_LINES)
         for evidence in each.evidence[:EVIDENCE_LINES]:
-            yield Text(f"    {clip(evidence, out.width - 4)}", style="dim")
+            folded = fold(out, Text(line(evidence), style="dim"), room=4, limit=SENTENCE_LINES)
+            yield from (Text("    ").append_text(each) for each in folded)
     if len(found.eliminated) > MAX_OUT:
         yield Text(f"… and {len(found.eliminated) - MAX_OUT} more in the report", style="dim")
 
