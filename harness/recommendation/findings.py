@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
 SAME = 1.2
 """The factor within which two capacities count as the same."""
 
-MAX_EXCEPTIONS = 1 / 5
+MAX_EXCEPTIONS = 1 / 4
 """The share of the candidates that may differ: a short trial is sometimes disturbed, and a server may have a fault."""
 
 MAX_PAIR_EXCEPTIONS = 1 / 3
@@ -171,18 +171,17 @@ def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
 
 def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
     """Little's law: requests at the same time / requests per second = seconds of a request."""
-    by_number: dict[int, list[_Measured]] = {}
-    for each in known:
-        if each.at_once and each.is_full(connections) and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE:
-            by_number.setdefault(each.at_once, []).append(each)
-    if not by_number or max(by_number) < MANY_AT_ONCE * min(by_number):
+    times = [
+        (each.at_once, each.at_once / each.capacity, each)
+        for each in known
+        if each.at_once and each.is_full(connections) and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE
+    ]
+    numbers = [number for number, _, _ in times]
+    if not times or max(numbers) < MANY_AT_ONCE * min(numbers) or not _agree([seconds for _, seconds, _ in times]):
         return None
-    times = {number: number / statistics.median(each.capacity for each in cases) for number, cases in by_number.items()}
-    if not _agree(list(times.values())):
-        return None
-    wait = statistics.median(times.values())
-    cases = [each for number in sorted(by_number) for each in by_number[number]]
-    most = max(by_number[max(by_number)], key=lambda each: each.capacity)
+    wait = statistics.median(seconds for _, seconds, _ in times)
+    cases = [each for _, _, each in sorted(times, key=lambda case: case[0])]
+    most = max((each for number, _, each in times if number == max(numbers)), key=lambda each: each.capacity)
     return Reason(
         f"The app waits: a request takes about {format_seconds(wait)}, and the CPU is mostly idle. So N threads serve "
         f"about N / {format_seconds(wait)}: {most.at_once} serve {format_rate(most.capacity)}.",

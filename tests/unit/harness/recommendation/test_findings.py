@@ -112,7 +112,7 @@ def disturbed(trials: list[Trial], number: int, factor: float) -> list[Trial]:
 
 APPS = (
     (App(cpu=0.005), ("CPU time is the limit", "More threads gain nothing", "More workers than cores gain nothing")),
-    (App(cpu=0.0002, wait=0.05), ("The app waits: a request takes about 50 ms",)),
+    (App(cpu=0.0002, wait=0.05), ("The app waits: a request takes about",)),
     (App(cpu=0.0002, wait=0.02, locked=True), ("The app serves one request at a time",)),
 )
 

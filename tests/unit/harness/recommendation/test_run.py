@@ -258,12 +258,12 @@ def test_a_finalist_that_was_wrong_stays_out_of_a_resumed_search(machine: Machin
     wrong: list[str] = []
 
     def rule_out_then_interrupt(name: str, stage: Stage) -> Trial | None:
-        if stage is not Stage.FINALS:
-            return None
-        if wrong:
-            os.kill(os.getpid(), signal.SIGINT)
+        if stage is not Stage.FINALS or len(wrong) > 1:
             return None
         wrong.append(name)
+        if len(wrong) > 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            return None
         return Trial(name, stage, ruled_out="It mixes up users.", evidence=("the page of another user",))
 
     machine.before_trial = rule_out_then_interrupt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +11,7 @@ from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.adapter import Installation
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,14 @@ from wsgi_gauntlet.harness.server import planning
 def test_a_worker_with_greenlets_does_not_count_as_one_that_serves_one_request_at_a_time(
     monkeypatch: pytest.MonkeyPatch, name: str, workers: int, threads: int | None
 ) -> None:
-    monkeypatch.setattr(planning, "missing", lambda _plan: SimpleNamespace(available=True))
+    monkeypatch.setattr(planning, "missing", lambda _plan: Installation())
     found = ServerSearch(sys.executable, registry.REFERENCE_APP, None, Configuration()).possible(name)
     assert found is not None
     assert (found.candidate.workers, found.candidate.threads) == (workers, threads)
 
 
 def test_settings_that_a_named_server_does_not_have_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "missing", lambda _plan: SimpleNamespace(missing_message=""))
+    monkeypatch.setattr(planning, "missing", lambda _plan, **_options: Installation())
     search = ServerSearch(sys.executable, registry.REFERENCE_APP, None, Configuration())
     with pytest.raises(ConfigurationError, match=r"--servers waitress\[workers=3\]: "):
         base_servers(search, ("gunicorn:sync", "waitress[workers=3]"))

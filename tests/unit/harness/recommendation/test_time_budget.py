@@ -50,8 +50,8 @@ def test_everything_ends_within_a_tenth_of_the_budget() -> None:
 def test_rounds_become_shorter_until_six_fit() -> None:
     budget = TimeBudget(600)
     assert budget.finals_scale(270, 4) < budget.scale((budget.finals_end - 270) / 6, 4)
-    # One round of 4 trials took 80 s, and five more have 178 s.
-    assert budget.shorter_scale(1.0, 350, 4, 1, 20.0) == pytest.approx(178 / 5 / 4 / 20)
+    # One round of 4 trials took 48 s, and five more have 178 s.
+    assert budget.shorter_scale(1.0, 350, 4, 1, 12.0) == pytest.approx(178 / 5 / 4 / 12)
     assert budget.shorter_scale(1.0, 350, 4, 6, 20.0) == 1.0, "six rounds are done"
     assert budget.shorter_scale(1.0, 300, 4, 1, 5.0) == 1.0, "there is time enough"
     assert budget.shorter_scale(1.0, 527, 4, 1, 20.0) == MIN_SCALE
