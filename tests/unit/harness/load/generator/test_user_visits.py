@@ -105,12 +105,14 @@ def test_a_visit_ends_and_a_new_one_has_an_empty_jar_and_the_next_row() -> None:
 def test_every_visit_has_the_origin_even_if_no_request_needs_it() -> None:
     source = users(Step("a", "GET", "/a", contains=("${origin}/b",)))
     page = raw(b'<a href="http://127.0.0.1:8000/b">')
-    assert answer(source, source.take(), page) is Match.NONE
-    assert answer(source, source.take(), page) is Match.KEPT
-    other = source.take()
+    user = source.take()
+    assert answer(source, user, page) is Match.NONE
+    # The next visit begins without the work of a Visit.
+    assert answer(source, source.following(user), page) is Match.KEPT
+    source.following(user)
     elsewhere = page.replace(b"127.0.0.1", b"127.0.0.9")
-    assert source.recognize(other, elsewhere) is Match.NONE
-    assert source.check(other, parsed(elsewhere)) is not None
+    assert source.recognize(user, elsewhere) is Match.NONE
+    assert source.check(user, parsed(elsewhere)) is not None
 
 
 def test_the_exact_response_of_one_user_is_that_of_all() -> None:
