@@ -49,7 +49,7 @@ MIN_OPEN_LOOP_REQUESTS = 200
 MAX_LATENESS_SHARE_OF_P99 = 0.5
 """The lateness of the generator (p99) that is allowed as a share of the measured p99.
 
-It is part of the response times of both servers alike, so it can hide a difference but not make one. What it hides
+It is part of the response times of both servers, so it hides differences. What it hides
 makes the margin of "no difference" smaller (comparison/judgement.py), and the control slots show its noise. Single
 measurements allow less, because there nothing else is measured with the same generator."""
 
