@@ -89,8 +89,8 @@ class LiveDisplay(abc.ABC):
     def _print_line(self, text: Text) -> None:
         """Print a line. On a terminal the caller must not hold the lock.
 
-        The thread that draws the block holds the lock of rich while it waits for ours. A thread that held ours and
-        waited for that of rich would wait for ever.
+        The thread that draws the block holds the lock of rich while it waits for that of the display. A thread that
+        held the display's lock and waited for that of rich would wait for ever.
         """
         if self._live is not None:
             self._console.print(text, highlight=False)  # wrapped between words

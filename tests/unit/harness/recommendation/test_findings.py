@@ -69,7 +69,7 @@ def test_a_lock_is_found_and_nothing_helps() -> None:
 def test_a_leak_is_found_with_the_time_until_the_memory_is_full() -> None:
     found = about(App(growth=64_000), memory_limit=2 * 10**9, peak=60)
     assert any(
-        "each request leaves about 64 KB behind. At the peak, 2000.0 MB are full after about 9 min" in e for e in found
+        "each request leaves about 64 KB behind. At the peak, 2.0 GB are full after about 9 min" in e for e in found
     )
     assert not any("leaks" in each for each in about(App(growth=2_000)))
 

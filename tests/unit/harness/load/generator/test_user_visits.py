@@ -110,9 +110,9 @@ def test_every_visit_has_the_origin_even_if_no_request_needs_it() -> None:
     # The next visit begins without the work of a Visit.
     assert answer(source, source.following(user), page) is Match.KEPT
     source.following(user)
-    elsewhere = page.replace(b"127.0.0.1", b"127.0.0.9")
-    assert source.recognize(user, elsewhere) is Match.NONE
-    assert source.check(user, parsed(elsewhere)) is not None
+    other_origin = page.replace(b"127.0.0.1", b"127.0.0.9")
+    assert source.recognize(user, other_origin) is Match.NONE
+    assert source.check(user, parsed(other_origin)) is not None
 
 
 def test_the_exact_response_of_one_user_is_that_of_all() -> None:
