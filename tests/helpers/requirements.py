@@ -5,6 +5,7 @@ CI installs everything. The one place in the tests that skips.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,6 +24,12 @@ def fail_or_skip(message: str) -> NoReturn:
         pytest.fail(message)
     # A contributor without root or a browser still tests all the rest, and reads here what was left out and why.
     pytest.skip(message)
+
+
+def module(name: str) -> None:
+    """Require that the tests can import the module `name`."""
+    if importlib.util.find_spec(name) is None:
+        fail_or_skip(f"no module {name}: run make install-test")
 
 
 def program(*names: str, package: str) -> str:

@@ -22,7 +22,7 @@ from wsgi_gauntlet.harness.model import CaseResult, Verdict
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.page_content import page_content
-from ..helpers.requirements import installed
+from ..helpers.requirements import installed, module
 
 pytestmark = pytest.mark.live
 
@@ -188,7 +188,7 @@ def test_a_server_is_judged_as_without_the_app(folder: Path) -> None:
 
 
 def test_a_flask_app_on_flask_s_own_launch(folder: Path) -> None:
-    pytest.importorskip("flask")
+    module("flask")
     (folder / "stall.py").write_text(
         "from flask import Flask\napp = Flask(__name__)\n@app.route('/')\ndef home(): return 'a stall'\n"
     )

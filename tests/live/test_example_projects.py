@@ -22,7 +22,7 @@ from ..helpers.example_projects import (
     preparations,
     words_of,
 )
-from ..helpers.requirements import installed
+from ..helpers.requirements import fail_or_skip, installed
 
 pytestmark = pytest.mark.live
 
@@ -41,7 +41,7 @@ REQUESTS = {
 def _frameworks_are_there() -> None:
     installed(planning.plan("waitress"))
     if not (SERVERS_ENVIRONMENT / "bin" / "django-admin").exists():
-        pytest.skip("Django, Flask and Pyramid are not installed: run make install-test")
+        fail_or_skip("Django, Flask and Pyramid are not installed: run make install-test")
 
 
 def run(folder: Path, *words: str) -> Any:

@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.traffic.model import Capture, FormBody, Sequence, Step, Traffic, ValueList
 
-from ..helpers.requirements import installed
+from ..helpers.requirements import installed, module
 
 pytestmark = pytest.mark.live
 
@@ -64,7 +64,7 @@ def traffic(page: str = "/basket") -> Traffic:
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    pytest.importorskip("flask")
+    module("flask")
     with TemporaryDirectory(prefix="g-") as name:
         (Path(name) / "shop.py").write_text(SHOP)
         monkeypatch.chdir(name)

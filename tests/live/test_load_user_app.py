@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX, plan_with_control_paths
 
-from ..helpers.requirements import installed
+from ..helpers.requirements import installed, module
 from ..helpers.scenario_runs import make_context
 
 pytestmark = pytest.mark.live
@@ -63,7 +63,7 @@ def plain(environ, start_response):
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    pytest.importorskip("flask")
+    module("flask")
     with TemporaryDirectory(prefix="g-") as name:
         (Path(name) / "shop.py").write_text(SHOP)
         monkeypatch.chdir(name)

@@ -10,6 +10,6 @@ application = main(
     {},
     **{
         "todo.database": str(PROJECT / "todo.sqlite"),
-        "todo.secret": os.environ.get("TODO_SECRET", "a secret of development, with enough characters"),
+        "todo.secret": os.environ.get("COOKIE_SECRET", "a secret of development, with enough characters"),
     },
 )

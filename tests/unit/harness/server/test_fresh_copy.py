@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,13 +119,19 @@ def test_a_folder_that_nobody_may_look_into_is_no_crash(project: Path, monkeypat
         require_copyable(project)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_what_cannot_be_read_is_named(project: Path, tmp_path: Path) -> None:
-    (project / "shop.sqlite").chmod(0)
+def test_what_cannot_be_read_is_named(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may read everything, so the calls refuse, and not the files.
+    def refusing(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def refuse(path: Path, *more: Any, **options: Any) -> Any:
+            if Path(path).name == name:
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *more, **options)
+
+        return refuse
+
+    monkeypatch.setattr(shutil, "copy2", refusing(shutil.copy2, "shop.sqlite"))
     with pytest.raises(ConfigurationError, match=r"shop.sqlite cannot be read"):
         copy_fresh(project, tmp_path / "copy")
-    (project / "shop.sqlite").unlink()
-    (project / "shop").chmod(0)
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir, "shop"))
     with pytest.raises(ConfigurationError, match="the folder shop cannot be read"):
         require_copyable(project)
-    (project / "shop").chmod(0o700)
