@@ -118,6 +118,14 @@ def leaf_exceptions(problem: BaseException) -> Iterator[BaseException]:
         yield problem
 
 
+def expected_error(group: BaseExceptionGroup) -> GauntletError | OSError:
+    """Return the first error of `group` that a user can understand. Raises `group` if it has none."""
+    for each in leaf_exceptions(group):
+        if isinstance(each, GauntletError | OSError):
+            return each
+    raise group
+
+
 def reportable_error(problem: BaseException) -> BaseException:
     """Return the error that describes `problem`, which may be an exception group of a nursery.
 

@@ -36,7 +36,7 @@ from wsgi_gauntlet.harness.conformance.selection import (
     runnable_cases,
 )
 from wsgi_gauntlet.harness.conformance.validity import StallClock
-from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, NotInstalled, PageError, leaf_exceptions
+from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, PageError, expected_error
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
 from wsgi_gauntlet.harness.events import (
     CaseFinished,
@@ -130,8 +130,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     scenarios = select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
-        if run_journal.previous_folder is not None:
-            handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
+        mention_previous_run(run_journal, handle)
         previous_results = (
             journal.read(run_journal.folder) if options.resume and has_journal(run_journal.folder) else None
         )
@@ -166,8 +165,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         recorder.pass_on(Progress("report", "writing the report"))
         preload_thread.join()
         results = journal.read(run_journal.folder)
-        shown = publish(results, private_names(results, [run_journal.folder])) if options.public else results
-        write_outputs(shown, run_journal.folder, registry.outputs(), options.output_files)
+        write_reports(results, run_journal.folder, options)
         if error is not None:
             raise error
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
@@ -308,10 +306,7 @@ class _Session:
         try:
             trio.run(run_until_signal, work, self._on_signal, clock=StallClock())
         except BaseExceptionGroup as group:
-            expected_errors = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
-            if expected_errors:
-                raise expected_errors[0] from None
-            raise
+            raise expected_error(group) from None
 
     def _on_signal(self) -> None:
         self.interrupted = True
@@ -527,6 +522,19 @@ def start_report_preload() -> threading.Thread:
     thread = threading.Thread(target=prepare, daemon=True)
     thread.start()
     return thread
+
+
+def mention_previous_run(run_journal: Journal, handle: EventHandler) -> None:
+    """Say where the files of an earlier run went, if there was one in the folder."""
+    if run_journal.previous_folder is not None:
+        handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
+
+
+def write_reports(results: Results, folder: Path, options: RunOptions) -> Results:
+    """Write all outputs of `results` into the run folder. Return the results as they are written: see --public."""
+    shown = publish(results, private_names(results, [folder])) if options.public else results
+    write_outputs(shown, folder, registry.outputs(), options.output_files)
+    return shown
 
 
 @contextlib.contextmanager

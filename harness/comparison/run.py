@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.comparison import default_scenario
 from wsgi_gauntlet.harness.comparison.candidates import CandidateOptions, PlannedCandidate, plan_candidate
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
@@ -28,19 +28,17 @@ from wsgi_gauntlet.harness.errors import (
     EXIT_INVALID,
     ConfigurationError,
     GauntletError,
-    leaf_exceptions,
+    expected_error,
 )
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
 from wsgi_gauntlet.harness.events import Event, EventHandler, Message, Progress, RoundFinished, StageStarted
 from wsgi_gauntlet.harness.load.catalog import check_overrides
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult, ComparisonWord, Results, SlotResult
-from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import ComparisonLine, EndLine, Journal, RoundLine, ServerLine, StartLine
-from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 INTERRUPTED = "interrupted"
 """Why a comparison stopped that a signal ended."""
@@ -95,8 +93,7 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
     candidates = [plan_candidate(each, options.common, configuration, handle) for each in options.candidates]
     runs = [ScenarioRun(each, options.common.load_options.parameters(each)) for each in scenarios]
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
-        if run_journal.previous_folder is not None:
-            handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
+        session.mention_previous_run(run_journal, handle)
         comparison = previous_comparison(options, candidates, runs, run_journal) or _new(options, candidates, runs)
         if not comparison.rounds:
             _write_start(options, comparison, candidates, runs, run_journal)
@@ -110,9 +107,7 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         results = journal.read(run_journal.folder)
         # The terminal shows the paths of this machine: its commands are for this user.
         measured = results.comparisons[-1]
-        if options.common.public:
-            results = publish(results, private_names(results, [run_journal.folder]))
-        write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
+        results = session.write_reports(results, run_journal.folder, options.common)
     return Outcome(results, measured, run_journal.folder, error)
 
 
@@ -260,10 +255,7 @@ class _Call:
         try:
             trio.run(self._main)
         except BaseExceptionGroup as group:
-            expected = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
-            if not expected:
-                raise
-            return expected[0]
+            return expected_error(group)
         return None
 
     async def _main(self) -> None:

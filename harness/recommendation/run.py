@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness import registry, session
+from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
 from wsgi_gauntlet.harness.comparison.run import MAX_SEED
 from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
@@ -37,7 +37,7 @@ from wsgi_gauntlet.harness.errors import (
     ConfigurationError,
     GauntletError,
     PageError,
-    leaf_exceptions,
+    expected_error,
 )
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
 from wsgi_gauntlet.harness.events import (
@@ -62,7 +62,6 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Stage,
     Trial,
 )
-from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.recommendation import screening
 from wsgi_gauntlet.harness.recommendation.candidates import candidates
 from wsgi_gauntlet.harness.recommendation.capacity import most_connections
@@ -91,7 +90,6 @@ from wsgi_gauntlet.harness.store.journal import (
     StartLine,
     TrialLine,
 )
-from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 INTERRUPTED = "interrupted"
 """Why a search stopped that a signal ended."""
@@ -147,8 +145,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
     found, without_time = _candidates(options, configuration)
     plans = _plans(options, configuration, found, handle)
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
-        if run_journal.previous_folder is not None:
-            handle(Message(f"the earlier run in {run_journal.folder} was moved to {run_journal.previous_folder}"))
+        session.mention_previous_run(run_journal, handle)
         earlier = previous_search(options, run_journal)
         state = earlier[0] if earlier else _new(options, found)
         names = {each.name for each in found}
@@ -173,9 +170,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         results = journal.read(run_journal.folder)
         recommendation = results.recommendation
         assert recommendation is not None
-        if options.common.public:
-            results = publish(results, private_names(results, [run_journal.folder]))
-        write_outputs(results, run_journal.folder, registry.outputs(), options.common.output_files)
+        results = session.write_reports(results, run_journal.folder, options.common)
     return Outcome(results, recommendation, run_journal.folder, error)
 
 
@@ -358,10 +353,7 @@ class _Search:
         try:
             trio.run(self._main, clock=StallClock())
         except BaseExceptionGroup as group:
-            expected = [each for each in leaf_exceptions(group) if isinstance(each, GauntletError | OSError)]
-            if not expected:
-                raise
-            return expected[0]
+            return expected_error(group)
         return None
 
     async def _main(self) -> None:

@@ -64,7 +64,7 @@ class Machine:
         monkeypatch.setattr(search_run, "measure_trial", self._measure)
         monkeypatch.setattr(search_run, "check_security", self._check)
         monkeypatch.setattr(search_run, "measure_reload", self._reload)
-        monkeypatch.setattr(search_run, "write_outputs", lambda *_arguments: None)
+        monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
         monkeypatch.setattr(session, "start_report_preload", lambda: SimpleNamespace(join=lambda: None))
         self._plans = search_run._plans
 
