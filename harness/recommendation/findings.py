@@ -181,7 +181,9 @@ def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
         return None
     wait = statistics.median(seconds for _, seconds, _ in times)
     cases = [each for _, _, each in sorted(times, key=lambda case: case[0])]
-    most = max((each for number, _, each in times if number == max(numbers)), key=lambda each: each.capacity)
+    # The example must follow the formula that it stands for.
+    exact = [(number, each) for number, seconds, each in times if _same([wait, seconds])]
+    _, most = max(exact, key=lambda case: case[0])
     return Reason(
         f"The app waits: a request takes about {format_seconds(wait)}, and the CPU is mostly idle. So N threads serve "
         f"about N / {format_seconds(wait)}: {most.at_once} serve {format_rate(most.capacity)}.",

@@ -287,7 +287,9 @@ class TrafficTimeline:
         lately = [each for each in lately if began <= each.intended < until]
         begin, end = self._current_phase.progress_share
         done = begin + (end - begin) * min((self.healthy_users.now - began) / seconds, 1.0)
-        self._progress(done, f"{name}: {self.slow_clients.connected_count} slow clients, {describe_progress(lately)}")
+        slow = self.slow_clients.connected_count
+        clients = f"{slow} slow client{'' if slow == 1 else 's'}"
+        self._progress(done, f"{name}: {clients}, {describe_progress(lately)}")
 
 
 def describe_progress(samples: list[Sample]) -> str:

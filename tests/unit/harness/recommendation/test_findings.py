@@ -60,6 +60,27 @@ def test_an_app_that_waits_is_served_by_as_many_threads_as_littles_law_says() ->
     assert "32 serve 637/s" in found
 
 
+def test_the_example_of_littles_law_follows_it() -> None:
+    app = App(cpu=0.0002, wait=0.05)
+    largest = max(SETTINGS, key=lambda each: (each.workers or 1) * (each.threads or 1))
+    trials = [
+        replace(
+            trial,
+            figures=tuple(
+                replace(each, value=0.6 * (each.value or 0.0)) if each.id == FigureId.CAPACITY.value else each
+                for each in trial.figures
+            ),
+        )
+        if trial.candidate == largest.name
+        else trial
+        for trial in map(app.trial, SETTINGS)
+    ]
+    (text,) = [each.text for each in of_trials(app, trials) if each.text.startswith("The app waits")]
+    number = (largest.workers or 1) * (largest.threads or 1)
+    assert f": {number} serve" not in text
+    assert " serve " in text
+
+
 def test_a_lock_is_found_and_nothing_helps() -> None:
     (found,) = reasons(App(cpu=0.0002, wait=0.02, locked=True))
     assert found.text.startswith("The app serves one request at a time, whatever the server does: about 49.5/s")
