@@ -172,7 +172,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class NotDistinguished(msgspec.Struct, frozen=True):
-    """A finalist that the rounds do not tell apart from the winner. `text` is one sentence."""
+    """A finalist that the rounds do not distinguish from the winner. `text` is one sentence."""
 
     candidate: str
     text: str

@@ -343,7 +343,7 @@ def _not_distinguished(
             shown = _list(_difference(word, figures, winner.name, each.name) for word in compared)
             text = f"{rounds} round{'s' if rounds != 1 else ''} show no difference between it and the winner: {shown}."
         else:
-            text = "The finals had no valid round of it and the winner, so nothing tells them apart."
+            text = "The finals had no valid round of it and the winner, so nothing distinguishes them."
         cells = tuple(Cell(name, FigureId(word.figure)) for word in compared for name in (winner.name, each.name))
         yield NotDistinguished(each.name, text, cells[:MAX_REASON_CELLS])
 

@@ -278,7 +278,7 @@ def runner_up(found: Recommendation) -> list[Sentence]:
 
 
 def not_distinguished(found: Recommendation) -> list[Sentence]:
-    """Return a sentence for each candidate that the rounds do not tell apart from the winner."""
+    """Return a sentence for each candidate that the rounds do not distinguish from the winner."""
     return [
         Sentence(_about(each.candidate, _sentence(each.text) or "No difference is shown."), each.cells)
         for each in found.not_distinguished

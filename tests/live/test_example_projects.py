@@ -86,26 +86,36 @@ def files(project: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_first_wrong_answer_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "changed", "request_line", "why"),
+    [
+        (
+            'password = "${users.password}"',
+            'password = "wrong"',
+            ["POST", "/login", "200"],
+            "the body does not contain 'Log out ada<'",
+        ),
+        (
+            'csrf_token = "${token}", text',
+            "text",
+            ["POST", "/add", "400"],
+            "status 400 in place of 200 to 399",
+        ),
+    ],
+    ids=["a wrong password", "no token of the form"],
+)
+def test_the_first_wrong_answer_is_named(
+    tmp_path: Path, written: str, changed: str, request_line: list[str], why: str
+) -> None:
     project, words = prepared("pyramid_todo", tmp_path)
     traffic = project / "traffic.toml"
-    traffic.write_text(traffic.read_text().replace('password = "${users.password}"', 'password = "wrong"'))
+    assert written in traffic.read_text()
+    traffic.write_text(traffic.read_text().replace(written, changed))
     done = run(project, "traffic", "check", *words)
     assert done.returncode == 1, done.stdout + done.stderr
     first, *_ = (line for line in done.stdout.splitlines() if line.startswith("✗"))
-    assert first.split()[1:4] == ["POST", "/login", "200"]
-    assert "wrong: the body does not contain 'Log out ada<'" in done.stdout
-
-
-def test_a_form_without_the_token_of_its_page_is_refused(tmp_path: Path) -> None:
-    project, words = prepared("pyramid_todo", tmp_path)
-    traffic = project / "traffic.toml"
-    traffic.write_text(traffic.read_text().replace('csrf_token = "${token}", text', "text"))
-    done = run(project, "traffic", "check", *words)
-    assert done.returncode == 1, done.stdout + done.stderr
-    first, *_ = (line for line in done.stdout.splitlines() if line.startswith("✗"))
-    assert first.split()[1:4] == ["POST", "/add", "400"]
-    assert "wrong: status 400 in place of 200 to 399" in done.stdout
+    assert first.split()[1:4] == request_line
+    assert f"wrong: {why}" in done.stdout
 
 
 def test_the_app_of_the_article_goes_through(tmp_path: Path) -> None:

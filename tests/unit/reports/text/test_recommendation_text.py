@@ -139,10 +139,10 @@ def test_every_part_of_the_answer_is_a_finding() -> None:
 def test_sentences_name_their_candidate_and_end_once() -> None:
     found = replace(
         recommendation(),
-        not_distinguished=(NotDistinguished("a", "nothing tells them apart"), NotDistinguished("b", "b is equal.")),
+        not_distinguished=(NotDistinguished("a", "nothing distinguishes them"), NotDistinguished("b", "b is equal.")),
         what_would_change=(Change("twice the users.", "the answer stays"), Change("", "")),
     )
-    assert [each.text for each in words.not_distinguished(found)] == ["a: nothing tells them apart.", "b is equal."]
+    assert [each.text for each in words.not_distinguished(found)] == ["a: nothing distinguishes them.", "b is equal."]
     assert words.changes(found)[0].text == "Twice the users: the answer stays."
 
 
