@@ -196,8 +196,8 @@ def _is_measured(figures: CandidateFigures) -> bool:
 
 
 def _nothing_measured(search: Recommendation) -> str:
-    valid = [each for each in search.trials if each.valid and not each.ruled_out]
-    if search.trials and not valid and any(not each.valid for each in search.trials):
+    loads = [each for each in search.trials if each.stage in (Stage.SCREENING, Stage.FINALS)]
+    if any(not each.valid for each in loads) and not any(each.valid and not each.ruled_out for each in loads):
         return "Nothing is decided: the machine or the generator could not keep up in any measurement."
     if search.trials:
         return "Nothing is decided: no candidate served the app correctly."

@@ -62,7 +62,11 @@ async def test_in_what_users_get(folder: Path) -> None:
         run = (
             run_until_valid if flaw.startswith("corrupts_pages") else run_until_graded
         )  # wrong without any slow client, it has no grade
-        cells[flaw] = await run("slow-headers/byte", plan(*flaw.split()), folder, **USERS)
+        for _ in attempts():
+            cells[flaw] = await run("slow-headers/byte", plan(*flaw.split()), folder, **USERS)
+            # A slow machine gets fewer users, and then too few responses for a caveat.
+            if cells[flaw].conditions["healthy requests/s"] == USERS["rate"]:
+                break
 
     async with trio.open_nursery() as nursery:
         for flaw in ("correct", "corrupts_pages 5", "closes_connections said", "closes_connections silent"):

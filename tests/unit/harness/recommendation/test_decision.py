@@ -123,6 +123,13 @@ def test_a_candidate_that_was_ruled_out_is_never_the_answer() -> None:
             "Nothing is decided: the machine or the generator could not keep up in any measurement.",
         ),
         (
+            (
+                Trial(candidate().name, Stage.SCREENING, valid=False, why="busy"),
+                Trial(candidate().name, Stage.CORRECTNESS, figures=(figure(FigureId.SECURITY_MUST_BROKEN, 0.0),)),
+            ),
+            "Nothing is decided: the machine or the generator could not keep up in any measurement.",
+        ),
+        (
             (Trial(candidate().name, Stage.SCREENING, ruled_out="It cannot serve the app."),),
             "Nothing is decided: no candidate served the app correctly.",
         ),
