@@ -55,14 +55,14 @@ def late_reason(
     """
     if achieved < MIN_SENT_SHARE * offered * (1 - _RATE_TOLERANCE):
         return (
-            f"the generator sent {achieved:.4g} of {offered:.4g} requests per second; lower --background-rate, or "
-            "close other programs"
+            f"the generator sent {achieved:.4g} of {offered:.4g} requests per second; close other programs, or "
+            "offer a lower rate"
         )
     allowed = max(MAX_LATENESS_SECONDS, MAX_LATENESS_SHARE * max(p50 or 0.0, time_resolution))
     if lateness > allowed:
         return (
             f"the generator sent 1 % of its requests {lateness * 1e3:.1f} ms late or more ({allowed * 1e3:.1f} ms are "
-            "allowed); lower --background-rate, or close other programs"
+            "allowed); close other programs, or offer a lower rate"
         )
     return ""
 
