@@ -244,8 +244,9 @@ class Recommendation(msgspec.Struct, frozen=True):
 
     `headline` is the answer in one sentence. `winner` and `runner_up` are names, '' for none. `when_runner_up` is a
     sentence. `finalists` are in the order of the answer, the winner first. `rounds` counts the valid rounds of the
-    finals; they are the comparison of the results whose candidates have these names. `seconds` is the length over all
-    calls. `stopped` says why it ended early, '' if it did not.
+    finals; they are the comparison of the results whose candidates have these names. `not_measured` has sentences about
+    servers and settings that were no candidates, with the reason. `seconds` is the length over all calls. `stopped`
+    says why it ended early, '' if it did not.
     """
 
     conditions: SearchConditions
@@ -264,6 +265,7 @@ class Recommendation(msgspec.Struct, frozen=True):
     files: tuple[PasteFile, ...] = ()
     invalid: tuple[InvalidMeasurement, ...] = ()
     trials: tuple[Trial, ...] = ()
+    not_measured: tuple[str, ...] = ()
     rounds: int = 0
     seconds: float = 0.0
     stopped: str = ""

@@ -72,6 +72,10 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     )
 
     early = {each.name: _early_figures(each.name, search, table[each.name]) for each in search.candidates}
+    if not search.rounds:
+        # Some finalists may have longer trials than others: without a valid round only short trials are comparable.
+        table = early
+        search = replace(search, figures=tuple(table.values()))
 
     def figures(name: str) -> CandidateFigures:
         return table[name]

@@ -169,13 +169,32 @@ def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
     )
 
 
-def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
-    """Little's law: requests at the same time / requests per second = seconds of a request."""
-    times = [
+def waiting_seconds(
+    candidates: Iterable[RecommendationCandidate], figures: Callable[[str], CandidateFigures], connections: int
+) -> float | None:
+    """Return how long a request of an app takes that waits, None if the figures do not agree or CPU time is the limit.
+
+    `figures` and `connections` are as for `findings`.
+    """
+    measured = [_Measured(each, figures(each.name)) for each in candidates]
+    seconds = [each for _, each, _ in _times([each for each in measured if each.capacity > 0], connections)]
+    return statistics.median(seconds) if seconds and _agree(seconds) else None
+
+
+def _times(known: Sequence[_Measured], connections: int) -> list[tuple[int, float, _Measured]]:
+    """Return requests at the same time, and seconds of a request, of each candidate that is full and waits.
+
+    Little's law: requests at the same time / requests per second = seconds of a request.
+    """
+    return [
         (each.at_once, each.at_once / each.capacity, each)
         for each in known
         if each.at_once and each.is_full(connections) and each.cpu_cores is not None and each.cpu_cores < IDLE_SHARE
     ]
+
+
+def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
+    times = _times(known, connections)
     numbers = [number for number, _, _ in times]
     if not times or max(numbers) < MANY_AT_ONCE * min(numbers) or not _agree([seconds for _, seconds, _ in times]):
         return None

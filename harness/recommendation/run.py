@@ -1,7 +1,7 @@
 """Run a search: choose the candidates, screen them, measure the finals in rounds, and store the recommendation.
 
     correctness    in every trial: a wrong response under load rules a candidate out
-    screening      short trials; the best third goes on
+    screening      short trials of each server, then of settings and proxies of the best ones; the best third goes on
     finals         interleaved rounds with the statistics of `compare`
     checks         requirements of security, and reloads, of the best finalists
 
@@ -11,6 +11,7 @@ Each trial is in the journal before the search goes on. A resumed search takes t
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import random
 import statistics
@@ -63,17 +64,23 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Trial,
 )
 from wsgi_gauntlet.harness.recommendation import screening
-from wsgi_gauntlet.harness.recommendation.candidates import candidates
+from wsgi_gauntlet.harness.recommendation.candidates import (
+    ServerCandidates,
+    server_candidates,
+    servers_with_settings,
+    settings_of,
+)
 from wsgi_gauntlet.harness.recommendation.capacity import most_connections
 from wsgi_gauntlet.harness.recommendation.decision import candidates_mixing_up, decide, requirements
 from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, candidate_figures
-from wsgi_gauntlet.harness.recommendation.findings import threads_mix_up
+from wsgi_gauntlet.harness.recommendation.findings import threads_mix_up, waiting_seconds
 from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial
+from wsgi_gauntlet.harness.recommendation.objective import HEADROOM, ranked
 from wsgi_gauntlet.harness.recommendation.paste_files import paste_files
 from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
 from wsgi_gauntlet.harness.recommendation.security_check import check_security
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
-from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, TimeBudget
+from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, SERVERS_SHARE, TimeBudget
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
@@ -99,6 +106,9 @@ CHECKED_FINALISTS = 2
 
 MIN_CHECK_SECONDS, RELOAD_SECONDS = 4.0, 15.0
 """Seconds that must be left for the check of one finalist, and for its reload test."""
+
+MAX_NAMES = 8
+"""Servers that a sentence names."""
 
 THRESHOLD = 0.05
 """A smaller difference in the finals does not matter."""
@@ -126,6 +136,28 @@ class SearchOptions:
 
 
 @dataclass(frozen=True)
+class SearchSpace:
+    """The servers of a search with their candidates, and how many `settings` the first round has time for.
+
+    `left_out` are the names of servers that it has no time for.
+    """
+
+    servers: tuple[ServerCandidates, ...]
+    settings: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> tuple[RecommendationCandidate, ...]:
+        """The first candidate of each server."""
+        return tuple(each.first for each in self.servers)
+
+    @property
+    def every(self) -> tuple[RecommendationCandidate, ...]:
+        """All candidates, those included that are never measured."""
+        return tuple(one for each in self.servers for one in each.every)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a search gives: the results in the run `folder`, and the error that ended it early."""
 
@@ -142,27 +174,34 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
     """
     began = time.monotonic()
     session.require_output_folder(options.common)
-    found, without_time = _candidates(options, configuration)
-    plans = _plans(options, configuration, found, handle)
+    space = _search_space(options, configuration)
+    found = space.first
+    plans = _plans(options, configuration, space.every, handle)
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         session.mention_previous_run(run_journal, handle)
         earlier = previous_search(options, run_journal)
         state = earlier[0] if earlier else _new(options, found)
-        names = {each.name for each in found}
+        # The settings of a resumed search are candidates from the start: it has trials of them.
+        stored = [each for each in state.candidates if each.name in plans and each not in found]
+        names = {each.name for each in (*found, *stored)}
         state = msgspec.structs.replace(
-            state, candidates=found, finalists=tuple(each for each in state.finalists if each in names)
+            state,
+            candidates=(*found, *stored),
+            finalists=tuple(each for each in state.finalists if each in names),
+            not_measured=_without_time(space),
         )
         if earlier is None:
             run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}))
-            for plan in plans.values():
-                run_journal.write(ServerLine(planning.server_info(plan)))
+            for each in found:
+                run_journal.write(ServerLine(planning.server_info(plans[each.name])))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
         recorder.update(state)
-        more = f"; the budget has no time for {without_time} more" if without_time else ""
-        count = f"{len(found)} candidate{'s' if len(found) != 1 else ''}"
-        handle(Message(f"{count}, seed {state.conditions.seed}{more}"))
+        settings = f", then at most {space.settings} settings of the best ones" if space.settings else ""
+        more = f"; the budget has no time for {len(space.left_out)} more" if space.left_out else ""
+        count = f"{len(found)} server{'s' if len(found) != 1 else ''}"
+        handle(Message(f"{count}{settings}, seed {state.conditions.seed}{more}"))
         preload_thread = session.start_report_preload()
-        search = _Search(options, plans, RunFolders(scratch, run_journal.logs), recorder, began)
+        search = _Search(options, space, plans, RunFolders(scratch, run_journal.logs), recorder, began)
         error = search.run_until_interrupted()
         stopped = INTERRUPTED if search.interrupted else str(error).partition("\n")[0] if error else ""
         recorder.finish(stopped, plans, options.common.app_setup.over(configuration.app_setup).env_file)
@@ -234,13 +273,8 @@ def _new(options: SearchOptions, found: tuple[RecommendationCandidate, ...]) -> 
     return Recommendation(_conditions(options, seed), found)
 
 
-def _candidates(
-    options: SearchOptions, configuration: Configuration
-) -> tuple[tuple[RecommendationCandidate, ...], int]:
-    """Return the candidates that the budget has time for, and the number of others.
-
-    Raises GauntletError if there is no candidate.
-    """
+def _search_space(options: SearchOptions, configuration: Configuration) -> SearchSpace:
+    """Return the servers that the budget has time for. Raises GauntletError if there is no candidate."""
     search = ServerSearch(
         session.interpreter(options.common.python),
         options.common.app,
@@ -249,7 +283,7 @@ def _candidates(
     )
     bases, fronts = base_servers(search, options.servers)
     cores = len(os.sched_getaffinity(0))
-    found = candidates(bases, fronts, cores, options.memory_limit, search.possible)
+    found = server_candidates(bases, fronts, cores, options.memory_limit, search.possible)
     if not found and not options.memory_limit:
         raise ConfigurationError(
             "none of the servers can be started here with TCP and without TLS: name others with --servers"
@@ -260,8 +294,29 @@ def _candidates(
         )
     # The user's own choices are all measured, however many they are.
     named = sum(each.fixed for each in bases)
-    chosen = found[: max(TimeBudget(options.budget).candidates(), named)]
-    return chosen, len(found) - len(chosen)
+    budget = TimeBudget(options.budget)
+    chosen = found[: max(budget.servers(len(found)), named)]
+    others = sum(len(each.every) - 1 for each in chosen)
+    places = max(0, budget.candidates(len(found)) - len(chosen))
+    return SearchSpace(chosen, min(places, others), tuple(each.first.name for each in found[len(chosen) :]))
+
+
+def _without_time(space: SearchSpace) -> tuple[str, ...]:
+    """Return sentences about servers, and about settings as a whole, that the budget has no time for."""
+    texts = []
+    if space.left_out:
+        texts.append(
+            f"The budget has no time for {_named(space.left_out)}. Use a longer --budget, or name some with --servers."
+        )
+    if not space.settings and len(space.every) > len(space.first):
+        texts.append("The budget has no time for other settings and proxies. A longer --budget measures them.")
+    return tuple(texts)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return the names in words; of many, the first ones and the number of the others."""
+    shown = [*names[:MAX_NAMES], *([f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else [])]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
 
 
 def _plans(
@@ -305,6 +360,13 @@ class _Recorder:
         self.state = msgspec.structs.replace(state, seconds=self._offset + time.monotonic() - self._began)
         self._journal.write(RecommendationLine(msgspec.structs.replace(self.state, trials=())))
 
+    def add(self, candidates: Sequence[RecommendationCandidate], plans: Mapping[str, Plan]) -> None:
+        """Store candidates that join the race, with their servers."""
+        new = [each for each in candidates if each not in self.state.candidates]
+        for each in new:
+            self._journal.write(ServerLine(planning.server_info(plans[each.name])))
+        self.update(msgspec.structs.replace(self.state, candidates=(*self.state.candidates, *new)))
+
     def update_finals(self, comparison: ComparisonResult) -> None:
         """Store the comparison of the finals without its rounds."""
         self.finals = comparison
@@ -331,6 +393,7 @@ class _Search:
     def __init__(
         self,
         options: SearchOptions,
+        space: SearchSpace,
         plans: dict[str, Plan],
         folders: RunFolders,
         recorder: _Recorder,
@@ -338,6 +401,7 @@ class _Search:
     ) -> None:
         self.interrupted = False
         self._options = options
+        self._space = space
         self._plans = plans
         self._recorder = recorder
         self._folders = folders
@@ -345,7 +409,7 @@ class _Search:
         self._environment = SlotEnvironment(folders, load_options.traffic or load_options.page)
         self._budget = TimeBudget(options.budget)
         self._began = began
-        self._in_race = list(recorder.state.candidates)
+        self._in_race = list(space.first)
         self._known = {(e.candidate, e.stage, e.round): e for e in recorder.state.trials if e.valid}
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:
@@ -374,11 +438,7 @@ class _Search:
 
     async def _search(self, events: EventQueue) -> None:
         await events.put(StageStarted("recommend", len(self._in_race)))
-        for trial in self._known.values():
-            if trial.stage is Stage.FINALS and trial.ruled_out and trial.evidence:
-                for each in self._in_race:
-                    if each.name == trial.candidate:
-                        await self._rule_out(each, trial, events)
+        await self._rule_out_known(events)
         await self._screen(events)
         if len(self._in_race) > 1:
             await self._run_finals(events)
@@ -386,11 +446,29 @@ class _Search:
 
     # ------------------------------------------------------------------ screening
 
+    async def _rule_out_known(self, events: EventQueue) -> None:
+        """Rule out those in the race that were wrong in the finals, before the search was resumed."""
+        for trial in self._known.values():
+            if trial.stage is Stage.FINALS and trial.ruled_out and trial.evidence:
+                for each in self._in_race:
+                    if each.name == trial.candidate:
+                        await self._rule_out(each, trial, events)
+
     async def _screen(self, events: EventQueue) -> None:
         finalists = self._finalists()
-        rounds = screening.rounds_needed(len(self._in_race), finalists)
+        count = len(self._in_race) + self._space.settings
+        rounds = screening.rounds_needed(count, finalists)
         for number in range(1, rounds + 1):
-            await self._screen_once(number, self._budget.round_end(number, rounds), events)
+            until = self._budget.round_end(number, rounds, count)
+            if number == 1 and self._space.settings:
+                scale = self._budget.scale(until - self._elapsed, count)
+                await self._screen_once(1, self._in_race, scale, SERVERS_SHARE * until, events)
+                await self._rule_out_threads(events)
+                joining = await self._add_settings(events)
+                await self._screen_once(1, joining, scale, until, events)
+            else:
+                scale = self._budget.scale(until - self._elapsed, len(self._in_race))
+                await self._screen_once(number, self._in_race, scale, until, events)
             await self._rule_out_threads(events)
             finalists = self._finalists()
             wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
@@ -405,6 +483,66 @@ class _Search:
         if not any(_is_known(self._figures(each.name)) for each in self._in_race):
             # Without a valid trial nobody has left the race, and the finals have no time for everyone.
             await self._eliminate(self._disturbed(self._in_race[:finalists]), events)
+
+    async def _add_settings(self, events: EventQueue) -> list[RecommendationCandidate]:
+        """Let settings and proxies of the best servers join the race; servers that others beat leave it.
+
+        A proxy can protect a server from slow clients, so they do not count yet if there is a proxy. Return who joins.
+        """
+        with_proxies = any(one.front and not each.first.front for each in self._space.servers for one in each.settings)
+        wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
+
+        def figures(name: str) -> CandidateFigures:
+            found = self._figures(name)
+            return msgspec.structs.replace(found, goodput_among_slow=None) if with_proxies else found
+
+        known = [each for each in self._in_race if _is_known(figures(each.name))]
+        order = ranked(known, figures, wanted)
+        best = order[: servers_with_settings(self._space.settings)]
+        if len(known) > len(best):
+            found = screening.screen(known, figures, wanted, max(len(best), self._finalists()))
+            names = {each.name for each in best}
+            await self._eliminate([each for each in found.eliminated if each.candidate not in names], events)
+        by_first = {each.first: each for each in self._space.servers}
+        possible = settings_of([by_first[each] for each in best], self._requests_at_a_time(known))
+        stored = [each for each in self._recorder.state.candidates if each not in self._space.first]
+        joining = list(dict.fromkeys([*stored, *possible[: self._space.settings]]))
+        self._recorder.add(joining, self._plans)
+        self._note_not_measured(best, len([each for each in possible if each not in joining]))
+        self._in_race += joining
+        await self._rule_out_known(events)
+        joining = [each for each in joining if each in self._in_race]
+        if joining:
+            text = f"{len(joining)} more candidates: settings of {_named([each.name for each in best])}"
+            await events.put(Message(text))
+        return joining
+
+    def _requests_at_a_time(self, known: Sequence[RecommendationCandidate]) -> int:
+        """Return how many requests the app must serve at a time, by Little's law; 1 if it does not wait."""
+        asked = self._recorder.state.conditions
+        connections = most_connections(asked.users, asked.peak, asked.p99_limit)
+        seconds = waiting_seconds(known, self._figures, connections)
+        if seconds is None:
+            return 1
+        return math.ceil(HEADROOM * asked.peak * seconds) if asked.peak else connections
+
+    def _note_not_measured(self, best: Sequence[RecommendationCandidate], left: int) -> None:
+        """Store which settings are not measured, and why. `left` settings of the `best` have no time."""
+        searched = _named([each.name for each in best]) if best else ""
+        others = [each.first.name for each in self._space.servers if len(each.every) > 1 and each.first not in best]
+        texts = list(_without_time(self._space))
+        if others and best:
+            texts.append(
+                f"Other settings and proxies of {_named(others)} were not measured: {searched} were better with "
+                "their first settings."
+            )
+        elif others:
+            texts.append("No settings and proxies were measured: no server has a valid measurement.")
+        if left:
+            texts.append(
+                f"The budget has no time for {left} more settings of {searched}. A longer --budget measures more."
+            )
+        self._recorder.update(msgspec.structs.replace(self._recorder.state, not_measured=tuple(texts)))
 
     async def _rule_out_threads(self, events: EventQueue) -> None:
         """Rule out the candidates with threads that had luck, if the others show that the app is not thread-safe."""
@@ -445,12 +583,16 @@ class _Search:
         elapsed = max(self._elapsed, self._budget.screening_end)
         return self._budget.finalists(elapsed, FINALS_TRIAL_FACTOR * usual)
 
-    async def _screen_once(self, number: int, until: float, events: EventQueue) -> None:
-        """Measure one trial of each candidate, and disturbed ones once more while there is time."""
-        scale = self._budget.scale(until - self._elapsed, len(self._in_race))
+    async def _screen_once(
+        self, number: int, candidates: Sequence[RecommendationCandidate], scale: float, until: float, events: EventQueue
+    ) -> None:
+        """Measure one trial of each candidate until a time, and disturbed ones once more if there is time.
+
+        `scale` is the length of the measurements, 1 for the usual one.
+        """
         parameters = self._parameters(scale, number)
         again: list[RecommendationCandidate] = []
-        racing = list(self._in_race)
+        racing = list(candidates)
         for place, each in enumerate(racing):
             if self._elapsed > until and place >= 2:
                 await self._out_of_time(racing[place:], number, events)
@@ -580,7 +722,7 @@ class _Search:
                 usual = statistics.mean(lengths[-slots:]) if lengths else 0.0
                 scales[number] = self._budget.shorter_scale(before, self._elapsed, slots, number - 1, usual)
             own_parameters = self._parameters(scales[number], number, curve=True)
-            measure_own = partial(measure_trial, plan, Stage.FINALS, own_parameters, self._environment)
+            measure_own = partial(self._measure_finalist, plan, own_parameters, events)
             trial = await self._store(measure_own, candidate, events, Stage.FINALS, number)
             lengths.append(trial.seconds)
             if trial.ruled_out:
@@ -591,6 +733,24 @@ class _Search:
         # The budget of the rounds counts from the start of the search.
         limits = RoundLimits(budget=self._budget.finals_end)
         await measure_rounds(finals, limits, measure, events, began=self._began, clock=time.monotonic)
+
+    async def _measure_finalist(
+        self,
+        plan: Plan,
+        parameters: TrialParameters,
+        events: EventQueue,
+        on_activity: Callable[[str], None],
+    ) -> Trial:
+        """Return a trial of the finals. A finalist has served the app before, so one failed start says little."""
+        try:
+            found = await measure_trial(plan, Stage.FINALS, parameters, self._environment, on_activity)
+            why = "" if found.evidence or found.figures else found.ruled_out
+        except PageError as problem:
+            why = str(problem).partition("\n")[0]
+        if not why:
+            return found
+        await events.put(Message(f"{plan.name} is measured once more: {why}"))
+        return await measure_trial(plan, Stage.FINALS, parameters, self._environment, on_activity)
 
     def _comparison(self) -> ComparisonResult:
         """Return the comparison of the finalists: that of a resumed search if it has the same ones, else a new one."""

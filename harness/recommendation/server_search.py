@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def base_servers(search: ServerSearch, names: Sequence[str]) -> tuple[tuple[Base
 def _installed(search: ServerSearch) -> tuple[tuple[BaseServer, ...], tuple[str, ...]]:
     bases = [
         _base(search, name)
-        for name in registry.default_variants()
+        for name in _each_server_first(registry.default_variants())
         if "+" not in name
         and not search.plan(name).adapter.for_development
         and planning.missing(search.plan(name)).available
@@ -107,6 +108,13 @@ def _installed(search: ServerSearch) -> tuple[tuple[BaseServer, ...], tuple[str,
     known = adapter_registry.adapters()
     fronts = [each for each in PREFERRED_FRONTS if each in known and known[each].find(search.python).available]
     return tuple(bases), tuple(fronts[:1])
+
+
+def _each_server_first(names: Sequence[str]) -> list[str]:
+    """Return `names` with the first variant of each server first: a short search then has some of every server."""
+    servers = [re.split(r"[:\[]", name)[0] for name in names]
+    order = sorted(range(len(names)), key=lambda place: servers[:place].count(servers[place]))
+    return [names[place] for place in order]
 
 
 def _is_front(name: str) -> bool:

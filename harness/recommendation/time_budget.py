@@ -1,12 +1,14 @@
 """How a search divides its time. Pure.
 
-screening     45 % of the budget; the first round has most of it, because it has most candidates
+screening     45 % of the budget; the first round has most of it, because it has most candidates:
+              at most 60 % of them are the first ones of the servers, the others are settings of the best servers
 finals        until 88 %: interleaved rounds, as many as fit
 checks        the rest: requirements of HTTP, reloads, the report
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 SCREENING_SHARE, FINALS_END = 0.45, 0.88
@@ -15,8 +17,11 @@ SCREENING_SHARE, FINALS_END = 0.45, 0.88
 LATEST_END = 1.05
 """The share of the budget at which every measurement ends. The budget is kept to a tenth."""
 
-FIRST_ROUND_SHARE = 0.6
-"""The share of the screening that its first round has, if there are several."""
+FIRST_ROUND_SHARE, LONGEST_FIRST_ROUND_SHARE = 0.6, 0.9
+"""The share of the screening that its first round has, if there are several: usually, and with many servers."""
+
+SERVERS_SHARE = 0.6
+"""The share of the first round for the first candidate of each server."""
 
 SHORT_TRIAL_SECONDS = 7.0
 """Seconds of the shortest trial with its two server starts."""
@@ -60,16 +65,28 @@ class TimeBudget:
         """Seconds at which every measurement is cut off: the report needs the rest of the tenth."""
         return LATEST_END * self.seconds
 
-    def candidates(self) -> int:
-        """Return how many candidates the first round has time for."""
-        fit = int(FIRST_ROUND_SHARE * self.screening_end / SHORT_TRIAL_SECONDS)
-        return max(MIN_CANDIDATES, min(MAX_CANDIDATES, fit))
+    def candidates(self, servers: int) -> int:
+        """Return how many candidates the first round has time for: more, if there are many `servers`."""
+        usual, most = (
+            int(share * self.screening_end / SHORT_TRIAL_SECONDS)
+            for share in (FIRST_ROUND_SHARE, LONGEST_FIRST_ROUND_SHARE)
+        )
+        wanted = math.ceil(servers / SERVERS_SHARE)
+        return max(MIN_CANDIDATES, min(MAX_CANDIDATES, max(usual, min(most, wanted))))
 
-    def round_end(self, number: int, rounds: int) -> float:
-        """Return the seconds at which round `number` (from 1) of `rounds` screening rounds ends."""
+    def servers(self, servers: int) -> int:
+        """Return how many of the `servers` the first round has time for. The other candidates are their settings."""
+        return min(servers, max(MIN_CANDIDATES, int(SERVERS_SHARE * self.candidates(servers))))
+
+    def round_end(self, number: int, rounds: int, candidates: int) -> float:
+        """Return the seconds at which round `number` (from 1) of `rounds` screening rounds ends.
+
+        The first one has `candidates`.
+        """
         if rounds == 1:
             return self.screening_end
-        first = FIRST_ROUND_SHARE * self.screening_end
+        usual, most = FIRST_ROUND_SHARE * self.screening_end, LONGEST_FIRST_ROUND_SHARE * self.screening_end
+        first = max(usual, min(most, candidates * SHORT_TRIAL_SECONDS))
         return first + (self.screening_end - first) * (number - 1) / (rounds - 1)
 
     def scale(self, seconds: float, trials: int) -> float:

@@ -293,6 +293,11 @@ def changes(found: Recommendation) -> list[Sentence]:
     ]
 
 
+def not_measured(found: Recommendation) -> list[Sentence]:
+    """Return which servers and settings were no candidates, and why."""
+    return [Sentence(_sentence(each)) for each in found.not_measured]
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of the answer below its headline: its title, the same in one or two words, and its sentences."""
@@ -307,6 +312,7 @@ PARTS = (
     Part("Runner-up", "Runner-up", runner_up),
     Part("Not distinguished", "Not distinguished", not_distinguished),
     Part("What would change the answer", "Would change", changes),
+    Part("Not measured", "Not measured", not_measured),
 )
 """The parts of the answer, in their order."""
 
@@ -325,6 +331,11 @@ def warnings(found: Recommendation) -> list[str]:
         texts.append("The search is not finished. The answer rests on the measurements until then.")
     if found.stopped:
         texts.append(f"The search ended early: {line(found.stopped, 300).rstrip('.')}.")
+    if not found.rounds and found.finished and len(found.candidates) > 1 and found.answer is not Answer.NOT_DECIDED:
+        texts.append(
+            "The finals have no valid round. The answer rests on the short trials of the screening, often a single one "
+            "of each candidate."
+        )
     if found.invalid:
         # Reasons that differ only in their numbers are one reason.
         distinct = list(

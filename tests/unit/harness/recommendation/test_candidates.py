@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wsgi_gauntlet.harness.model.recommendation import RecommendationCandidate
-from wsgi_gauntlet.harness.recommendation.candidates import BaseServer, PossibleCandidate, candidates
+from wsgi_gauntlet.harness.recommendation.candidates import (
+    BaseServer,
+    PossibleCandidate,
+    server_candidates,
+    servers_with_settings,
+    settings_of,
+)
 from wsgi_gauntlet.harness.server.name import parse
 
 
@@ -23,7 +31,9 @@ def possible(name: str) -> PossibleCandidate | None:
 
 
 def names(*bases: BaseServer, fronts: tuple[str, ...] = (), memory: int = 0) -> list[str]:
-    return [each.name for each in candidates(bases, fronts, 2, memory, possible)]
+    """Return the names of the first candidates, then those of the settings for an app that does not wait."""
+    servers = server_candidates(bases, fronts, 2, memory, possible)
+    return [each.name for each in (*(server.first for server in servers), *settings_of(servers, 1))]
 
 
 def test_each_level_has_one_candidate_of_every_server() -> None:
@@ -68,5 +78,37 @@ def test_processes_that_do_not_fit_into_the_memory_are_left_out() -> None:
 
 
 def test_the_advice_is_noted() -> None:
-    advised = candidates([BaseServer("gunicorn", workers=5)], (), 2, 0, possible)
-    assert [each.name for each in advised if each.advice] == ["gunicorn[workers=5]"]
+    (advised,) = server_candidates([BaseServer("gunicorn", workers=5)], (), 2, 0, possible)
+    assert [each.name for each in advised.every if each.advice] == ["gunicorn[workers=5]"]
+
+
+def test_a_server_with_workers_and_threads_is_tried_with_one_thread_in_each_of_as_many_workers_as_cores() -> None:
+    found = names(BaseServer("gunicorn", workers=5, threads=4), fronts=("nginx",))
+    assert {"gunicorn[workers=2,threads=1]", "nginx+gunicorn[workers=2,threads=1]"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("at_a_time", "threads"), [(1, None), (32, None), (33, 64), (64, 64), (65, 128), (128, 128), (9_999, 128)]
+)
+def test_an_app_that_waits_gets_the_threads_that_it_needs_first(at_a_time: int, threads: int | None) -> None:
+    servers = server_candidates([BaseServer("gunicorn", workers=5), BaseServer("pool")], (), 2, 0, possible)
+    found = [each.name for each in settings_of(servers, at_a_time)]
+    many = [each for each in found if "threads=64" in each or "threads=128" in each]
+    expected = [f"gunicorn[workers=1,threads={threads}]", f"pool[threads={threads}]"]
+    assert many == ([*expected, f"gunicorn[workers=2,threads={threads}]"] if threads else [])
+    assert found[: 2 if threads else 0] == many[:2]
+    assert len(found) == len(set(found))
+
+
+def test_a_proxy_that_the_user_named_is_before_the_candidates_with_many_threads_too() -> None:
+    (server,) = server_candidates([BaseServer("pool", "nginx")], (), 2, 0, possible)
+    assert [each.name for each in server.waiting] == ["nginx+pool[threads=64]", "nginx+pool[threads=128]"]
+
+
+def test_a_choice_of_the_user_has_no_settings() -> None:
+    (server,) = server_candidates([BaseServer("gunicorn[workers=3]", fixed=True)], ("nginx",), 2, 0, possible)
+    assert server.every == (server.first,)
+
+
+def test_more_servers_get_settings_if_there_are_many_places() -> None:
+    assert [servers_with_settings(places) for places in (0, 20, 31, 40, 60)] == [3, 3, 3, 5, 7]

@@ -40,6 +40,7 @@ from wsgi_gauntlet.harness.recommendation.figures import figure
 from wsgi_gauntlet.harness.recommendation.run import Outcome, SearchOptions, exit_code, recommend
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.reports.text.recommendation_text import warnings
 
 from ....helpers.synthetic_search import App
 
@@ -308,10 +309,128 @@ def test_without_a_valid_trial_only_a_few_go_into_the_finals(machine: Machine) -
     assert all("says nothing about the server" in each.reason for each in disturbed)
 
 
-def test_candidates_beyond_the_budget_are_counted(machine: Machine) -> None:
-    machine.search(budget=20.0)
-    (text,) = [each.text for each in machine.seen(Message) if "candidates, seed 7" in each.text]
-    assert text.startswith("3 candidates, seed 7; the budget has no time for ")
+def test_servers_beyond_the_budget_are_counted_and_named(machine: Machine) -> None:
+    servers = ("gunicorn:sync", "gunicorn:gthread", "waitress", "wsgiref", "werkzeug", "nginx")
+    found = machine.search(budget=20.0, servers=servers).recommendation
+    (text,) = [each.text for each in machine.seen(Message) if "seed 7" in each.text]
+    assert text.startswith("3 servers, seed 7; the budget has no time for ")
+    assert found.not_measured[0].startswith("The budget has no time for wsgiref")
+    assert found.not_measured[1].startswith("The budget has no time for other settings and proxies.")
+
+
+MANY_SERVERS = ("waitress", "gunicorn:sync", "wsgiref", "werkzeug:threaded", "gunicorn:gthread", "uwsgi:http-socket")
+
+
+def test_settings_and_proxies_are_those_of_the_best_servers(machine: Machine) -> None:
+    good = ("gunicorn:gthread", "gunicorn:sync", "waitress")
+
+    def be_slow(name: str, stage: Stage) -> Trial | None:
+        slow = dataclasses.replace(machine.app, cpu=0.05)
+        return None if any(each in name for each in good) else slow.trial(machine.candidate(name), stage)
+
+    machine.before_trial = be_slow
+    found = machine.search(servers=(*MANY_SERVERS, "nginx"), peak=0.0).recommendation
+    first, later = (found.candidates[:6], found.candidates[6:])
+    assert not any(each.front for each in first)
+    assert len(later) >= 10
+    assert {each.front for each in later} == {"", "nginx"}
+    assert all(any(name in each.name for name in good) for each in later)
+    placed = {each.candidate for each in found.eliminated} | set(found.finalists)
+    assert placed == {each.name for each in found.candidates}, "every candidate is a finalist or has a reason"
+    others, more = found.not_measured
+    assert others.startswith("Other settings and proxies of ")
+    assert "werkzeug" in others
+    assert re.match(r"The budget has no time for [1-9][0-9]* more settings of .*gunicorn:gthread", more)
+
+
+def test_slow_clients_drop_no_server_that_a_proxy_may_protect(machine: Machine) -> None:
+    machine.app = App(cpu=0.005)
+    machine.search(servers=(*MANY_SERVERS, "nginx"), peak=0.0)
+    behind = {name for name, _, _ in machine.measured if name.startswith("nginx+gunicorn:sync")}
+    assert behind, "alone it serves few users beside slow clients"
+
+
+@pytest.mark.parametrize(("peak", "threads"), [(0.0, 64), (10.0, None), (900.0, 128)])
+def test_an_app_that_waits_is_measured_with_the_threads_of_littles_law(
+    machine: Machine, peak: float, threads: int | None
+) -> None:
+    machine.app = App(cpu=0.0001, wait=0.05)
+    machine.search(peak=peak)
+    names = {name for name, _, _ in machine.measured}
+    assert {each for each in (64, 128) if any(f"threads={each}" in name for name in names)} == (
+        {threads} if threads else set()
+    )
+
+
+def test_a_search_interrupted_among_settings_takes_the_same_way(machine: Machine) -> None:
+    def interrupt(_name: str, _stage: Stage) -> None:
+        if len(machine.measured) == 12:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    machine.before_trial = interrupt
+    first = machine.search(servers=(*MANY_SERVERS, "nginx")).recommendation
+    machine.before_trial = lambda _name, _stage: None
+    common = dataclasses.replace(machine.options().common, resume=True)
+    resumed = machine.search(servers=(*MANY_SERVERS, "nginx"), common=common).recommendation
+    assert [each.name for each in resumed.candidates] == [each.name for each in first.candidates]
+    names = [each.name for each in resumed.candidates]
+    assert len(names) == len(set(names)) > 6
+    assert resumed.not_measured == first.not_measured
+
+
+def test_settings_without_a_first_valid_measurement_are_named(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, valid=False, why="busy") if stage is Stage.SCREENING else None
+    )
+    found = machine.search().recommendation
+    assert found.not_measured == ("No settings and proxies were measured: no server has a valid measurement.",)
+
+
+def test_finals_without_a_valid_round_leave_the_answer_of_the_screening(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, valid=False, why="busy") if stage is Stage.FINALS else None
+    )
+    found = machine.search(budget=120.0).recommendation
+    assert (found.answer, found.rounds) == (Answer.RECOMMENDED, 0)
+    assert found.winner in found.finalists
+    assert any("short trials of the screening" in each for each in warnings(found))
+
+
+def test_a_finalist_that_fails_to_start_once_is_measured_once_more(machine: Machine) -> None:
+    failed: list[str] = []
+
+    def fail(name: str, stage: Stage) -> Trial | None:
+        if stage is Stage.FINALS and failed.count(name) < 1:
+            failed.append(name)
+            if len(failed) % 2:
+                raise PageError("the page / answers 500")
+            return Trial(name, stage, ruled_out="It cannot serve the app: no start")
+        return None
+
+    machine.before_trial = fail
+    found = machine.search().recommendation
+    assert len(failed) >= 2
+    assert set(failed) == set(found.finalists)
+    assert len([each for each in machine.seen(Message) if "is measured once more" in each.text]) == len(failed)
+    assert not [each for each in found.eliminated if each.stage is Stage.START]
+
+
+def test_a_finalist_that_fails_to_start_twice_leaves(machine: Machine) -> None:
+    failed: list[str] = []
+
+    def fail(name: str, stage: Stage) -> Trial | None:
+        if stage is Stage.FINALS and (not failed or name in failed):
+            failed.append(name)
+            return Trial(name, stage, ruled_out="It cannot serve the app: no start")
+        return None
+
+    machine.before_trial = fail
+    found = machine.search().recommendation
+    left = found.elimination(failed[0])
+    assert left is not None
+    assert (left.stage, left.reason) == (Stage.START, "It cannot serve the app: no start")
+    assert failed == [failed[0]] * 2
+    assert found.winner not in ("", failed[0])
 
 
 def test_finals_that_the_budget_ends_are_finished_and_name_no_command(machine: Machine) -> None:

@@ -12,6 +12,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.adapter import Installation
+from wsgi_gauntlet.harness.server.name import parse
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,18 @@ def test_a_worker_with_greenlets_does_not_count_as_one_that_serves_one_request_a
     found = ServerSearch(sys.executable, registry.REFERENCE_APP, None, Configuration()).possible(name)
     assert found is not None
     assert (found.candidate.workers, found.candidate.threads) == (workers, threads)
+
+
+def test_a_short_search_has_the_first_variant_of_each_server_before_the_second_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planning, "missing", lambda _plan, **_options: Installation())
+    search = ServerSearch(sys.executable, registry.REFERENCE_APP, None, Configuration())
+    bases, _ = base_servers(search, ())
+    servers = [parse(each.text).server.adapter for each in bases]
+    first = len(set(servers))
+    assert first < len(servers)
+    assert len(set(servers[:first])) == first
 
 
 def test_settings_that_a_named_server_does_not_have_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

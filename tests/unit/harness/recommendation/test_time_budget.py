@@ -9,22 +9,35 @@ from wsgi_gauntlet.harness.recommendation.time_budget import (
     MAX_SCALE,
     MIN_CANDIDATES,
     MIN_SCALE,
+    SERVERS_SHARE,
     TimeBudget,
 )
 
 
 def test_the_default_budget_has_room_for_a_dozen_candidates_and_more() -> None:
-    assert TimeBudget(600).candidates() >= 20
-    assert TimeBudget(20).candidates() == MIN_CANDIDATES
-    assert TimeBudget(86_400).candidates() == MAX_CANDIDATES
+    assert TimeBudget(600).candidates(3) >= 20
+    assert TimeBudget(20).candidates(3) == MIN_CANDIDATES
+    assert TimeBudget(86_400).candidates(3) == MAX_CANDIDATES
+
+
+def test_many_servers_leave_time_for_the_settings_of_the_best() -> None:
+    budget = TimeBudget(600)
+    assert budget.servers(20) == 20
+    assert budget.candidates(20) - 20 >= 12
+    for seconds in (60, 120, 600, 3600):
+        for servers in (1, 3, 10, 20, 50, 200):
+            places, first = TimeBudget(seconds).candidates(servers), TimeBudget(seconds).servers(servers)
+            assert first <= max(MIN_CANDIDATES, SERVERS_SHARE * places)
+            assert places <= MAX_CANDIDATES
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_the_rounds_of_the_screening_end_one_after_another_at_its_end(rounds: int) -> None:
     budget = TimeBudget(600)
-    ends = [budget.round_end(number, rounds) for number in range(1, rounds + 1)]
-    assert ends == sorted(set(ends))
-    assert ends[-1] == budget.screening_end
+    for candidates in (1, 23, 34, 60):
+        ends = [budget.round_end(number, rounds, candidates) for number in range(1, rounds + 1)]
+        assert ends == sorted(set(ends))
+        assert ends[-1] == pytest.approx(budget.screening_end)
 
 
 def test_measurements_grow_with_the_time_within_limits() -> None:
