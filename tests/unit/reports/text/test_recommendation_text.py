@@ -187,10 +187,10 @@ def test_of_a_long_name_both_ends_stay_and_names_stay_different() -> None:
 
 def test_the_runner_up_rests_on_its_measured_figures() -> None:
     found = recommendation()
-    (sentence,) = words.runner_up(found)
+    sentence, _ = words.runner_up(found)
     assert {each.candidate for each in sentence.cells} == {RUNNER_UP}
     assert [each.figure for each in sentence.cells] == list(words.RUNNER_UP_FIGURES)
-    (unknown,) = words.runner_up(replace(found, figures=()))
+    unknown, _ = words.runner_up(replace(found, figures=()))
     assert unknown.cells == ()
     assert words.runner_up(replace(found, runner_up="")) == []
 

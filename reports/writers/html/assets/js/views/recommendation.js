@@ -40,7 +40,7 @@ function sentence(context, data, { text, cells, cases }) {
   return h("li", {}, prose(text), cells.length > 0 && [" ", h("span", { class: "figures" }, "(",
     cells.map((each, place) => [place > 0 && ", ", figureLink(context, data, each, several)]), ")")],
     cases.length > 0 && h("details", {}, h("summary", {}, counted(cases.length, "broken case")), h("ul", {}, cases.map((each) =>
-      h("li", {}, h("a", { href: context.link("cell", [each.server, each.case]) }, each.case))))));
+      h("li", {}, h("a", { href: context.link("cell", [each.server, each.case]) }, each.text))))));
 }
 
 function figureLink(context, data, each, named) {

@@ -68,8 +68,8 @@ def test_a_broken_requirement_names_its_cells() -> None:
     sentences = [one for part in shown["parts"] for one in part["sentences"]]  # type: ignore[attr-defined]
     assert [each["cases"] for each in sentences if each["cases"]] == [
         [
-            {"server": RUNNER_UP, "case": "http/framing/te-and-cl"},
-            {"server": RUNNER_UP, "case": "http/host/invalid/empty"},
+            {"server": RUNNER_UP, "case": case, "text": case}
+            for case in ("http/framing/te-and-cl", "http/host/invalid/empty")
         ]
     ]
     assert "http/framing/te-and-cl, http/host/invalid/empty)" in static_pages(results())["index.html"]
