@@ -152,11 +152,40 @@ class Cell(msgspec.Struct, frozen=True):
     figure: FigureId
 
 
+class CaseCell(msgspec.Struct, frozen=True):
+    """A cell of conformance that a sentence rests on: the server name, and the id of the case."""
+
+    server: str
+    case: str
+
+
 class Reason(msgspec.Struct, frozen=True):
-    """One sentence of the answer, and the figures that it rests on."""
+    """One sentence of the answer, the figures that it rests on, and the cells of conformance."""
 
     text: str
     cells: tuple[Cell, ...] = ()
+    cases: tuple[CaseCell, ...] = ()
+
+
+class RequirementCheck(msgspec.Struct, frozen=True):
+    """The requirements (must) that the check of a finalist asked. Each counts once, however many variants it has.
+
+    `broken` of `judged` are broken, `security_broken` of them against smuggling and injection. The check asked `asked`
+    of `wanted` requirements before its time was over. `broken_cases` are the ids of the broken variants, those of
+    security first; their evidence is in the cells of the results.
+    """
+
+    broken: int
+    security_broken: int
+    judged: int
+    asked: int
+    wanted: int
+    broken_cases: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Say whether all requirements were asked."""
+        return self.asked == self.wanted
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -201,7 +230,7 @@ class Trial(msgspec.Struct, frozen=True):
     """One measurement of one candidate outside of the finals, whose rounds are a comparison of the results.
 
     `ruled_out` is the reason if the trial rules the candidate out, with its `evidence`. `round` counts from 1 in each
-    stage. `started` and `seconds` are seconds of the search.
+    stage. `started` and `seconds` are seconds of the search. `requirements` are those of a check.
     """
 
     candidate: str
@@ -215,6 +244,7 @@ class Trial(msgspec.Struct, frozen=True):
     evidence: tuple[str, ...] = ()
     started: float = 0.0
     seconds: float = 0.0
+    requirements: RequirementCheck | None = None
 
 
 class SearchConditions(msgspec.Struct, frozen=True):
@@ -243,10 +273,10 @@ class Recommendation(msgspec.Struct, frozen=True):
     """A search and its answer. `candidates` are in the order of the search; `figures` has one entry for each.
 
     `headline` is the answer in one sentence. `winner` and `runner_up` are names, '' for none. `when_runner_up` is a
-    sentence. `finalists` are in the order of the answer, the winner first. `rounds` counts the valid rounds of the
-    finals; they are the comparison of the results whose candidates have these names. `not_measured` has sentences about
-    servers and settings that were no candidates, with the reason. `seconds` is the length over all calls. `stopped`
-    says why it ended early, '' if it did not.
+    sentence; `about_runner_up` says what the checks found. `finalists` are in the order of the answer, the winner
+    first. `rounds` counts the valid rounds of the finals; they are the comparison of the results whose candidates have
+    these names. `not_measured` has sentences about servers and settings that were no candidates, with the reason.
+    `seconds` is the length over all calls. `stopped` says why it ended early, '' if it did not.
     """
 
     conditions: SearchConditions
@@ -256,6 +286,7 @@ class Recommendation(msgspec.Struct, frozen=True):
     winner: str = ""
     runner_up: str = ""
     when_runner_up: str = ""
+    about_runner_up: tuple[Reason, ...] = ()
     reasons: tuple[Reason, ...] = ()
     not_distinguished: tuple[NotDistinguished, ...] = ()
     what_would_change: tuple[Change, ...] = ()
@@ -278,6 +309,11 @@ class Recommendation(msgspec.Struct, frozen=True):
     def figures_of(self, name: str) -> CandidateFigures:
         """Return the figures of the candidate `name`, all of them None if it was never measured."""
         return next((each for each in self.figures if each.candidate == name), CandidateFigures(name))
+
+    def requirements_of(self, name: str) -> RequirementCheck | None:
+        """Return the last check of the candidate `name`, None if its requirements were not checked."""
+        own = (each for each in self.trials if each.candidate == name and each.valid)
+        return next((each.requirements for each in reversed(list(own)) if each.requirements is not None), None)
 
     def elimination(self, name: str) -> Elimination | None:
         """Return why the candidate `name` left the race, None if it did not."""

@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from wsgi_gauntlet.harness.comparison.judgement import judge_rounds
 from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate, format_seconds, format_share
 from wsgi_gauntlet.harness.model import BASELINE_LETTER, ComparisonResult, ComparisonWord, FigureComparison
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
+    CaseCell,
     Cell,
     Change,
     Elimination,
@@ -39,6 +41,9 @@ from wsgi_gauntlet.harness.recommendation.screening import describe_pairs, diffe
 
 MAX_REASON_CELLS = 12
 """Cells of one sentence; more links help nobody."""
+
+MAX_NAMED_REQUIREMENTS = 2
+"""Broken requirements that a sentence names. The report links to all of them."""
 
 DISQUALIFYING = frozenset({Stage.START, Stage.CORRECTNESS})
 """A candidate that left at these stages is never the answer to another question either."""
@@ -105,6 +110,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
             headline=_nothing_measured(search),
             winner="",
             runner_up="",
+            about_runner_up=(),
             reasons=about_app,
         )
     order = ranked(in_race, figures, wanted)
@@ -132,8 +138,12 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         eliminated=(*search.eliminated, *failing),
         runner_up=runner_up.name if runner_up else "",
         when_runner_up=_when(runner_up, winner, figures, judged) if runner_up else "",
+        about_runner_up=(
+            tuple(_about_checks(search, runner_up.name, figures(runner_up.name))) if runner_up is not None else ()
+        ),
         reasons=(
             *_holds(winner, figures(winner.name), search.conditions),
+            *_about_checks(search, winner.name, figures(winner.name)),
             *_better_than(winner, others, figures, judged),
             *about_app,
         ),
@@ -224,8 +234,10 @@ def _none_holds(
         winner="",
         runner_up="",
         when_runner_up="",
+        about_runner_up=(),
         reasons=(
             *(Reason(f"{nearest.name}: {each.text}.", (Cell(nearest.name, each.figure),)) for each in broken),
+            *_about_checks(search, nearest.name, figures(nearest.name)),
             *about_app,
         ),
         what_would_change=changes,
@@ -241,7 +253,7 @@ def _runner_up(
     wanted: Requirements,
 ) -> RecommendationCandidate | None:
     fit = [each for each in search.candidates if each != winner and gone.get(each.name) not in DISQUALIFYING]
-    other = dataclasses.replace(wanted, compare_security=False)
+    other = dataclasses.replace(wanted, compare_checks=False)
     return best_that_holds(fit, figures, other, order_by=short_figures)
 
 
@@ -264,26 +276,50 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
     served = found.goodput_among_slow
     if served is not None and served.value is not None:
         yield Reason(
-            f"Beside {conditions.slow_clients} slow clients, {format_share(served.value)} of the users' requests are "
-            "answered correctly and in time.",
+            f"Beside {conditions.slow_clients} slow clients, {format_share(served.value)} of the users' requests"
+            f"{f' ({served.why})' if served.why else ''} are answered correctly and in time.",
             (Cell(name, FigureId.GOODPUT_AMONG_SLOW),),
         )
     memory = found.memory
     if memory is not None and memory.value is not None:
         of = f" of {format_bytes(conditions.memory_limit)}" if conditions.memory_limit else ""
         yield Reason(f"It needs {format_bytes(memory.value)}{of} of memory.", (Cell(name, FigureId.MEMORY),))
+
+
+def _about_checks(search: Recommendation, name: str, found: CandidateFigures) -> Iterable[Reason]:
+    """Yield what the checks of a finalist found: the requests that a reload loses, and the broken requirements."""
     lost = found.reload_losses
     if lost is not None and lost.value is not None:
-        how = "No request is lost" if lost.value == 0 else f"{lost.value:.0f} requests are lost"
-        yield Reason(f"{how} when it is reloaded under load.", (Cell(name, FigureId.RELOAD_LOSSES),))
-    security = found.security_must_broken
-    if security is not None and security.value:
-        least = "at least " if security.bound else ""
+        how = "No request is" if lost.value == 0 else f"{lost.value:.0f} request{'s are' if lost.value != 1 else ' is'}"
+        when = f"restarted under load ({lost.why})" if lost.why else "reloaded under load"
+        yield Reason(f"{how} lost when it is {when}.", (Cell(name, FigureId.RELOAD_LOSSES),))
+    elif lost is not None:
         yield Reason(
-            f"It breaks {least}{security.value:.0f} of the requirements of security that were checked; "
-            f"`wsgi-gauntlet check '{name}'` shows them.",
-            (Cell(name, FigureId.SECURITY_MUST_BROKEN),),
+            f"Nobody knows whether a reload loses requests: {_clause(lost.why)}.", (Cell(name, FigureId.RELOAD_LOSSES),)
         )
+    checked = search.requirements_of(name)
+    if checked is None:
+        broken = found.must_broken
+        if broken is not None and broken.value is None:
+            yield Reason(
+                f"Its requirements of PEP 3333 and HTTP were not checked: {_clause(broken.why)}.",
+                (Cell(name, FigureId.MUST_BROKEN),),
+            )
+        return
+    cut = "" if checked.complete else f" The time was over after {checked.asked} of {checked.wanted}."
+    of_security = f", {checked.security_broken} of them of security" if checked.security_broken else ""
+    first = list(dict.fromkeys(map(requirement_id, checked.broken_cases)))[:MAX_NAMED_REQUIREMENTS]
+    named = f": {'such as ' if checked.broken > len(first) else ''}{_list(first)}" if first else ""
+    count = f"{checked.broken or 'none'} of {checked.judged}"
+    yield Reason(
+        f"It breaks {count} requirements (must) of PEP 3333 and HTTP{of_security}{named}.{cut}",
+        (Cell(name, FigureId.MUST_BROKEN), Cell(name, FigureId.SECURITY_MUST_BROKEN)),
+        tuple(CaseCell(name, each) for each in checked.broken_cases),
+    )
+
+
+def _clause(why: str) -> str:
+    return why.rstrip(".") or "it was not measured"
 
 
 def _better_than(
@@ -407,7 +443,7 @@ def _other_questions(
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
 ) -> Iterable[_OtherQuestion]:
-    wanted = dataclasses.replace(wanted, compare_security=False)
+    wanted = dataclasses.replace(wanted, compare_checks=False)
     if conditions.peak and winner is not None:
         double = 2 * conditions.peak
         yield _OtherQuestion(f"twice the peak ({format_rate(double)})", dataclasses.replace(wanted, peak=double))

@@ -26,7 +26,7 @@ UNDER_LOAD = frozenset(FigureId) - {
 MEASURED_AT = {
     Stage.SCREENING: UNDER_LOAD,
     Stage.FINALS: UNDER_LOAD,
-    Stage.CORRECTNESS: frozenset({FigureId.SECURITY_MUST_BROKEN}),
+    Stage.CORRECTNESS: frozenset({FigureId.MUST_BROKEN, FigureId.SECURITY_MUST_BROKEN}),
     Stage.RELOAD: frozenset({FigureId.RELOAD_LOSSES}),
 }
 """The figures that the trials of a stage have. An invalid trial says nothing about the other figures."""
@@ -81,7 +81,7 @@ def _of_stage(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None
             max(numbers),
             bound=2 * bounds >= len(numbers),
             n_invalid=len(disturbed),
-            why=next((figure.why for _, figure in values if figure.bound and figure.why), ""),
+            why=next((figure.why for _, figure in values if figure.why), ""),
         )
     why = next((each.why for each in disturbed), next((figure.why for _, figure in found if figure.why), ""))
     return MeasuredFigure(None, n_invalid=len(disturbed), why=why) if found or (disturbed and why) else None

@@ -67,8 +67,12 @@ HOPELESS = 1.3
 MIN_GROWTH_REQUESTS = 100
 """Requests after which the growth of the memory says something."""
 
-MAX_USERS_RATE = 20.0
-"""Requests per second of the users beside slow clients, as in `classroom`."""
+USER_RATE = 5 / 8
+"""Requests per second of one user, as in `classroom`: a page with four assets every eight seconds."""
+
+MIN_USERS_RATE, MAX_USERS_RATE = 5.0, 100.0
+"""Requests per second of all users beside slow clients. Of fewer a short phase has too few requests; more of them are a
+load of their own."""
 
 SLOW_PAGE_BYTES = 200_000
 UPLOAD_BYTES = 60_000
@@ -96,6 +100,7 @@ class TrialParameters(OpenLoopParameters):
     peak: Annotated[float | None, Parameter("requests/s", "rate at the peak")] = None
     p99_limit: Annotated[float, Parameter("s", "limit of p99")] = 0.3
     users: Annotated[int, Parameter("", "most connections of the closed loops")] = USUAL_CONNECTIONS
+    users_rate: Annotated[float, Parameter("requests/s", "rate of the users beside slow clients")] = 20.0
     slow_clients: Annotated[int | None, Parameter("", "slow clients")] = None
     curve: Annotated[int | None, Parameter("", "1 for the curve of p99 by rate")] = None
     round: Annotated[int, Parameter("", "number of the round, the seed of its arrivals")] = 1
@@ -332,6 +337,12 @@ def cpu_per_request(loops: Sequence[tuple[float, float]]) -> float | None:
     return cores / rate if rate and cores >= 0 else None
 
 
+def users_rate(users: int, slow_clients: int, peak: float) -> float:
+    """Return the requests per second of the `users` who are no slow clients: at most `peak`, if there is one."""
+    rate = max(MIN_USERS_RATE, min(MAX_USERS_RATE, USER_RATE * (users - slow_clients)))
+    return min(rate, peak) if peak else rate
+
+
 async def _measure_users(
     ctx: ScenarioContext[Parameters], parameters: TrialParameters, slow_clients: int
 ) -> tuple[list[Phase], list[Metric], GeneratorHealth]:
@@ -339,16 +350,20 @@ async def _measure_users(
         ctx,
         _slow_clients,
         page_view=PageView(size=parameters.size),
-        rate=min(parameters.peak or MAX_USERS_RATE, MAX_USERS_RATE),
+        rate=parameters.users_rate,
         per_second=CONNECTS_PER_SECOND,
         progress=lambda _fraction, doing: ctx.progress(None, doing),
     ) as traffic:
         alone = await traffic.phase("users alone", parameters.users_phase)
         await traffic.slow_clients.scale_to(slow_clients)
         among = await traffic.phase("slow clients", parameters.users_phase)
+        # The harness lowers the rate for a slow server, so that its users are not the load themselves.
+        at = f"at {format_rate(traffic.rate)}"
         metrics = [
-            Metric(FigureId.GOODPUT_ALONE.value, "users served", alone.goodput, "share"),
-            Metric(FigureId.GOODPUT_AMONG_SLOW.value, "users served beside slow clients", among.goodput, "share"),
+            Metric(FigureId.GOODPUT_ALONE.value, "users served", alone.goodput, "share", note=at),
+            Metric(
+                FigureId.GOODPUT_AMONG_SLOW.value, "users served beside slow clients", among.goodput, "share", note=at
+            ),
         ]
         return [alone, among], metrics, traffic.healthy_users.health(alone, among)
 

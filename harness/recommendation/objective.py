@@ -2,7 +2,8 @@
 
     must hold     correct answers; capacity >= peak; p99 at the peak within its limit; memory within its limit;
                   users served beside slow clients
-    then          room for twice the peak, fewer broken requirements of security, less memory, a lower p99, fewer parts
+    then          room for twice the peak, fewer broken requirements of security, less memory, a lower p99, fewer broken
+                  requirements of all kinds, fewer parts
 
 Without a peak the highest capacity comes first. A figure within a band of the best one counts as equal to it.
 """
@@ -24,8 +25,8 @@ from wsgi_gauntlet.harness.model.recommendation import (
 MIN_GOODPUT = 0.95
 """The share of the users' requests that must be answered correctly and in time, with and without slow clients."""
 
-CAPACITY_BAND, MEMORY_BAND, P99_BAND = 1.15, 1.15, 1.5
-"""Factors within which two figures count as equal: rounds of a search are short."""
+CAPACITY_BAND, MEMORY_BAND, P99_BAND, REQUIREMENTS_BAND = 1.15, 1.15, 1.5, 1.15
+"""Factors within which two figures count as equal: rounds of a search are short, and requirements differ in weight."""
 
 HEADROOM = 2.0
 """Room above the peak that a good choice has. More room than that is no reason to take more memory."""
@@ -39,8 +40,8 @@ class Requirements:
     """What must hold. `peak` is requests/s (0: none), `p99_limit` seconds, `memory_limit` bytes (0: none).
 
     Without `slow_clients`, nobody needs to be served beside them. `margin` is a share by which a figure may miss its
-    limit: in screening, a figure that misses it by less than that may be within it. Only finalists are checked for
-    security, so `compare_security` is false where others take part.
+    limit: in screening, a figure that misses it by less than that may be within it. Only two finalists
+    are checked, so `compare_checks` is false where others take part.
     """
 
     peak: float = 0.0
@@ -48,7 +49,7 @@ class Requirements:
     memory_limit: int = 0
     slow_clients: bool = True
     margin: float = 0.0
-    compare_security: bool = True
+    compare_checks: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,16 +148,20 @@ def _criteria(
     def values(of: Callable[[CandidateFigures], float]) -> dict[str, float]:
         return {name: of(each) for name, each in found.items()}
 
-    known = {name: count for name, each in found.items() if (count := _security_broken(each)) is not None}
-    # A candidate that was not checked counts as the worst one: it must not win because nobody looked.
-    worst = max(known.values(), default=0.0) if wanted.compare_security else 0.0
+    def broken(which: FigureId) -> dict[str, float]:
+        known = {name: count for name, each in found.items() if (count := _complete(each.figure(which))) is not None}
+        # A candidate that was not checked counts as the worst one: it must not win because nobody looked.
+        worst = max(known.values(), default=0.0)
+        return {name: known.get(name, worst) if wanted.compare_checks else 0.0 for name in found}
+
     return (
         _Criterion(values(lambda each: float(len(broken_requirements(each, wanted))))),
         _Criterion(values(lambda each: float(each.capacity is None or each.capacity.value is None))),
         _Criterion(values(lambda each: _lack_of_room(each, wanted)), CAPACITY_BAND),
-        _Criterion({name: known.get(name, worst) if wanted.compare_security else 0.0 for name in found}),
+        _Criterion(broken(FigureId.SECURITY_MUST_BROKEN)),
         _Criterion(values(lambda each: _value(each.memory, math.inf)), MEMORY_BAND),
         _Criterion(values(lambda each: max(_value(each.p99_at_peak, math.inf), SHORTEST_P99)), P99_BAND),
+        _Criterion(broken(FigureId.MUST_BROKEN), REQUIREMENTS_BAND),
         _Criterion({each.name: float(bool(each.front)) for each in candidates}),
         _Criterion({each.name: float(each.workers or 1) for each in candidates}),
         _Criterion({each.name: float(each.threads or 1) for each in candidates}),
@@ -170,10 +175,9 @@ def _lack_of_room(figures: CandidateFigures, wanted: Requirements) -> float:
     return 1 / room if room > 0 else math.inf
 
 
-def _security_broken(figures: CandidateFigures) -> float | None:
-    """Return the number of broken requirements of security, None if they were not all checked."""
-    found = figures.security_must_broken
-    return None if found is None or found.bound else found.value
+def _complete(figure: MeasuredFigure | None) -> float | None:
+    """Return the number of broken requirements, None if they were not all checked."""
+    return None if figure is None or figure.bound else figure.value
 
 
 def best_that_holds(

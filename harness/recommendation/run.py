@@ -3,7 +3,7 @@
     correctness    in every trial: a wrong response under load rules a candidate out
     screening      short trials of each server, then of settings and proxies of the best ones; the best third goes on
     finals         interleaved rounds with the statistics of `compare`
-    checks         requirements of security, and reloads, of the best finalists
+    checks         requirements (must), and reloads, of the best finalists
 
 Each trial is in the journal before the search goes on. A resumed search takes the same way: it skips what is measured.
 """
@@ -43,6 +43,7 @@ from wsgi_gauntlet.harness.errors import (
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
 from wsgi_gauntlet.harness.events import (
     CandidateEliminated,
+    CaseFinished,
     Event,
     EventHandler,
     Message,
@@ -74,11 +75,11 @@ from wsgi_gauntlet.harness.recommendation.capacity import most_connections
 from wsgi_gauntlet.harness.recommendation.decision import candidates_mixing_up, decide, requirements
 from wsgi_gauntlet.harness.recommendation.figures import COMPARED_IN_FINALS, candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import threads_mix_up, waiting_seconds
-from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial
+from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialParameters, measure_trial, users_rate
 from wsgi_gauntlet.harness.recommendation.objective import HEADROOM, ranked
 from wsgi_gauntlet.harness.recommendation.paste_files import paste_files
 from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
-from wsgi_gauntlet.harness.recommendation.security_check import check_security
+from wsgi_gauntlet.harness.recommendation.requirement_check import check_requirements, checked_cases
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
 from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, SERVERS_SHARE, TimeBudget
 from wsgi_gauntlet.harness.server import planning
@@ -88,6 +89,7 @@ from wsgi_gauntlet.harness.server.user_app import is_user_app
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import (
+    CheckLine,
     ComparisonLine,
     EndLine,
     Journal,
@@ -104,8 +106,8 @@ INTERRUPTED = "interrupted"
 CHECKED_FINALISTS = 2
 """Finalists that are checked: the winner and the runner-up."""
 
-MIN_CHECK_SECONDS, RELOAD_SECONDS = 4.0, 15.0
-"""Seconds that must be left for the check of one finalist, and for its reload test."""
+MIN_CHECK_SECONDS, USEFUL_CHECK_SECONDS, RELOAD_SECONDS = 4.0, 12.0, 15.0
+"""Seconds that must be left for the check of the finalists; that it gets before the reloads; of one reload test."""
 
 MAX_NAMES = 8
 """Servers that a sentence names."""
@@ -191,7 +193,8 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
             not_measured=_without_time(space),
         )
         if earlier is None:
-            run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}))
+            cases = {each.id: each.info() for each in checked_cases()}
+            run_journal.write(StartLine(SCHEMA, session.environment(options.common), cases, {}))
             for each in found:
                 run_journal.write(ServerLine(planning.server_info(plans[each.name])))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
@@ -348,6 +351,8 @@ class _Recorder:
             case TrialFinished(trial):
                 self._journal.write(TrialLine(trial))
                 self.state = msgspec.structs.replace(self.state, trials=(*self.state.trials, trial))
+            case CaseFinished(cell):
+                self._journal.write(CheckLine(cell))
             case CandidateEliminated(elimination):
                 self.update(msgspec.structs.replace(self.state, eliminated=(*self.state.eliminated, elimination)))
             case RoundFinished():
@@ -682,6 +687,7 @@ class _Search:
             peak=options.peak or None,
             p99_limit=options.p99_limit,
             users=most_connections(options.users, options.peak, options.p99_limit),
+            users_rate=users_rate(options.users, options.slow_clients, options.peak),
             slow_clients=options.slow_clients or None,
             curve=1 if curve else None,
             round=number,
@@ -774,20 +780,28 @@ class _Search:
     # ------------------------------------------------------------------ checks
 
     async def _check_finalists(self, events: EventQueue) -> None:
-        """Check the best finalists for security, then reload them, as far as there is time."""
+        """Check the requirements of the best finalists at the same time, then reload them, as far as there is time."""
         decided = decide(self._recorder.state, self._recorder.finals)
         best = [each for each in (decided.winner, decided.runner_up) if each] or list(decided.finalists)
         chosen = [self._recorder.state.candidate(each) for each in best[:CHECKED_FINALISTS]]
-        for each in chosen:
-            left = self._budget.seconds - self._elapsed
-            if left > MIN_CHECK_SECONDS and not self._has(each, Stage.CORRECTNESS):
-                plan = self._plans[each.name]
-                measure = partial(check_security, plan, self._folders, left)
-                await self._store(measure, each, events, Stage.CORRECTNESS)
+        left = self._budget.seconds - self._elapsed
+        reloads = sum(not self._has(each, Stage.RELOAD) for each in chosen)
+        seconds = max(left - reloads * RELOAD_SECONDS, min(left, USEFUL_CHECK_SECONDS))
+        if left > MIN_CHECK_SECONDS:
+            async with trio.open_nursery() as nursery:
+                for each in chosen:
+                    if not self._has(each, Stage.CORRECTNESS):
+                        nursery.start_soon(self._check, each, seconds, events)
         for each in chosen:
             if self._budget.seconds - self._elapsed > RELOAD_SECONDS and not self._has(each, Stage.RELOAD):
                 reload = partial(measure_reload, self._plans[each.name], self._environment)
                 await self._store(reload, each, events, Stage.RELOAD)
+
+    async def _check(self, candidate: RecommendationCandidate, seconds: float, events: EventQueue) -> None:
+        async def check(_on_activity: Callable[[str], None]) -> Trial:
+            return await check_requirements(self._plans[candidate.name], self._folders, seconds, events)
+
+        await self._store(check, candidate, events, Stage.CORRECTNESS)
 
     def _has(self, candidate: RecommendationCandidate, stage: Stage) -> bool:
         own = (each for each in self._recorder.state.trials if each.candidate == candidate.name)

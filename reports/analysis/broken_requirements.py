@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
-from wsgi_gauntlet.reports.analysis.requirements import DECISIVE_VERDICTS
+from wsgi_gauntlet.harness.model.requirement import DECISIVE_VERDICTS
 
 
 @dataclass(frozen=True)

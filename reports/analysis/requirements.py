@@ -8,30 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
-from wsgi_gauntlet.harness.model.naming import requirement_id
+from wsgi_gauntlet.harness.model.requirement import JUDGED_VERDICTS, RequirementResult, group_by_requirement
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX, is_user_app, user_app_description
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.text.labels import join_names, pluralize, shorten_list
-
-JUDGED_VERDICTS = frozenset({Verdict.PASS, Verdict.FAIL})
-"""Verdicts of a judged requirement."""
-
-SECURITY_TAG = "security"
-
-DECISIVE_VERDICTS = (
-    Verdict.FAIL,
-    Verdict.WARN,
-    Verdict.FLAKY,
-    Verdict.ERROR,
-    Verdict.PASS,
-    Verdict.INFO,
-    Verdict.SKIPPED,
-    Verdict.UNSUPPORTED,
-)
-"""Verdicts in the order in which one variant decides for its requirement."""
 
 MAX_SERVERS_LISTED = 3
 """Servers up to which each has its own numbers. Of more, one sentence has the sum."""
@@ -66,43 +48,9 @@ class RequirementCounts:
         return ", ".join(f"{number} {verdict}" for verdict in Verdict if (number := self.not_judged[verdict]))
 
 
-@dataclass(frozen=True)
-class RequirementResult:
-    """One requirement on one server: `cells` are those of its variants."""
-
-    id: str
-    cells: tuple[CaseResult, ...]
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """The verdict that decides for the requirement, by DECISIVE_VERDICTS."""
-        if len(self.cells) == 1:
-            return self.cells[0].verdict
-        found = {each.verdict for each in self.cells}
-        return next(each for each in DECISIVE_VERDICTS if each in found)
-
-    @property
-    def level(self) -> Level:
-        """The level, which all variants share."""
-        return self.cells[0].level
-
-    @property
-    def is_security(self) -> bool:
-        """Say whether it is a requirement (must) against smuggling and injection."""
-        return self.level is Level.MUST and any(SECURITY_TAG in each.tags for each in self.cells)
-
-    @property
-    def broken_cases(self) -> tuple[str, ...]:
-        """The ids of the variants that the server broke."""
-        return tuple(each.case for each in self.cells if each.verdict.blames_server)
-
-
 def by_requirement(cells: Iterable[CaseResult]) -> list[RequirementResult]:
     """Return the requirements in `cells` of one server, without the cells that check the user app."""
-    found: dict[str, list[CaseResult]] = {}
-    for each in aggregation.server_cells(cells):
-        found.setdefault(requirement_id(each.case), []).append(each)
-    return [RequirementResult(id_, tuple(variants)) for id_, variants in found.items()]
+    return group_by_requirement(aggregation.server_cells(cells))
 
 
 def judged(server: str, cells: Iterable[CaseResult]) -> RequirementCounts:

@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.load.analysis.units import format_bytes
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
+    CaseCell,
     Cell,
     Elimination,
     FigureId,
@@ -33,6 +34,10 @@ MAX_INVALID_REASONS = 3
 
 MAX_OUT_LISTED = 40
 """Candidates that left the race and have a line in summary.md. report.html lists all."""
+
+
+MAX_CASES_LISTED = 20
+"""Broken cases of one sentence that summary.md lists. report.html has links to all."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,11 @@ NONE_HOLDS_TITLE, NOT_DECIDED_TITLE = "No server meets your requirements", "The 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of the answer, and the figures that it rests on."""
+    """A sentence of the answer, the figures that it rests on, and the cells of conformance."""
 
     text: str
     cells: tuple[Cell, ...] = ()
+    cases: tuple[CaseCell, ...] = ()
 
 
 def title(found: Recommendation) -> str:
@@ -221,6 +227,14 @@ def describe_cells(found: Recommendation, cells: Sequence[Cell]) -> str:
     return "; ".join(f"{name(candidate)}: {', '.join(texts)}" for candidate, texts in by_candidate.items())
 
 
+def describe_evidence(found: Recommendation, each: Sentence) -> str:
+    """Return the figures and the cells of conformance that a sentence rests on."""
+    cases = [line(one.case, 120) for one in each.cases[:MAX_CASES_LISTED]]
+    more = len(each.cases) - len(cases)
+    parts = (describe_cells(found, each.cells), ", ".join([*cases, *([f"{more} more"] if more else [])]))
+    return "; ".join(filter(None, parts))
+
+
 def describe_cell(found: Recommendation, cell: Cell) -> str:
     """Return one figure with its name: `capacity 812/s`."""
     figure = found.figures_of(cell.candidate).figure(cell.figure)
@@ -264,17 +278,18 @@ def shown_figures(found: Recommendation) -> list[FigureId]:
 
 def reasons(found: Recommendation) -> list[Sentence]:
     """Return why the answer is the answer."""
-    return [Sentence(_sentence(each.text), each.cells) for each in found.reasons]
+    return [Sentence(_sentence(each.text), each.cells, each.cases) for each in found.reasons]
 
 
 def runner_up(found: Recommendation) -> list[Sentence]:
-    """Return the runner-up and when to take it, without a sentence if there is none."""
+    """Return the runner-up, when to take it, and what its checks found. Without a sentence if there is none."""
     if not found.runner_up:
         return []
     when = _sentence(found.when_runner_up)
     figures = found.figures_of(found.runner_up)
     cells = tuple(Cell(found.runner_up, each) for each in RUNNER_UP_FIGURES if figures.figure(each) is not None)
-    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "), cells)]
+    checks = [Sentence(_sentence(each.text), each.cells, each.cases) for each in found.about_runner_up]
+    return [Sentence(f"{name(found.runner_up)}. {when}".rstrip(" "), cells), *checks]
 
 
 def not_distinguished(found: Recommendation) -> list[Sentence]:
@@ -410,6 +425,10 @@ def _section(found: Recommendation) -> Iterator[str]:
         for each in sentences:
             cells = code(describe_cells(found, each.cells), MAX_SENTENCE_CHARACTERS)
             yield f"- {prose(each.text, MAX_SENTENCE_CHARACTERS)}{f' ({cells})' if cells else ''}\n"
+            for case in each.cases[:MAX_CASES_LISTED]:
+                yield f"  - {code(case.case)}\n"
+            if len(each.cases) > MAX_CASES_LISTED:
+                yield f"  - {len(each.cases) - MAX_CASES_LISTED} more are in report.html\n"
         yield "\n"
     rows = table_rows(found)
     if rows:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.model.requirement import SECURITY_TAG, RequirementResult
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.changes import Change, what_changed
 from wsgi_gauntlet.reports.analysis.headline import headline
-from wsgi_gauntlet.reports.analysis.requirements import SECURITY_TAG, RequirementResult, by_requirement
+from wsgi_gauntlet.reports.analysis.requirements import by_requirement
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import pluralize
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Claim, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
+from wsgi_gauntlet.harness.model.requirement import RequirementResult
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import Change, what_changed
@@ -21,7 +22,7 @@ from wsgi_gauntlet.reports.analysis.framework_matrix import framework_matrix
 from wsgi_gauntlet.reports.analysis.headline import NOT_JUDGED_LOAD, describe_slow_clients, headline, run_line
 from wsgi_gauntlet.reports.analysis.in_process import find_pairs
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
-from wsgi_gauntlet.reports.analysis.requirements import RequirementResult, by_requirement, user_app_findings
+from wsgi_gauntlet.reports.analysis.requirements import by_requirement, user_app_findings
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.text import labels

@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
+    CaseCell,
     Cell,
     Change,
     Elimination,
@@ -109,6 +110,13 @@ def recommendation() -> Recommendation:
                 (Cell(WINNER, FigureId.GOODPUT_AMONG_SLOW), Cell(SLOW, FigureId.GOODPUT_AMONG_SLOW)),
             ),
             Reason("It needs 96.0 MB of memory at the peak.", (Cell(WINNER, FigureId.MEMORY),)),
+        ),
+        about_runner_up=(
+            Reason(
+                "It breaks 4 of 281 requirements (must) of PEP 3333 and HTTP, 1 of them of security.",
+                (Cell(RUNNER_UP, FigureId.MUST_BROKEN), Cell(RUNNER_UP, FigureId.SECURITY_MUST_BROKEN)),
+                (CaseCell(RUNNER_UP, "http/framing/te-and-cl"), CaseCell(RUNNER_UP, "http/host/invalid/empty")),
+            ),
         ),
         not_distinguished=(
             NotDistinguished(

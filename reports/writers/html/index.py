@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineExpectation, CaseInfo, CaseResult, Results, ServerInfo, Verdict
 from wsgi_gauntlet.harness.model.naming import group_variants
+from wsgi_gauntlet.harness.model.requirement import DECISIVE_VERDICTS
 from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.analysis.requirements import DECISIVE_VERDICTS
 from wsgi_gauntlet.reports.analysis.scoreboard import describe_as_run
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import escape_text, line

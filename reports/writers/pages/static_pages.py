@@ -24,13 +24,14 @@ from wsgi_gauntlet.harness.model import (
     Verdict,
 )
 from wsgi_gauntlet.harness.model.recommendation import PasteFile
+from wsgi_gauntlet.harness.model.requirement import RequirementResult
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
 from wsgi_gauntlet.reports.analysis.claims import statements, unmeasured_claims
 from wsgi_gauntlet.reports.analysis.headline import headline, run_line
 from wsgi_gauntlet.reports.analysis.key_figure import key_figure
-from wsgi_gauntlet.reports.analysis.requirements import RequirementResult, by_requirement
+from wsgi_gauntlet.reports.analysis.requirements import by_requirement
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
 from wsgi_gauntlet.reports.charts.chart import Chart
 from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
@@ -211,7 +212,7 @@ def _answer(results: Results, files: _Files) -> Answer | None:
         search=words.describe_search(found),
         warnings=words.warnings(found),
         parts=[
-            (part.title, [(each.text, words.describe_cells(found, each.cells)) for each in sentences])
+            (part.title, [(each.text, words.describe_evidence(found, each)) for each in sentences])
             for part in words.PARTS
             if (sentences := part.sentences(found))
         ],

@@ -19,8 +19,9 @@ MAX_EVIDENCE_LINES = 20
 def block(results: Results) -> dict[str, object] | None:
     """Return the answer, the table of all candidates, the race, the files and the charts, or None without an answer.
 
-    `parts` have sentences, each with `cells`: {candidate, figure, text}. `rows` have a cell for each of `heads`:
-    {figure, text, spread}. `shown` of a file is its text without characters that act; `text` is the file.
+    `parts` have sentences, each with `cells`: {candidate, figure, text}, and `cases`: {server, case, text}. `rows`
+    have a cell for each of `heads`: {figure, text, spread}. `shown` of a file is its text without characters that act;
+    `text` is the file.
     """
     found = results.recommendation
     if found is None:
@@ -60,7 +61,8 @@ def block(results: Results) -> dict[str, object] | None:
 
 
 def _sentence(found: Recommendation, each: words.Sentence) -> dict[str, object]:
-    return {"text": each.text, "cells": _cells(found, each.cells)}
+    cases = [{"server": one.server, "case": one.case, "text": line(one.case, 200)} for one in each.cases]
+    return {"text": each.text, "cells": _cells(found, each.cells), "cases": cases}
 
 
 def _cells(found: Recommendation, cells: Sequence[Cell]) -> list[dict[str, str]]:

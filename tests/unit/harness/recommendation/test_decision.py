@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     FigureId,
     Recommendation,
     RecommendationCandidate,
+    RequirementCheck,
     Stage,
     Trial,
 )
@@ -236,3 +237,69 @@ def test_an_unchecked_finalist_does_not_win_by_the_check_of_the_others() -> None
         replace(state, trials=(*state.trials, *checks), finalists=tuple(each.name for each in finalists)), None
     )
     assert found.winner == finalists[1].name
+
+
+def checked(
+    name: str, found: RequirementCheck | None, *, lost: float | None = 0.0, why: str = "", started: str = ""
+) -> tuple[Trial, ...]:
+    """Return the trials of the checks of a finalist; without `found` the server did not start for it."""
+    count = None if found is None else float(found.broken)
+    broken = figure(FigureId.MUST_BROKEN, count, why=started)
+    return (
+        Trial(name, Stage.CORRECTNESS, figures=(broken,), requirements=found),
+        Trial(name, Stage.RELOAD, figures=(figure(FigureId.RELOAD_LOSSES, lost, why=why),)),
+    )
+
+
+WHOLE = RequirementCheck(3, 1, 280, 300, 300, ("http/framing/a/x", "http/framing/a/y", "http/b/c", "http/b/d"))
+
+
+def test_the_checks_of_both_finalists_are_in_the_answer_with_their_cells() -> None:
+    small, large = candidate(1, 16), candidate(5, 16)
+    state = search(App(wait=0.02), small, large)
+    none = RequirementCheck(0, 0, 280, 300, 300)
+    trials = (*state.trials, *checked(small.name, none, lost=2.0), *checked(large.name, WHOLE, why="it has no reload"))
+    found = decide(replace(state, trials=trials), None)
+    assert (found.winner, found.runner_up) == (small.name, large.name)
+    texts = [each.text for each in found.reasons]
+    assert "It breaks none of 280 requirements (must) of PEP 3333 and HTTP." in texts
+    assert "2 requests are lost when it is reloaded under load." in texts
+    named = "such as http/framing/a and http/b/c."
+    assert [each.text for each in found.about_runner_up] == [
+        "No request is lost when it is restarted under load (it has no reload).",
+        "It breaks 3 of 280 requirements (must) of PEP 3333 and HTTP, 1 of them of security: " + named,
+    ]
+    assert [(each.server, each.case) for each in found.about_runner_up[1].cases] == [
+        (large.name, each) for each in WHOLE.broken_cases
+    ]
+
+
+def test_a_check_that_was_cut_off_says_how_much_was_asked() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    found = decide(
+        replace(state, trials=(*state.trials, *checked(candidate(1, 16).name, replace(WHOLE, asked=120)))), None
+    )
+    (text,) = [each.text for each in found.reasons if each.text.startswith("It breaks")]
+    assert text.endswith("The time was over after 120 of 300.")
+
+
+def test_checks_without_a_result_say_why() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    trials = checked(candidate(1, 16).name, None, lost=None, why="the page failed.", started="the port is in use")
+    texts = [each.text for each in decide(replace(state, trials=(*state.trials, *trials)), None).reasons]
+    assert "Its requirements of PEP 3333 and HTTP were not checked: the port is in use." in texts
+    assert "Nobody knows whether a reload loses requests: the page failed." in texts
+
+
+def test_without_checks_nothing_is_said_about_them() -> None:
+    found = decide(search(App(wait=0.02), candidate(1, 16), candidate(5, 16)), None)
+    assert found.about_runner_up == ()
+    assert not any("requirements" in each.text or "load." in each.text for each in found.reasons)
+
+
+def test_the_broken_requirements_of_the_nearest_are_said_if_nobody_holds() -> None:
+    each = candidate(1, 16)
+    state = search(App(cpu=0.0002, wait=0.02, locked=True), each, peak=200.0)
+    found = decide(replace(state, trials=(*state.trials, *checked(each.name, WHOLE))), None)
+    assert found.answer is Answer.NONE_HOLDS
+    assert any(one.text.startswith("It breaks 3 of 280") for one in found.reasons)

@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.recommendation.measurement import (
     failed_share,
     peak_metric,
     trial_of,
+    users_rate,
 )
 
 
@@ -83,3 +84,19 @@ def test_errors_at_the_peak_count_as_the_longest_wait() -> None:
     assert peak_metric(None, 0.0, 0.0).value == 5.0
     assert failed_share(90, 100) == pytest.approx(0.1)
     assert failed_share(0, 0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("users", "slow", "peak", "rate"),
+    [
+        (40, 8, 0.0, 20.0),
+        (80, 16, 0.0, 40.0),
+        (10_000, 0, 0.0, 100.0),
+        (80, 16, 30.0, 30.0),
+        (3, 0, 0.0, 5.0),
+        (3, 0, 2.0, 2.0),
+        (5, 9, 0.0, 5.0),
+    ],
+)
+def test_the_rate_of_the_users_follows_from_their_number(users: int, slow: int, peak: float, rate: float) -> None:
+    assert users_rate(users, slow, peak) == rate

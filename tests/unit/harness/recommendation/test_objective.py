@@ -105,7 +105,7 @@ def test_figures_that_differ_by_less_than_the_band_are_equal_wherever_they_lie(c
 def test_fewer_broken_requirements_of_security_come_first() -> None:
     unsafe, safe = {"security_must_broken": 2.0}, {"security_must_broken": 1.0}
     assert order(WANTED, unsafe=unsafe, safe=safe) == ["safe", "unsafe"]
-    other = Requirements(peak=30, compare_security=False)
+    other = Requirements(peak=30, compare_checks=False)
     assert order(other, unsafe=unsafe, safe=safe) == ["unsafe", "safe"]
 
 
@@ -122,6 +122,13 @@ def test_a_check_of_security_that_was_cut_off_decides_nothing() -> None:
     }
     every = [RecommendationCandidate(name, "gunicorn") for name in table]
     assert [each.name for each in ranked(every, table.__getitem__, WANTED)] == ["checked", "cut off"]
+
+
+def test_fewer_broken_requirements_come_after_memory_and_p99_and_before_parts() -> None:
+    many, few = {"must_broken": 20.0}, {"must_broken": 10.0}
+    assert order(WANTED, many=many, few=few) == ["few", "many"]
+    assert order(WANTED, many={**many, "memory": 20.0 * MB}, few=few) == ["many", "few"]
+    assert order(WANTED, nearly={"must_broken": 11.0}, few=few) == ["nearly", "few"]
 
 
 def test_nobody_holds() -> None:

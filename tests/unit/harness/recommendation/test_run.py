@@ -26,17 +26,20 @@ from wsgi_gauntlet.harness.errors import (
     PageError,
     StorageFull,
 )
-from wsgi_gauntlet.harness.events import CandidateEliminated, Event, Message, RoundFinished, TrialFinished
-from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.event_queue import EventQueue
+from wsgi_gauntlet.harness.events import CandidateEliminated, CaseFinished, Event, Message, RoundFinished, TrialFinished
+from wsgi_gauntlet.harness.model import CaseResult, Level, Results, Verdict
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     FigureId,
     RecommendationCandidate,
+    RequirementCheck,
     Stage,
     Trial,
 )
 from wsgi_gauntlet.harness.recommendation import run as search_run
 from wsgi_gauntlet.harness.recommendation.figures import figure
+from wsgi_gauntlet.harness.recommendation.requirement_check import checked_cases
 from wsgi_gauntlet.harness.recommendation.run import Outcome, SearchOptions, exit_code, recommend
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
@@ -46,6 +49,7 @@ from ....helpers.synthetic_search import App
 
 SERVERS = ("gunicorn:sync", "gunicorn:gthread", "waitress", "nginx")
 TRIAL_SECONDS = 6.0
+BROKEN = checked_cases()[0].id
 
 
 class Machine:
@@ -63,7 +67,7 @@ class Machine:
         self._candidates: dict[str, RecommendationCandidate] = {}
         monkeypatch.setattr(search_run, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(search_run, "measure_trial", self._measure)
-        monkeypatch.setattr(search_run, "check_security", self._check)
+        monkeypatch.setattr(search_run, "check_requirements", self._check)
         monkeypatch.setattr(search_run, "measure_reload", self._reload)
         monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
         monkeypatch.setattr(session, "start_report_preload", lambda: SimpleNamespace(join=lambda: None))
@@ -83,9 +87,15 @@ class Machine:
         special = self.before_trial(plan.name, stage)
         return special or self.app.trial(candidate, stage, parameters.round)
 
-    async def _check(self, plan: Any, _folders: Any, _seconds: float, _on_activity: Any) -> Trial:
+    async def _check(self, plan: Any, _folders: Any, _seconds: float, events: EventQueue) -> Trial:
         self.now += 5
-        return Trial(plan.name, Stage.CORRECTNESS, figures=(figure(FigureId.SECURITY_MUST_BROKEN, 0.0),))
+        await events.put(CaseFinished(CaseResult(plan.name, BROKEN, Level.MUST, (), Verdict.FAIL)))
+        return Trial(
+            plan.name,
+            Stage.CORRECTNESS,
+            figures=(figure(FigureId.MUST_BROKEN, 2.0), figure(FigureId.SECURITY_MUST_BROKEN, 0.0)),
+            requirements=RequirementCheck(2, 0, 300, 310, 310, ("http/a/b", "http/a/c")),
+        )
 
     async def _reload(self, plan: Any, _environment: Any, _on_activity: Any) -> Trial:
         self.now += 10
@@ -132,6 +142,20 @@ def test_a_search_screens_many_and_decides_among_finalists_in_rounds(machine: Ma
     assert winner.reload_losses.value == 0
     assert machine.seen(CandidateEliminated)[-1].left == len(found.finalists)
     assert {each.name for each in outcome.results.comparisons[-1].candidates} == set(found.finalists)
+
+
+def test_the_checks_of_the_winner_and_the_runner_up_are_in_the_answer(machine: Machine) -> None:
+    outcome = machine.search()
+    found = outcome.recommendation
+    checked = {each.candidate for each in found.trials if each.stage is Stage.CORRECTNESS}
+    reloaded = {each.candidate for each in found.trials if each.stage is Stage.RELOAD}
+    assert checked == reloaded == {found.winner, found.runner_up}
+    for reasons in (found.reasons, found.about_runner_up):
+        assert any("lost when it is reloaded" in each.text for each in reasons)
+        assert any("breaks 2 of 300 requirements" in each.text and each.cases for each in reasons)
+    stored = {(each.server, each.case): each.verdict for each in outcome.results.conformance}
+    assert stored == {(name, BROKEN): Verdict.FAIL for name in checked}
+    assert BROKEN in outcome.results.cases
 
 
 @pytest.mark.parametrize(("budget", "seconds"), [(600.0, 6.0), (600.0, 12.0), (60.0, 5.0), (120.0, 8.0)])

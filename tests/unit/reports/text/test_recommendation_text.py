@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     CandidateFigures,
+    CaseCell,
     Cell,
     Change,
     Elimination,
@@ -186,10 +187,10 @@ def test_of_a_long_name_both_ends_stay_and_names_stay_different() -> None:
 
 def test_the_runner_up_rests_on_its_measured_figures() -> None:
     found = recommendation()
-    (sentence,) = words.runner_up(found)
+    sentence, _ = words.runner_up(found)
     assert {each.candidate for each in sentence.cells} == {RUNNER_UP}
     assert [each.figure for each in sentence.cells] == list(words.RUNNER_UP_FIGURES)
-    (unknown,) = words.runner_up(replace(found, figures=()))
+    unknown, _ = words.runner_up(replace(found, figures=()))
     assert unknown.cells == ()
     assert words.runner_up(replace(found, runner_up="")) == []
 
@@ -282,3 +283,22 @@ def test_a_command_to_paste_has_its_end() -> None:
     found = recommendation()
     text = markdown.render(results(replace(found, files=(PasteFile(WINNER, "start.sh", "x\n", command, command),))))
     assert text.count(f"`{command}`") == 2
+
+
+def test_broken_cases_are_listed_up_to_a_number() -> None:
+    cases = tuple(CaseCell(WINNER, f"http/framing/case-{number}") for number in range(words.MAX_CASES_LISTED + 2))
+    found = replace(recommendation(), reasons=(Reason("It breaks 22 requirements.", cases=cases),))
+    text = markdown.render(results(found))
+    assert "  - `http/framing/case-0`\n" in text
+    assert f"case-{words.MAX_CASES_LISTED - 1}`" in text
+    assert f"case-{words.MAX_CASES_LISTED}`" not in text
+    assert "  - 2 more are in report.html\n" in text
+    (sentence,) = words.reasons(found)
+    assert words.describe_evidence(found, sentence).endswith(f"case-{words.MAX_CASES_LISTED - 1}, 2 more")
+
+
+def test_what_the_checks_found_is_said_of_the_runner_up() -> None:
+    first, second = words.runner_up(recommendation())
+    assert first.text.startswith(RUNNER_UP)
+    assert second.text.startswith("It breaks 4 of 281 requirements")
+    assert [each.case for each in second.cases] == ["http/framing/te-and-cl", "http/host/invalid/empty"]

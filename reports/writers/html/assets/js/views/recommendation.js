@@ -35,10 +35,12 @@ export async function render(context, params) {
     data.command && h("p", {}, "The same search again: ", command(data.command)));
 }
 
-function sentence(context, data, { text, cells }) {
+function sentence(context, data, { text, cells, cases }) {
   const several = new Set(cells.map((each) => each.candidate)).size > 1;
   return h("li", {}, prose(text), cells.length > 0 && [" ", h("span", { class: "figures" }, "(",
-    cells.map((each, place) => [place > 0 && ", ", figureLink(context, data, each, several)]), ")")]);
+    cells.map((each, place) => [place > 0 && ", ", figureLink(context, data, each, several)]), ")")],
+    cases.length > 0 && h("details", {}, h("summary", {}, counted(cases.length, "broken case")), h("ul", {}, cases.map((each) =>
+      h("li", {}, h("a", { href: context.link("cell", [each.server, each.case]) }, each.text))))));
 }
 
 function figureLink(context, data, each, named) {

@@ -24,6 +24,7 @@ from ......helpers.sample_recommendation import (
     CONDITIONS,
     GUNICORN_FILE,
     LATE,
+    RUNNER_UP,
     SLOW,
     WINNER,
     recommendation,
@@ -51,7 +52,7 @@ def test_every_figure_of_a_sentence_is_a_cell_of_the_table() -> None:
     shown = data_of(recommendation())
     rows = {row["name"]: {cell["figure"]: cell for cell in row["cells"]} for row in shown["rows"]}  # type: ignore[attr-defined]
     cells = [cell for part in shown["parts"] for one in part["sentences"] for cell in one["cells"]]  # type: ignore[attr-defined]
-    assert len(cells) == 13
+    assert len(cells) == 15
     for each in cells:
         assert each["text"].endswith(rows[each["candidate"]][each["figure"]]["text"])
     assert rows[LATE]["capacity"] == {
@@ -60,6 +61,18 @@ def test_every_figure_of_a_sentence_is_a_cell_of_the_table() -> None:
     assert rows[SLOW]["reload_losses"]["spread"] == ""
     heads = [each["figure"] for each in shown["heads"]]  # type: ignore[attr-defined]
     assert all([*cells_of_row] == heads for cells_of_row in rows.values())
+
+
+def test_a_broken_requirement_names_its_cells() -> None:
+    shown = data_of(recommendation())
+    sentences = [one for part in shown["parts"] for one in part["sentences"]]  # type: ignore[attr-defined]
+    assert [each["cases"] for each in sentences if each["cases"]] == [
+        [
+            {"server": RUNNER_UP, "case": case, "text": case}
+            for case in ("http/framing/te-and-cl", "http/host/invalid/empty")
+        ]
+    ]
+    assert "http/framing/te-and-cl, http/host/invalid/empty)" in static_pages(results())["index.html"]
 
 
 def test_a_file_is_there_as_it_is_and_as_it_is_shown() -> None:
@@ -130,3 +143,4 @@ def test_public_results_have_no_names_and_keys_still_match() -> None:
     assert {found.winner, found.runner_up, *found.finalists} <= names
     assert {each.candidate for each in found.figures} <= names
     assert {cell.candidate for each in found.reasons for cell in each.cells} <= names
+    assert {one.server for each in found.about_runner_up for one in each.cases} == {found.runner_up}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from wsgi_gauntlet.harness.model.recommendation import Recommendation
+from wsgi_gauntlet.harness.model import Verdict
+from wsgi_gauntlet.harness.model.recommendation import CaseCell, Reason, Recommendation
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from ......helpers.report_browser import PHONE, WIDE, ReportBrowser, Scheme
 from ......helpers.sample_recommendation import GUNICORN_FILE, SLOW, WINNER, recommendation, renamed, results
+from ......helpers.sample_results import build
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +57,21 @@ def test_a_figure_of_a_sentence_leads_to_its_cell(reader: ReportBrowser, tmp_pat
     address = opened.page.evaluate("location.hash")
     again = reader.open(tmp_path / "report.html", address)
     again.wait_until("document.activeElement.matches('td.target')")
+
+
+def test_a_broken_case_leads_to_its_evidence(reader: ReportBrowser, tmp_path: Path) -> None:
+    made = build(loads=False)
+    cell = next(each for each in made.conformance if each.verdict is Verdict.FAIL)
+    reason = Reason("It breaks 1 of 9 requirements.", cases=(CaseCell(cell.server, cell.case),))
+    file = tmp_path / "report.html"
+    found = replace(recommendation(), reasons=(reason,), about_runner_up=())
+    file.write_text("".join(report_page.render(replace(made, recommendation=found))), "utf-8")
+    opened = reader.open(file, "#/recommendation")
+    opened.wait_for_route("#/recommendation")
+    opened.page.get_by_text("1 broken case").click()
+    opened.page.get_by_role("link", name=cell.case, exact=True).first.click()
+    opened.page.locator('section.cell[data-verdict="fail"]').wait_for()
+    assert opened.console_messages == []
 
 
 @pytest.mark.parametrize("tail", ["capacity/nobody", "nothing/x", "capacity", "%ff/%"])
