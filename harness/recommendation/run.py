@@ -26,7 +26,7 @@ import trio
 from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
 from wsgi_gauntlet.harness.comparison.run import MAX_SEED
-from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
+from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds, resumed
 from wsgi_gauntlet.harness.comparison.slot import SlotEnvironment
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.validity import StallClock
@@ -74,6 +74,7 @@ from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
 from wsgi_gauntlet.harness.recommendation.security_check import check_security
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
 from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, TimeBudget
+from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
@@ -152,8 +153,17 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         state = msgspec.structs.replace(
             state, candidates=found, finalists=tuple(each for each in state.finalists if each in names)
         )
-        if earlier is None:
-            run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}))
+        load_options = options.common.load_options
+        inputs = {
+            **server_inputs(
+                session.interpreter(options.common.python), options.common.app, next(iter(plans.values())).app_setup
+            ),
+            **request_inputs(load_options.page, load_options.traffic),
+        }
+        if earlier is not None:
+            require_same_inputs(run_journal, inputs)
+        else:
+            run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, {}, inputs))
             for plan in plans.values():
                 run_journal.write(ServerLine(planning.server_info(plan)))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
@@ -564,7 +574,8 @@ class _Search:
     async def _run_rounds(self, finals: ComparisonResult, events: EventQueue) -> None:
         names = tuple(each.name for each in finals.candidates)
         self._recorder.update(msgspec.structs.replace(self._recorder.state, finalists=names))
-        self._recorder.update_finals(finals)
+        if not finals.rounds:
+            self._recorder.update_finals(finals)
         slots = len(names) + 1
         scale = self._budget.finals_scale(self._elapsed, slots)
         scales: dict[int, float] = {}
@@ -608,7 +619,7 @@ class _Search:
         )
         earlier = self._recorder.finals
         if earlier is not None and earlier.key == found.key:
-            return msgspec.structs.replace(earlier, finished=False, stopped="")
+            return resumed(earlier)
         return found
 
     # ------------------------------------------------------------------ checks

@@ -123,8 +123,8 @@ def warnings(comparison: ComparisonResult) -> list[str]:
     if comparison.extended:
         times = format_times(comparison.extended)
         found.append(
-            f"It went on {times} after its end. Each time, chance gets another opportunity: a word is wrong with more "
-            f"than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
+            f"It went on {times} after its words could be seen. Each time, chance gets another opportunity: a word is "
+            f"wrong with more than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
         )
     disturbed = list(dict.fromkeys(line(each.label, 40) for each in comparison.judged if each.noise_differs))
     if disturbed:

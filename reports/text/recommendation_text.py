@@ -214,7 +214,7 @@ def why_no_value(figure: MeasuredFigure | None) -> str:
 
 
 def describe_cells(found: Recommendation, cells: Sequence[Cell]) -> str:
-    """Return the figures that a sentence rests on: `waitress: capacity 812/s, peak memory 80 MiB; ...`."""
+    """Return the figures that a sentence rests on: `waitress: capacity 812/s, peak memory 80 MB; ...`."""
     by_candidate: dict[str, list[str]] = {}
     for each in cells:
         by_candidate.setdefault(each.candidate, []).append(describe_cell(found, each))
