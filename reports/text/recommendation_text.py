@@ -35,6 +35,10 @@ MAX_OUT_LISTED = 40
 """Candidates that left the race and have a line in summary.md. report.html lists all."""
 
 
+MAX_EVIDENCE_LINES = 20
+"""Lines of evidence for one candidate that left the race."""
+
+
 @dataclass(frozen=True)
 class FigureWords:
     """The name of a figure, and what it says, for a reader who never measured a server."""
@@ -316,6 +320,11 @@ def describe_elimination(each: Elimination) -> str:
     reason = _sentence(each.reason) or "No reason is known."
     better = f" Better: {name(each.better)}." if each.better and name(each.better) not in reason else ""
     return f"{reason}{better}"
+
+
+def evidence(each: Elimination) -> list[str]:
+    """Return the first lines of the evidence against a candidate that left the race."""
+    return [line(text, 400) for text in each.evidence[:MAX_EVIDENCE_LINES]]
 
 
 def warnings(found: Recommendation) -> list[str]:

@@ -95,7 +95,10 @@ class LoadCell:
 
 @dataclass(frozen=True)
 class Rounds:
-    """A comparison in rounds: its numbers, the servers, what it says, its figures and charts, and its warnings."""
+    """A comparison in rounds: its numbers, the servers, what it says, its figures and charts, and its warnings.
+
+    `rounds` has every round, `command` measures the same order again.
+    """
 
     title: str
     candidates: Sequence[str]
@@ -103,11 +106,18 @@ class Rounds:
     table: Table
     pictures: Sequence[Picture]
     notes: Sequence[str]
+    rounds: Table
+    threshold: str
+    rate: str
+    command: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race."""
+    """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race.
+
+    `meanings` are those of the columns, `out` has who left with the evidence, `command` repeats the search.
+    """
 
     question: str
     search: str
@@ -116,7 +126,10 @@ class Answer:
     files: Sequence[PasteFile]
     pictures: Sequence[Picture]
     table: Table
-    out: Sequence[str]
+    meanings: Sequence[tuple[str, str]]
+    out: Sequence[tuple[str, Sequence[str]]]
+    invalid: Table
+    command: str
 
 
 @dataclass
@@ -199,6 +212,10 @@ def _rounds(results: Results, place: int, files: _Files) -> Rounds:
         table=Table(words.TABLE_HEADS, tuple(map(words.table_row, comparison.judged))),
         pictures=[files.picture(each) for each in comparison_charts(results, place)],
         notes=[each for each in (words.open_questions(comparison), *words.warnings(comparison)) if each],
+        rounds=Table(words.round_heads(comparison), tuple(cells for cells, _ in words.round_rows(comparison))),
+        threshold=f"{comparison.threshold * 100:g} %",
+        rate=labels.rate(comparison.rate) if comparison.rate else "",
+        command=words.repeat_command(comparison),
     )
 
 
@@ -218,10 +235,21 @@ def _answer(results: Results, files: _Files) -> Answer | None:
         files=found.files,
         pictures=[files.picture(each) for each in recommendation_charts(results)],
         table=Table(words.table_heads(found), words.table_rows(found)),
+        meanings=[(words.FIGURES[each].label, words.FIGURES[each].meaning) for each in words.shown_figures(found)],
         out=[
-            f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}"
+            (
+                f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}",
+                words.evidence(each),
+            )
             for each in words.ordered_eliminations(found)
         ],
+        invalid=Table(
+            ("candidate", "stage", "reason"),
+            tuple(
+                (words.name(each.candidate), words.STAGES[each.stage], line(each.reason, 300)) for each in found.invalid
+            ),
+        ),
+        command=words.repeat_command(found),
     )
 
 

@@ -173,7 +173,7 @@ async def test_an_error_keeps_the_finished_rounds() -> None:
         (2, {"finished": True}, None, 1),
         (8, {"stopped": "interrupted"}, None, 1),
         (6, {"stopped": "interrupted"}, None, 1),
-        (5, {"stopped": "interrupted"}, None, 0),
+        (4, {"stopped": "interrupted"}, None, 0),
         (8, {"stopped": "interrupted", "extended": 2}, None, 3),
         (8, {"until_decided": True, "planned_rounds": 16}, 16, 0),
         (8, {"until_decided": True, "planned_rounds": 16}, None, 0),

@@ -451,8 +451,8 @@ def test_another_search_is_not_resumed(machine: Machine, changes: dict[str, Any]
 
 def test_another_interpreter_is_not_resumed(machine: Machine, tmp_path: Path) -> None:
     machine.search()
-    other = tmp_path / "python"
-    other.symlink_to(sys.executable)
+    (tmp_path / "env").symlink_to(sys.prefix)
+    other = tmp_path / "env" / Path(sys.executable).relative_to(sys.prefix)
     stored = (machine.folder / journal.JOURNAL_FILENAME).read_bytes()
     common = dataclasses.replace(machine.options().common, resume=True, python=str(other))
     with pytest.raises(ConfigurationError, match="had another value for --python; "):

@@ -18,7 +18,7 @@ from markupsafe import escape
 from wsgi_gauntlet.harness.model import SCHEMA, Results, Verdict
 from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.text.comparison_summary import conclusions, table_row
+from wsgi_gauntlet.reports.text.comparison_summary import conclusions, repeat_command, round_rows, table_row
 from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 
 from .....helpers import sample_comparison
@@ -146,6 +146,10 @@ def test_a_comparison_has_its_words_and_figures() -> None:
     for each in results.comparisons:
         for text in (*conclusions(each), *(row[0] for row in map(table_row, each.judged))):
             assert escape(text) in index
+        assert f"<code>{escape(repeat_command(each))}</code>" in index
+        assert f"A difference below {each.threshold * 100:g} % does not matter." in index
+        for cells, _ in round_rows(each):
+            assert "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:]) in index
     for suffix in ("", "-narrow"):
         assert "slower" in files[f"charts/compare-b{suffix}.svg"]
         assert f"charts/compare-b-points{suffix}.svg" in files
