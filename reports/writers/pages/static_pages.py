@@ -24,6 +24,8 @@ from wsgi_gauntlet.harness.model import (
     Verdict,
 )
 from wsgi_gauntlet.harness.model.recommendation import PasteFile
+from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
@@ -44,12 +46,16 @@ from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
 from wsgi_gauntlet.reports.text import comparison_summary, labels, recommendation_text, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
+from wsgi_gauntlet.reports.text.failure_report import transcript
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
 """The first page, the style sheet, and the folder of pictures."""
 
 MAX_CHANGES = 100
 """Changes of one kind that the first page lists."""
+
+MAX_EVIDENCE_CHARACTERS = 2000
+"""Characters of the evidence and of the server log of one cell. report.html has more."""
 
 MAX_NAME_CHARACTERS = 60
 """Characters of a server or scenario in a file name."""
@@ -67,7 +73,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Broken:
-    """A requirement that a server broke: what was expected, what it did, and the sentence that asks for it."""
+    """A requirement that a server broke: what was expected, what it did, and the sentence that asks for it.
+
+    `replay` is the command that shows the worst variant again; `evidence` and `log` are those of that variant.
+    """
 
     id: str
     level: str
@@ -79,6 +88,9 @@ class Broken:
     url: str
     quote: str
     variants: Sequence[str]
+    replay: str
+    evidence: str
+    log: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,16 @@ class LoadCell:
     sign: str
     grade: str
     figure: str
+
+
+@dataclass(frozen=True)
+class LoadDetail:
+    """One server in one scenario in detail: what a reader must know, `tables` with their names, and the server log."""
+
+    load: ScenarioResult
+    texts: Sequence[str]
+    tables: Sequence[tuple[str, load_figures.TextTable]]
+    log: str
 
 
 @dataclass(frozen=True)
@@ -292,14 +314,36 @@ def _scenario_page(results: Results, info: ScenarioInfo, cells: Sequence[Scenari
         versions=note.versions,
         pictures=[files.picture(each) for each in scenario_charts(info, cells, note)],
         metrics=load_figures.metric_table(cells),
-        details=[
-            (each, load_figures.caveats(each), load_figures.phase_table(each), load_figures.step_table(each))
-            for each in cells
-        ],
+        details=[_load_detail(each) for each in cells],
         grades=[(entry.sign, grade.label, entry.meaning) for grade, entry in labels.GRADES.items()
                 if any(each.grade is grade for each in cells)],
         caption=note.caption,
     )  # fmt: skip
+
+
+def _load_detail(load: ScenarioResult) -> LoadDetail:
+    texts = [
+        "" if load.grade.is_judged else labels.measurement_problem(load),
+        load.note,
+        load_figures.describe_generator(load),
+        load_figures.describe_cost(load),
+        f"The server closed slow connections: {labels.disconnect(load, share=True)}." if load.disconnect else "",
+        *load_figures.caveats(load),
+    ]
+    return LoadDetail(
+        load,
+        list(dict.fromkeys(filter(None, texts))),
+        [
+            (label, table)
+            for label, table in (
+                ("Phases", load_figures.phase_table(load)),
+                ("Steps", load_figures.step_table(load)),
+                ("Requests", load_figures.traffic_table(load)),
+            )
+            if table.rows
+        ],
+        truncate_text(escape_text(load.log), MAX_EVIDENCE_CHARACTERS).strip("\n"),
+    )
 
 
 def _load_cell(load: ScenarioResult, info: ScenarioInfo, file: str) -> LoadCell:
@@ -321,6 +365,9 @@ def _broken(results: Results, requirement: RequirementResult) -> Broken:
         url=info.reference.url if info is not None and info.reference.url.startswith("https://") else "",
         quote=info.reference.quote if info is not None else "",
         variants=[each.case for each in guilty] if len(requirement.cells) > 1 else [],
+        replay=rerun_command.replay(line(worst.server), worst.case, rerun_command.given(results.environment)),
+        evidence=truncate_text(transcript(worst.evidence), MAX_EVIDENCE_CHARACTERS),
+        log=truncate_text(escape_text(worst.evidence.log), MAX_EVIDENCE_CHARACTERS).strip("\n"),
     )
 
 
