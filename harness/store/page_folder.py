@@ -67,7 +67,7 @@ def remove_pages(folder: Path) -> bool:
             if each.is_dir() and not any(each.iterdir()):
                 each.rmdir()
     except ValueError:
-        return False  # the list is not ours
+        return False  # the list names files outside of the folder
     except OSError as problem:
         raise ConfigurationError(
             f"cannot remove the earlier {pages}: {problem.strerror}; remove it, or name another folder with --out"

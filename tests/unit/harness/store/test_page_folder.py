@@ -109,18 +109,18 @@ def test_a_list_that_leaves_the_folder_removes_nothing(tmp_path: Path, name: str
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
     pages = write_pages(tmp_path, PAGES)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "a.svg").write_text("mine")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.svg").write_text("mine")
     (pages / "charts" / "a.svg").unlink()
     (pages / "charts").rmdir()
-    (pages / "charts").symlink_to(tmp_path / "elsewhere")
+    (pages / "charts").symlink_to(tmp_path / "outside")
     assert remove_pages(tmp_path)
-    assert (tmp_path / "elsewhere" / "a.svg").read_text() == "mine"
-    write_pages(tmp_path / "elsewhere", PAGES)
+    assert (tmp_path / "outside" / "a.svg").read_text() == "mine"
+    write_pages(tmp_path / "outside", PAGES)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / PAGES_FOLDER).symlink_to(tmp_path / "elsewhere" / PAGES_FOLDER)
+    (tmp_path / "other" / PAGES_FOLDER).symlink_to(tmp_path / "outside" / PAGES_FOLDER)
     assert not remove_pages(tmp_path / "other")
-    assert (tmp_path / "elsewhere" / PAGES_FOLDER / "index.html").exists()
+    assert (tmp_path / "outside" / PAGES_FOLDER / "index.html").exists()
 
 
 def test_a_page_that_cannot_be_removed_is_said_in_one_line(tmp_path: Path) -> None:

@@ -106,9 +106,12 @@ def test_a_recommendation_has_a_row_for_each_candidate_and_figure() -> None:
     assert {each["server"] for each in shown} == {each.name for each in found.candidates}
     assert by_cell[sample_recommendation.WINNER, "capacity"]["result"] == "recommended"
     assert "no" in {each["valid"] for each in by_cell.values()}
-    (absent,) = [each for each in shown if not each["id"]]
-    assert absent["note"]
-    assert absent["result"].startswith("out: ")
+    absent = [each for each in shown if not each["id"]]
+    assert {each["server"] for each in absent} == {each.name for each in found.candidates} - {
+        name for name, _ in figures
+    }
+    assert all(each["note"] and each["result"].startswith("out: ") and not each["n"] for each in absent)
+    assert absent
 
 
 def test_names_and_reasons_of_candidates_are_no_formulas() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape
 
 import jsonschema
 import pytest
+from markupsafe import escape
 from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.model import SCHEMA, Results
