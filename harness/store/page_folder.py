@@ -63,9 +63,10 @@ def remove_pages(folder: Path) -> bool:
         own = [each for each in files if each.parent.resolve().is_relative_to(pages.resolve())]
         for each in (*own, marker):
             each.unlink(missing_ok=True)
-        for each in sorted({*(each.parent for each in own), pages}, key=lambda path: -len(path.parts)):
-            if each.is_dir() and not any(each.iterdir()):
-                each.rmdir()
+        folders = {parent for each in own for parent in each.parents if parent.is_relative_to(pages)}
+        for parent in sorted({*folders, pages}, key=lambda path: -len(path.parts)):
+            if parent.is_dir() and not parent.is_symlink() and not any(parent.iterdir()):
+                parent.rmdir()
     except ValueError:
         return False  # the list names files outside of the folder
     except OSError as problem:

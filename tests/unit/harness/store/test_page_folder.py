@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_full_disk_names_the_folder_of_the_pages(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-PAGES = {"index.html": "x", "charts/a.svg": "<svg/>"}
+PAGES = {"index.html": "x", "charts/a.svg": "<svg/>", "charts/deep/deeper/b.svg": "<svg/>"}
 
 
 def test_pages_are_removed_with_their_folders(tmp_path: Path) -> None:
@@ -111,8 +112,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     pages = write_pages(tmp_path, PAGES)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.svg").write_text("mine")
-    (pages / "charts" / "a.svg").unlink()
-    (pages / "charts").rmdir()
+    shutil.rmtree(pages / "charts")
     (pages / "charts").symlink_to(tmp_path / "outside")
     assert remove_pages(tmp_path)
     assert (tmp_path / "outside" / "a.svg").read_text() == "mine"
