@@ -55,6 +55,7 @@ from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
 from wsgi_gauntlet.harness.public_results import private_names, publish
+from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
@@ -134,9 +135,13 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         previous_results = (
             journal.read(run_journal.folder) if options.resume and has_journal(run_journal.folder) else None
         )
+        inputs = _inputs(options, plans)
         if previous_results is None:
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
-            run_journal.write(StartLine(SCHEMA, environment(options), cases, {s.id: s.info() for s in scenarios}))
+            infos = {each.id: each.info() for each in scenarios}
+            run_journal.write(StartLine(SCHEMA, environment(options), cases, infos, inputs))
+        else:
+            require_same_inputs(run_journal, inputs)
         if base is not None:
             run_journal.write(BaseLine(base))
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
@@ -176,6 +181,17 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
                 handle(Message(text))
             code = code or unjudged.code
         return results, run_journal.folder, code
+
+
+def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
+    """Return the fingerprints of what the user gave, none for a target: it is what it is."""
+    if options.target is not None or not plans:
+        return {}
+    load_options = options.load_options
+    return {
+        **server_inputs(interpreter(options.python), options.app, plans[0].app_setup),
+        **request_inputs(load_options.page, load_options.traffic),
+    }
 
 
 @dataclass(frozen=True)

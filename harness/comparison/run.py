@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.comparison import default_scenario
 from wsgi_gauntlet.harness.comparison.candidates import CandidateOptions, PlannedCandidate, plan_candidate
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
-from wsgi_gauntlet.harness.comparison.runner import measure_rounds
+from wsgi_gauntlet.harness.comparison.runner import measure_rounds, resumed
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, measure_slot, screen_capacity
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import (
@@ -35,6 +35,7 @@ from wsgi_gauntlet.harness.events import Event, EventHandler, Message, Progress,
 from wsgi_gauntlet.harness.load.catalog import check_overrides
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult, ComparisonWord, Results, SlotResult
+from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
@@ -95,8 +96,11 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         session.mention_previous_run(run_journal, handle)
         comparison = previous_comparison(options, candidates, runs, run_journal) or _new(options, candidates, runs)
+        inputs = _inputs(options, candidates)
+        if session.has_journal(run_journal.folder):
+            require_same_inputs(run_journal, inputs)
         if not comparison.rounds:
-            _write_start(options, comparison, candidates, runs, run_journal)
+            _write_start(options, comparison, candidates, runs, run_journal, inputs)
         handle(Message(f"seed {comparison.seed}"))
         preload_thread = session.start_report_preload()
         recorder = _Recorder(run_journal, handle, comparison)
@@ -169,7 +173,7 @@ def previous_comparison(
                 f"the comparison in {run_journal.folder} has another value for {what}: resume it with "
                 f"`{last.command} --resume`, or name another folder with --out"
             )
-    return msgspec.structs.replace(last, finished=False, stopped="", extended=last.extended + last.finished)
+    return resumed(last, wanted.planned_rounds)
 
 
 def _command_words(command: str) -> list[str]:
@@ -185,15 +189,26 @@ def _identity(comparison: ComparisonResult) -> tuple[tuple[str, ...], ...]:
     return tuple((each.server, each.version, each.python, each.app) for each in comparison.candidates)
 
 
+def _inputs(options: CompareOptions, candidates: Sequence[PlannedCandidate]) -> dict[str, str]:
+    """Return the fingerprints of what the user gave, those of each candidate with its letter."""
+    load_options = options.common.load_options
+    found = request_inputs(load_options.page, load_options.traffic)
+    for each, planned in zip(options.candidates, candidates, strict=True):
+        own = server_inputs(session.interpreter(each.python), each.app, planned.plan.app_setup)
+        found |= {f"{option} of {each.letter}": value for option, value in own.items()}
+    return found
+
+
 def _write_start(
     options: CompareOptions,
     comparison: ComparisonResult,
     candidates: Sequence[PlannedCandidate],
     runs: Sequence[ScenarioRun],
     run_journal: Journal,
+    inputs: dict[str, str],
 ) -> None:
     infos = {each.scenario.id: each.scenario.info() for each in runs}
-    run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, infos))
+    run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, infos, inputs))
     for each in candidates:
         run_journal.write(ServerLine(each.info))
     run_journal.write(ComparisonLine(comparison))

@@ -44,6 +44,18 @@ class _Clock:
         return self.offset + self.call
 
 
+def resumed(last: ComparisonResult, planned_rounds: int | None = None) -> ComparisonResult:
+    """Return `last` as a further call goes on with it. `planned_rounds` are those of the call, None to keep the plan.
+
+    It is extended if the user could have seen its words and gone on because of them: it had ended, or it was
+    interrupted with enough rounds for a word. The looks of a comparison that may stop early are planned, so it may go
+    on to the same end.
+    """
+    keeps_plan = last.until_decided and planned_rounds in (None, last.planned_rounds)
+    extended = last.finished or (not keeps_plan and len(last.valid_rounds) >= FEWEST_ROUNDS)
+    return replace(last, finished=False, stopped="", extended=last.extended + extended)
+
+
 async def measure_rounds(
     comparison: ComparisonResult,
     limits: RoundLimits,

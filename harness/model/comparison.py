@@ -169,7 +169,7 @@ class ComparisonResult(msgspec.Struct, frozen=True):
     ones of these, empty for all. `threshold` is a share: 0.05 is 5 %. `rate` is the common rate of the open loop, 0 if
     there is none. `planned_rounds` is the number of rounds of a comparison that may stop early. `seconds` is its length
     so far, over all calls. `stopped` says why there were no more rounds, '' if they all were measured. `extended`
-    counts how often it went on after its end: each time, chance gets another opportunity.
+    counts how often it went on after its words could be seen: each time, chance gets another opportunity.
     """
 
     candidates: tuple[Candidate, ...]

@@ -115,7 +115,7 @@ async def measure_trial(
 ) -> Trial:
     """Return the trial of the candidate of `plan`. A server that does not start or serve is ruled out by it.
 
-    Raises PageError, if the page of the user app fails.
+    Raises PageError if the page of the user app fails.
     """
     try:
         cell = await run_scenario(plan, ScenarioRun(SCENARIO, parameters), environment, on_activity)

@@ -27,7 +27,7 @@ import trio
 from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
 from wsgi_gauntlet.harness.comparison.run import MAX_SEED
-from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
+from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds, resumed
 from wsgi_gauntlet.harness.comparison.slot import SlotEnvironment
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.validity import StallClock
@@ -82,6 +82,7 @@ from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
 from wsgi_gauntlet.harness.recommendation.requirement_check import check_requirements, checked_cases
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
 from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, SERVERS_SHARE, TimeBudget
+from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
@@ -192,9 +193,18 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
             finalists=tuple(each for each in state.finalists if each in names),
             not_measured=_without_time(space),
         )
-        if earlier is None:
+        load_options = options.common.load_options
+        inputs = {
+            **server_inputs(
+                session.interpreter(options.common.python), options.common.app, next(iter(plans.values())).app_setup
+            ),
+            **request_inputs(load_options.page, load_options.traffic),
+        }
+        if earlier is not None:
+            require_same_inputs(run_journal, inputs)
+        else:
             cases = {each.id: each.info() for each in checked_cases()}
-            run_journal.write(StartLine(SCHEMA, session.environment(options.common), cases, {}))
+            run_journal.write(StartLine(SCHEMA, session.environment(options.common), cases, {}, inputs))
             for each in found:
                 run_journal.write(ServerLine(planning.server_info(plans[each.name])))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
@@ -712,7 +722,8 @@ class _Search:
     async def _run_rounds(self, finals: ComparisonResult, events: EventQueue) -> None:
         names = tuple(each.name for each in finals.candidates)
         self._recorder.update(msgspec.structs.replace(self._recorder.state, finalists=names))
-        self._recorder.update_finals(finals)
+        if not finals.rounds:
+            self._recorder.update_finals(finals)
         slots = len(names) + 1
         scale = self._budget.finals_scale(self._elapsed, slots)
         scales: dict[int, float] = {}
@@ -774,7 +785,7 @@ class _Search:
         )
         earlier = self._recorder.finals
         if earlier is not None and earlier.key == found.key:
-            return msgspec.structs.replace(earlier, finished=False, stopped="")
+            return resumed(earlier)
         return found
 
     # ------------------------------------------------------------------ checks

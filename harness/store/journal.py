@@ -48,12 +48,16 @@ RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "jun
 
 
 class StartLine(msgspec.Struct, frozen=True, tag="run", tag_field="line"):
-    """The first line: the machine, the program, the options, the cases and the scenarios."""
+    """The first line: the machine, the program, the options, the cases and the scenarios.
+
+    `inputs` are fingerprints of what the user gave, by option: see run_inputs.py. Older runs have none.
+    """
 
     schema: int
     environment: dict[str, object]
     cases: dict[str, CaseInfo]
     scenarios: dict[str, ScenarioInfo]
+    inputs: dict[str, str] = {}
 
 
 class ServerLine(msgspec.Struct, frozen=True, tag="server", tag_field="line"):
@@ -172,6 +176,10 @@ _decoder_without_evidence: msgspec.json.Decoder[_ReadLine] = msgspec.json.Decode
 
 class _Version(msgspec.Struct):
     schema: int = SCHEMA
+
+
+class _Inputs(msgspec.Struct):
+    inputs: dict[str, str] = {}
 
 
 def _schema(first_line: bytes) -> int:
@@ -350,6 +358,19 @@ def read(folder: Path) -> Results:
         base=base,
         recommendation=msgspec.structs.replace(recommendation, trials=tuple(trials)) if recommendation else None,
     )
+
+
+def read_inputs(folder: Path) -> dict[str, str]:
+    """Return the fingerprints in the first line of the journal of `folder`, none for a run that kept none.
+
+    `read` reports a line that cannot be read.
+    """
+    with (
+        (folder / JOURNAL_FILENAME).open("rb") as stream,
+        contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError),
+    ):
+        return msgspec.json.decode(stream.readline(), type=_Inputs).inputs
+    return {}
 
 
 def _apply_baseline(changes: Iterable[BaselineChange], checks: dict[tuple[str, str], CaseResult]) -> None:

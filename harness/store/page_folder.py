@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from wsgi_gauntlet.harness.errors import StorageFull
-from wsgi_gauntlet.harness.store.output_folder import mark_folder, require_output_folder
+from wsgi_gauntlet.harness.errors import ConfigurationError, StorageFull
+from wsgi_gauntlet.harness.store.output_folder import MARKER_FILE, mark_folder, require_output_folder
 
 PAGES_FOLDER = "pages"
 """The name of the folder of pages in the folder of a report."""
@@ -34,6 +34,8 @@ def write_pages(folder: Path, files: Mapping[str, str]) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8", "backslashreplace")  # the folder is renamed as a whole
         mark_folder(new, PAGES_FOLDER)
+        with (new / MARKER_FILE).open("a", encoding="utf-8") as marker:
+            marker.writelines(f"{name}\n" for name in files)
         if pages.exists():
             shutil.rmtree(pages)
         new.rename(pages)
@@ -42,6 +44,36 @@ def write_pages(folder: Path, files: Mapping[str, str]) -> Path:
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return pages
+
+
+def remove_pages(folder: Path) -> bool:
+    """Remove the pages that `write_pages` wrote in `folder`, and say whether there were any. Files of others stay.
+
+    Raises ConfigurationError if a page cannot be removed.
+    """
+    pages = folder / PAGES_FOLDER
+    marker = pages / MARKER_FILE
+    try:
+        if pages.is_symlink() or marker.is_symlink() or not marker.is_file():
+            return False
+        what, _, *names = marker.read_text("utf-8", "replace").splitlines() or ("", "")
+        if what != PAGES_FOLDER or not names:
+            return False  # older versions did not list their pages
+        files = [pages.joinpath(*_parts(each)) for each in names]
+        own = [each for each in files if each.parent.resolve().is_relative_to(pages.resolve())]
+        for each in (*own, marker):
+            each.unlink(missing_ok=True)
+        folders = {parent for each in own for parent in each.parents if parent.is_relative_to(pages)}
+        for parent in sorted({*folders, pages}, key=lambda path: -len(path.parts)):
+            if parent.is_dir() and not parent.is_symlink() and not any(parent.iterdir()):
+                parent.rmdir()
+    except ValueError:
+        return False  # the list names files outside of the folder
+    except OSError as problem:
+        raise ConfigurationError(
+            f"cannot remove the earlier {pages}: {problem.strerror}; remove it, or name another folder with --out"
+        ) from None
+    return True
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -14,5 +14,9 @@ def render(results: Results) -> str:
 
 
 OUTPUT = Output(
-    "csv", "cells.csv", render, on_request_only=True, option_help="Write all cells as CSV, one row for each cell."
+    "csv",
+    "cells.csv",
+    render,
+    on_request_only=True,
+    option_help="Write all cells, and the figures of a recommendation, as CSV.",
 )

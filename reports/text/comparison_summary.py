@@ -123,8 +123,8 @@ def warnings(comparison: ComparisonResult) -> list[str]:
     if comparison.extended:
         times = format_times(comparison.extended)
         found.append(
-            f"It went on {times} after its end. Each time, chance gets another opportunity: a word is wrong with more "
-            f"than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
+            f"It went on {times} after its words could be seen. Each time, chance gets another opportunity: a word is "
+            f"wrong with more than 5 %. A new comparison of {len(comparison.valid_rounds)} rounds is safer."
         )
     disturbed = list(dict.fromkeys(line(each.label, 40) for each in comparison.judged if each.noise_differs))
     if disturbed:
@@ -175,9 +175,42 @@ def _section(comparison: ComparisonResult) -> Iterator[str]:
     yield "\n"
     for text in filter(None, (open_questions(comparison), *warnings(comparison))):
         yield f"- {prose(text, 2_000)}\n"
-    if comparison.command:
-        yield f"\nThe same order again: {code(f'{line(comparison.command)} --seed {comparison.seed}')}\n"
+    if again := repeat_command(comparison):
+        yield f"\nThe same order again: {code(again)}\n"
     yield "\n"
+
+
+def repeat_command(comparison: ComparisonResult) -> str:
+    """Return the command that measures the same order again, '' if it is not known."""
+    return line(f"{comparison.command} --seed {comparison.seed}") if comparison.command else ""
+
+
+def round_heads(comparison: ComparisonResult) -> list[str]:
+    """Return the heads of the table of every round."""
+    return [
+        *("round", "order"),
+        *(f"{line(each.label, 40)}, {each.letter} {'−' if each.difference else '/'} A" for each in comparison.judged),
+    ]
+
+
+def round_rows(comparison: ComparisonResult) -> list[tuple[list[str], bool]]:
+    """Return a row for each round, in the order of time, and whether it is valid."""
+    found = []
+    place = 0
+    for each in comparison.rounds:
+        head = [str(each.number), each.order]
+        if each.valid:
+            found.append(([*head, *(_round_ratio(one, place) for one in comparison.judged)], True))
+            place += 1
+        else:
+            why = [f"invalid: {line(each.why, 200)}", *[""] * (len(comparison.judged) - 1)]
+            found.append(([*head, *why[: len(comparison.judged)]], False))
+    return found
+
+
+def _round_ratio(each: FigureComparison, place: int) -> str:
+    ratio = each.by_round[place] if place < len(each.by_round) else None
+    return labels.MISSING if ratio is None else describe_round_ratio(ratio, difference=each.difference)
 
 
 TABLE_HEADS = ("figure", "server", "word", "ratio", "rounds", "A", "server's value", "A against A")

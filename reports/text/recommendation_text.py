@@ -39,6 +39,9 @@ MAX_OUT_LISTED = 40
 MAX_CASES_LISTED = 20
 """Broken cases of one sentence that summary.md lists. report.html has links to all."""
 
+MAX_EVIDENCE_LINES = 20
+"""Lines of evidence for one candidate that left the race."""
+
 
 @dataclass(frozen=True)
 class FigureWords:
@@ -220,7 +223,7 @@ def why_no_value(figure: MeasuredFigure | None) -> str:
 
 
 def describe_cells(found: Recommendation, cells: Sequence[Cell]) -> str:
-    """Return the figures that a sentence rests on: `waitress: capacity 812/s, peak memory 80 MiB; ...`."""
+    """Return the figures that a sentence rests on: `waitress: capacity 812/s, peak memory 80 MB; ...`."""
     by_candidate: dict[str, list[str]] = {}
     for each in cells:
         by_candidate.setdefault(each.candidate, []).append(describe_cell(found, each))
@@ -337,6 +340,11 @@ def describe_elimination(each: Elimination) -> str:
     reason = _sentence(each.reason) or "No reason is known."
     better = f" Better: {name(each.better)}." if each.better and name(each.better) not in reason else ""
     return f"{reason}{better}"
+
+
+def evidence(each: Elimination) -> list[str]:
+    """Return the first lines of the evidence against a candidate that left the race."""
+    return [line(text, 400) for text in each.evidence[:MAX_EVIDENCE_LINES]]
 
 
 def warnings(found: Recommendation) -> list[str]:

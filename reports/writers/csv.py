@@ -1,6 +1,7 @@
 """`cells.csv`: one row for each cell of conformance and of load, for a spreadsheet or a program.
 
-The column `kind` is `conformance` or `load`. Columns that a kind does not have are empty. Times are in seconds, rates
+A recommendation has one row for each candidate and figure, and one for a candidate without figures. The column `kind`
+is `conformance`, `load` or `recommendation`. Columns that a kind does not have are empty. Times are in seconds, rates
 in requests per second, `goodput` is a share of 1. Text from servers cannot become a formula.
 """
 
@@ -14,8 +15,9 @@ from collections.abc import Iterator
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import CaseResult, Results, ScenarioResult
 from wsgi_gauntlet.harness.model.naming import requirement_id
+from wsgi_gauntlet.harness.model.recommendation import FigureId, Recommendation
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text import labels, recommendation_text
 from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.text.labels import during
 
@@ -43,6 +45,14 @@ COLUMNS = (
     "recovery",
     "rate",
     "note",
+    "value",
+    "value_is_lower_bound",
+    "low",
+    "high",
+    "unit",
+    "n",
+    "n_invalid",
+    "valid",
 )
 
 MAX_CHARACTERS = 1000
@@ -78,6 +88,8 @@ def _rows(results: Results, versions: dict[str, str]) -> Iterator[dict[str, obje
         yield {"version": versions.get(cell.server, ""), **_conformance(cell)}
     for load in results.load:
         yield {"version": versions.get(load.server, ""), **_load(load)}
+    if results.recommendation is not None:
+        yield from _recommendation(results.recommendation)
 
 
 def _conformance(cell: CaseResult) -> dict[str, object]:
@@ -117,6 +129,35 @@ def _load(cell: ScenarioResult) -> dict[str, object]:
         "rate": capacity.value if capacity is not None else labels.best_rate(cell),
         "note": cell.note,
     }
+
+
+def _recommendation(found: Recommendation) -> Iterator[dict[str, object]]:
+    for name in recommendation_text.ordered_names(found):
+        info = next((each for each in found.candidates if each.name == name), None)
+        row: dict[str, object] = {
+            "kind": "recommendation",
+            "server": name,
+            "version": info.version if info is not None else "",
+            "result": recommendation_text.describe_place(found, name),
+        }
+        left, figures = found.elimination(name), found.figures_of(name)
+        measured = [(which, figure) for which in FigureId if (figure := figures.figure(which)) is not None]
+        if not measured:
+            yield {**row, "note": left.reason if left is not None else recommendation_text.NOT_MEASURED}
+        for which, figure in measured:
+            yield {
+                **row,
+                "id": which.value,
+                "value": figure.value,
+                "value_is_lower_bound": figure.bound,
+                "low": figure.low,
+                "high": figure.high,
+                "unit": figure.unit,
+                "n": figure.n,
+                "n_invalid": figure.n_invalid,
+                "valid": figure.valid,
+                "note": figure.why,
+            }
 
 
 def _field(value: object) -> str:

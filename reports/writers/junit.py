@@ -3,6 +3,9 @@
 A fail, a broken threshold and an unexpected pass are failures. `error` and an invalid measurement are errors. A warn
 or a flaky cell passes, with a line in its output. Cells without a verdict, inconclusive and unsupported cells and fails
 that the baseline expects are skipped, with their reason.
+
+A recommendation is a test case of a suite of its own. It fails if no candidate meets the requirements, and it is an
+error if the search did not end or measured nothing.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ from xml.etree import ElementTree as ET
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model.recommendation import Answer, Recommendation
 from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.text import labels
+from wsgi_gauntlet.reports.text import labels, recommendation_text
 from wsgi_gauntlet.reports.text.escaping import escape_text, line
 
 SKIPPED = frozenset({Verdict.SKIPPED, Verdict.UNSUPPORTED})
 SKIPPED_GRADES = frozenset({Grade.INCONCLUSIVE, Grade.UNSUPPORTED})
+
+RECOMMENDATION = "recommendation"
+"""The name of the suite of a recommendation, and of its test case."""
 
 MAX_LOG_CHARACTERS = 4000
 """Characters of the server log in a failing case."""
@@ -34,14 +41,17 @@ def render(results: Results) -> str:
         for load in results.load:
             if load.server == info.name:
                 suite.append(_load(load))
-        if not len(suite):
-            continue
+        if len(suite):
+            root.append(suite)
+    if results.recommendation is not None:
+        suite = ET.SubElement(root, "testsuite", name=RECOMMENDATION)
+        suite.append(_recommendation(results.recommendation))
+    for suite in root:
         suite.set("tests", str(len(suite)))
         suite.set("failures", str(len(suite.findall("testcase/failure"))))
         suite.set("errors", str(len(suite.findall("testcase/error"))))
         suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
         suite.set("time", f"{sum(float(each.get('time', 0)) for each in suite):.3f}")
-        root.append(suite)
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
     ET.indent(root)
@@ -99,6 +109,26 @@ def _load(cell: ScenarioResult) -> ET.Element:
         _add_child(case, "skipped", f"{cell.grade.label}: {note}" if note else cell.grade.label)
     else:
         ET.SubElement(case, "system-out").text = f"{details}\n{note}".strip()
+    return case
+
+
+def _recommendation(found: Recommendation) -> ET.Element:
+    words = recommendation_text
+    case = _case(RECOMMENDATION, RECOMMENDATION, found.seconds)
+    sentences = [f"{part.title}: {each.text}" for part in words.PARTS for each in part.sentences(found)]
+    out = [f"{words.name(each.candidate)}: {words.describe_elimination(each)}" for each in found.eliminated]
+    title = words.title(found)
+    details = "\n".join([title, f"Asked: {words.describe_question(found)}", *words.warnings(found), *sentences, *out])
+    if found.stopped or not found.finished:
+        _add_child(case, "error", line(f"the search ended early: {found.stopped or 'not finished'}", 500), details,
+                   kind="not finished")  # fmt: skip
+    elif found.answer is Answer.RECOMMENDED:
+        ET.SubElement(case, "system-out").text = details
+    elif found.answer is Answer.NONE_HOLDS:
+        why = next((each.text for each in words.reasons(found)), "")
+        _add_child(case, "failure", line(f"{title}: {why}" if why else title, 500), details, kind="requirement")
+    else:
+        _add_child(case, "error", title, details, kind="invalid measurement")
     return case
 
 

@@ -68,7 +68,7 @@ def report(arguments: ReportArguments) -> None:
     from wsgi_gauntlet.harness.store.merge import merge
     from wsgi_gauntlet.harness.store.output_folder import check_output_files
     from wsgi_gauntlet.harness.store.output_format import write_outputs
-    from wsgi_gauntlet.harness.store.page_folder import require_page_folder, write_pages
+    from wsgi_gauntlet.harness.store.page_folder import remove_pages, require_page_folder, write_pages
     from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
     from wsgi_gauntlet.reports.writers.picture import draw_pictures, parse_request
 
@@ -100,4 +100,6 @@ def report(arguments: ReportArguments) -> None:
         if arguments.split:
             pages = write_pages(folder, static_pages(shown))
             print_message(Message(f"pages without scripts: {pages / 'index.html'}"))
+        elif remove_pages(folder):
+            print_message(Message("the earlier pages without scripts were removed; --split writes new ones"))
     show(results, folder, arguments.outputs, verbose=arguments.verbose, published=shown)

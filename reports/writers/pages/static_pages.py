@@ -25,6 +25,8 @@ from wsgi_gauntlet.harness.model import (
 )
 from wsgi_gauntlet.harness.model.recommendation import PasteFile
 from wsgi_gauntlet.harness.model.requirement import RequirementResult
+from wsgi_gauntlet.harness.store import rerun_command
+from wsgi_gauntlet.harness.store.evidence_limits import truncate_text
 from wsgi_gauntlet.reports.analysis import aggregation, load_figures
 from wsgi_gauntlet.reports.analysis.cards import cards
 from wsgi_gauntlet.reports.analysis.changes import what_changed
@@ -45,12 +47,16 @@ from wsgi_gauntlet.reports.charts.standalone import standalone
 from wsgi_gauntlet.reports.charts.strip import LEGEND, strip, strip_axes
 from wsgi_gauntlet.reports.text import comparison_summary, labels, recommendation_text, run_environment
 from wsgi_gauntlet.reports.text.escaping import escape_text, first_sentence, line
+from wsgi_gauntlet.reports.text.failure_report import transcript
 
 INDEX, STYLE, CHARTS = "index.html", "style.css", "charts"
 """The first page, the style sheet, and the folder of pictures."""
 
 MAX_CHANGES = 100
 """Changes of one kind that the first page lists."""
+
+MAX_EVIDENCE_CHARACTERS = 2000
+"""Characters of the evidence and of the server log of one cell. report.html has more."""
 
 MAX_NAME_CHARACTERS = 60
 """Characters of a server or scenario in a file name."""
@@ -68,7 +74,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Broken:
-    """A requirement that a server broke: what was expected, what it did, and the sentence that asks for it."""
+    """A requirement that a server broke: what was expected, what it did, and the sentence that asks for it.
+
+    `replay` is the command that shows the worst variant again; `evidence` and `log` are those of that variant.
+    """
 
     id: str
     level: str
@@ -80,6 +89,9 @@ class Broken:
     url: str
     quote: str
     variants: Sequence[str]
+    replay: str
+    evidence: str
+    log: str
 
 
 @dataclass(frozen=True)
@@ -95,8 +107,21 @@ class LoadCell:
 
 
 @dataclass(frozen=True)
+class LoadDetail:
+    """One server in one scenario in detail: what a reader must know, `tables` with their names, and the server log."""
+
+    load: ScenarioResult
+    texts: Sequence[str]
+    tables: Sequence[tuple[str, load_figures.TextTable]]
+    log: str
+
+
+@dataclass(frozen=True)
 class Rounds:
-    """A comparison in rounds: its numbers, the servers, what it says, its figures and charts, and its warnings."""
+    """A comparison in rounds: its numbers, the servers, what it says, its figures and charts, and its warnings.
+
+    `rounds` has every round, `command` measures the same order again.
+    """
 
     title: str
     candidates: Sequence[str]
@@ -104,11 +129,18 @@ class Rounds:
     table: Table
     pictures: Sequence[Picture]
     notes: Sequence[str]
+    rounds: Table
+    threshold: str
+    rate: str
+    command: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race."""
+    """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race.
+
+    `meanings` are those of the columns, `out` has who left with the evidence, `command` repeats the search.
+    """
 
     question: str
     search: str
@@ -117,7 +149,10 @@ class Answer:
     files: Sequence[PasteFile]
     pictures: Sequence[Picture]
     table: Table
-    out: Sequence[str]
+    meanings: Sequence[tuple[str, str]]
+    out: Sequence[tuple[str, Sequence[str]]]
+    invalid: Table
+    command: str
 
 
 @dataclass
@@ -200,6 +235,10 @@ def _rounds(results: Results, place: int, files: _Files) -> Rounds:
         table=Table(words.TABLE_HEADS, tuple(map(words.table_row, comparison.judged))),
         pictures=[files.picture(each) for each in comparison_charts(results, place)],
         notes=[each for each in (words.open_questions(comparison), *words.warnings(comparison)) if each],
+        rounds=Table(words.round_heads(comparison), tuple(cells for cells, _ in words.round_rows(comparison))),
+        threshold=f"{comparison.threshold * 100:g} %",
+        rate=labels.rate(comparison.rate) if comparison.rate else "",
+        command=words.repeat_command(comparison),
     )
 
 
@@ -219,10 +258,21 @@ def _answer(results: Results, files: _Files) -> Answer | None:
         files=found.files,
         pictures=[files.picture(each) for each in recommendation_charts(results)],
         table=Table(words.table_heads(found), words.table_rows(found)),
+        meanings=[(words.FIGURES[each].label, words.FIGURES[each].meaning) for each in words.shown_figures(found)],
         out=[
-            f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}"
+            (
+                f"{words.name(each.candidate)} ({words.STAGES[each.stage]}): {words.describe_elimination(each)}",
+                words.evidence(each),
+            )
             for each in words.ordered_eliminations(found)
         ],
+        invalid=Table(
+            ("candidate", "stage", "reason"),
+            tuple(
+                (words.name(each.candidate), words.STAGES[each.stage], line(each.reason, 300)) for each in found.invalid
+            ),
+        ),
+        command=words.repeat_command(found),
     )
 
 
@@ -265,14 +315,36 @@ def _scenario_page(results: Results, info: ScenarioInfo, cells: Sequence[Scenari
         versions=note.versions,
         pictures=[files.picture(each) for each in scenario_charts(info, cells, note)],
         metrics=load_figures.metric_table(cells),
-        details=[
-            (each, load_figures.caveats(each), load_figures.phase_table(each), load_figures.step_table(each))
-            for each in cells
-        ],
+        details=[_load_detail(each) for each in cells],
         grades=[(entry.sign, grade.label, entry.meaning) for grade, entry in labels.GRADES.items()
                 if any(each.grade is grade for each in cells)],
         caption=note.caption,
     )  # fmt: skip
+
+
+def _load_detail(load: ScenarioResult) -> LoadDetail:
+    texts = [
+        "" if load.grade.is_judged else labels.measurement_problem(load),
+        load.note,
+        load_figures.describe_generator(load),
+        load_figures.describe_cost(load),
+        f"The server closed slow connections: {labels.disconnect(load, share=True)}." if load.disconnect else "",
+        *load_figures.caveats(load),
+    ]
+    return LoadDetail(
+        load,
+        list(dict.fromkeys(filter(None, texts))),
+        [
+            (label, table)
+            for label, table in (
+                ("Phases", load_figures.phase_table(load)),
+                ("Steps", load_figures.step_table(load)),
+                ("Requests", load_figures.traffic_table(load)),
+            )
+            if table.rows
+        ],
+        truncate_text(escape_text(load.log), MAX_EVIDENCE_CHARACTERS).strip("\n"),
+    )
 
 
 def _load_cell(load: ScenarioResult, info: ScenarioInfo, file: str) -> LoadCell:
@@ -294,6 +366,9 @@ def _broken(results: Results, requirement: RequirementResult) -> Broken:
         url=info.reference.url if info is not None and info.reference.url.startswith("https://") else "",
         quote=info.reference.quote if info is not None else "",
         variants=[each.case for each in guilty] if len(requirement.cells) > 1 else [],
+        replay=rerun_command.replay(line(worst.server), worst.case, rerun_command.given(results.environment)),
+        evidence=truncate_text(transcript(worst.evidence), MAX_EVIDENCE_CHARACTERS),
+        log=truncate_text(escape_text(worst.evidence.log), MAX_EVIDENCE_CHARACTERS).strip("\n"),
     )
 
 

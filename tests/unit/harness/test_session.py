@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from wsgi_gauntlet.harness.server import temp_dirs
 from wsgi_gauntlet.harness.shutdown_signals import shutdown_signals
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal, StartLine
+from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -187,3 +189,22 @@ def test_a_folder_is_no_interpreter(tmp_path: Path) -> None:
         session.interpreter(str(tmp_path))
     with pytest.raises(ConfigurationError, match="no such program"):
         session.interpreter(str(tmp_path / "bin"))
+
+
+def test_a_run_is_resumed_only_with_the_same_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session._Session, "run_until_interrupted", lambda _session: None)
+    monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
+    first = session.RunOptions(servers=("waitress",), scenarios=("throughput",), out=tmp_path / "out")
+
+    def call(options: session.RunOptions) -> None:
+        session.run(options, Configuration(), lambda _event: None)
+
+    call(first)
+    again = replace(first, resume=True, servers=("waitress", "gunicorn"))
+    call(again)
+    with pytest.raises(ConfigurationError, match="had another value for --app-path; "):
+        call(replace(again, load_options=LoadOptions(page="/cart")))
+    traffic = Traffic((Sequence("visit", (Step("home", "GET", "/"),)),))
+    with pytest.raises(ConfigurationError, match="had another value for the content of --traffic; "):
+        call(replace(again, load_options=LoadOptions(traffic=traffic)))
+    call(replace(first, load_options=LoadOptions(page="/cart")))

@@ -12,9 +12,6 @@ from wsgi_gauntlet.reports.text.escaping import escape_text, line
 from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.view import View
 
-MAX_EVIDENCE_LINES = 20
-"""Lines of evidence for one candidate that left the race."""
-
 
 def block(results: Results) -> dict[str, object] | None:
     """Return the answer, the table of all candidates, the race, the files and the charts, or None without an answer.
@@ -48,7 +45,7 @@ def block(results: Results) -> dict[str, object] | None:
                 "name": words.name(each.candidate),
                 "stage": words.STAGES[each.stage],
                 "text": words.describe_elimination(each),
-                "evidence": [line(text, 400) for text in each.evidence[:MAX_EVIDENCE_LINES]],
+                "evidence": words.evidence(each),
             }
             for each in words.ordered_eliminations(found)
         ],

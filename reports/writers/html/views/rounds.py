@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.model import ComparisonResult, FigureComparison, Results, RoundResult
+from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.reports.charts.comparison_charts import comparison_charts
 from wsgi_gauntlet.reports.text import comparison_summary, labels
-from wsgi_gauntlet.reports.text.escaping import line
 from wsgi_gauntlet.reports.writers.html.chart_data import chart_data
 from wsgi_gauntlet.reports.writers.html.view import View
 
@@ -41,37 +40,10 @@ def _comparison(results: Results, place: int) -> dict[str, object]:
             for each in comparison.judged
         ],
         "charts": [chart_data(each) for each in comparison_charts(results, place)],
-        "round_heads": ["round", "order", *(_round_head(each) for each in comparison.judged)],
-        "rounds": _rounds(comparison),
-        "command": line(f"{comparison.command} --seed {comparison.seed}") if comparison.command else "",
+        "round_heads": comparison_summary.round_heads(comparison),
+        "rounds": [[*cells, valid] for cells, valid in comparison_summary.round_rows(comparison)],
+        "command": comparison_summary.repeat_command(comparison),
     }
-
-
-def _round_head(each: FigureComparison) -> str:
-    return f"{line(each.label, 40)}, {each.letter} {'−' if each.difference else '/'} A"
-
-
-def _rounds(comparison: ComparisonResult) -> list[list[object]]:
-    found: list[list[object]] = []
-    place = 0
-    for each in comparison.rounds:
-        if each.valid:
-            found.append([each.number, each.order, *(_ratio(one, place) for one in comparison.judged), True])
-            place += 1
-        else:
-            found.append([each.number, each.order, *_invalid(each, len(comparison.judged)), False])
-    return found
-
-
-def _ratio(each: FigureComparison, place: int) -> str:
-    ratio = each.by_round[place] if place < len(each.by_round) else None
-    if ratio is None:
-        return labels.MISSING
-    return comparison_summary.describe_round_ratio(ratio, difference=each.difference)
-
-
-def _invalid(each: RoundResult, columns: int) -> list[str]:
-    return [f"invalid: {line(each.why, 200)}", *[""] * (columns - 1)][:columns]
 
 
 VIEW = View(name="rounds", title="Rounds", order=46, block=block, routes=("compare",))

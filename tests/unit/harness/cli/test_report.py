@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.model import SCHEMA
+from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 from wsgi_gauntlet.reports.writers import json
 
 from ....helpers.sample_results import build
@@ -106,3 +108,18 @@ def test_pages_never_replace_files_of_others(run: Path, tmp_path: Path) -> None:
     (out / "pages" / "mine.txt").write_text("mine")
     assert "not of an earlier run" in error(report(run, out, "--split"))
     assert (out / "pages" / "mine.txt").read_text() == "mine"
+
+
+def test_a_report_without_split_removes_the_earlier_pages_and_no_file_of_others(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with Journal.open(folder) as book:
+        book.write(StartLine(SCHEMA, {}, {}, {}))
+    (folder / "notes.txt").write_text("mine")
+    assert CliRunner().invoke(cli, ["report", str(folder), "--split"]).exit_code == 0
+    assert (folder / "pages" / "index.html").exists()
+    result = CliRunner().invoke(cli, ["report", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "the earlier pages without scripts were removed" in result.output
+    assert not (folder / "pages").exists()
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert "removed" not in CliRunner().invoke(cli, ["report", str(folder)]).output

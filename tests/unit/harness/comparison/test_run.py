@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from wsgi_gauntlet.harness import session
+from wsgi_gauntlet.harness.comparison import run
 from wsgi_gauntlet.harness.comparison.candidates import PlannedCandidate, candidate_options
 from wsgi_gauntlet.harness.comparison.limits import RoundLimits
 from wsgi_gauntlet.harness.comparison.run import INTERRUPTED, CompareOptions, FailOn, exit_code, previous_comparison
+from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult
 from wsgi_gauntlet.harness.session import RunOptions
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import ComparisonLine, EndLine, Journal, RoundLine, StartLine
 from wsgi_gauntlet.harness.store.merge import merge
+from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic
 
 from ....helpers.sample_comparison import comparison, results
 
@@ -113,3 +119,22 @@ def test_a_comparison_is_resumed_only_with_its_options(tmp_path: Path, command: 
         else:
             with pytest.raises(ConfigurationError, match="has another value for its options: resume it with"):
                 previous_comparison(options(tmp_path / "out", command), planned, [], book)
+
+
+def test_a_comparison_is_resumed_only_with_the_same_traffic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run._Call, "run_until_interrupted", lambda _call: None)
+    monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
+    servers = candidate_options(
+        ("waitress", "waitress"), python=(), default_python=sys.executable, app=(), command="", config=()
+    )
+
+    def call(target: str, *, resume: bool) -> run.Outcome:
+        traffic = Traffic((Sequence("visit", (Step("step", "GET", target),)),), source="shop.toml")
+        common = RunOptions(out=tmp_path / "out", resume=resume, load_options=LoadOptions(traffic=traffic))
+        chosen = CompareOptions(servers, common, RoundLimits(rounds=8), 0.05, seed=1)
+        return run.compare(chosen, Configuration(), lambda _event: None)
+
+    call("/", resume=False)
+    assert call("/", resume=True).error is None
+    with pytest.raises(ConfigurationError, match="had another value for the content of --traffic; "):
+        call("/cart", resume=True)

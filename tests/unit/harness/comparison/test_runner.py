@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.comparison.limits import MAX_INVALID_IN_A_ROW, RoundLimits
-from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds
+from wsgi_gauntlet.harness.comparison.runner import letter, measure_rounds, resumed
 from wsgi_gauntlet.harness.errors import ServerError
 from wsgi_gauntlet.harness.event_queue import handle_events
 from wsgi_gauntlet.harness.events import Event, Message, RoundFinished
 from wsgi_gauntlet.harness.model import Candidate, ComparisonResult, ComparisonWord, SlotResult
 from wsgi_gauntlet.harness.stats.measurement_order import schedule
 
+from ....helpers import sample_comparison as sample
 from ....helpers.sample_comparison import CAPACITY, figure
 
 SLOT_SECONDS = 3.0
@@ -162,3 +164,37 @@ async def test_an_error_keeps_the_finished_rounds() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(ServerError), flatten_subgroups=True):
         await bench.run(new(), RoundLimits(rounds=6))
     assert [each.round.number for each in bench.finished] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "changes", "planned", "extended"),
+    [
+        (8, {"finished": True}, None, 1),
+        (2, {"finished": True}, None, 1),
+        (8, {"stopped": "interrupted"}, None, 1),
+        (6, {"stopped": "interrupted"}, None, 1),
+        (4, {"stopped": "interrupted"}, None, 0),
+        (8, {"stopped": "interrupted", "extended": 2}, None, 3),
+        (8, {"until_decided": True, "planned_rounds": 16}, 16, 0),
+        (8, {"until_decided": True, "planned_rounds": 16}, None, 0),
+        (8, {"until_decided": True, "planned_rounds": 16}, 32, 1),
+        (4, {"until_decided": True, "planned_rounds": 16}, 32, 0),
+        (8, {"until_decided": True, "planned_rounds": 16, "finished": True}, 16, 1),
+    ],
+)
+def test_a_comparison_is_extended_if_its_words_could_be_seen(
+    rounds: int, changes: dict[str, object], planned: int | None, extended: int
+) -> None:
+    found = resumed(
+        msgspec.structs.replace(sample.comparison({}, number=rounds), **{"finished": False, **changes}), planned
+    )
+    assert found.extended == extended
+    assert (found.finished, found.stopped) == (False, "")
+    assert len(found.rounds) == rounds
+
+
+def test_invalid_rounds_show_no_words() -> None:
+    made = sample.comparison({}, number=6)
+    broken = msgspec.structs.replace(made.rounds[0], slots=(SlotResult("A", valid=False, why="busy"),))
+    last = msgspec.structs.replace(made, rounds=(broken, *made.rounds[1:]), finished=False)
+    assert resumed(last).extended == 0

@@ -318,6 +318,16 @@ def test_a_resumed_search_has_the_same_finalists_and_goes_on_with_their_rounds(m
     assert set(outcome.recommendation.finalists) == set(first.finalists)
     assert len(outcome.results.comparisons) == 1
     assert outcome.recommendation.rounds > first.rounds > 0
+    assert outcome.results.comparisons[0].extended == 0, "too few rounds for a word were seen before"
+
+
+def test_finals_that_go_on_after_their_end_are_extended(machine: Machine) -> None:
+    first = machine.search().results.comparisons[-1]
+    assert (first.finished, first.extended) == (True, 0)
+    common = dataclasses.replace(machine.options().common, resume=True)
+    second = machine.search(common=common, budget=1200.0).results.comparisons[-1]
+    assert len(second.rounds) > len(first.rounds)
+    assert second.extended == 1
 
 
 def test_without_a_valid_trial_only_a_few_go_into_the_finals(machine: Machine) -> None:
@@ -580,6 +590,17 @@ def test_another_search_is_not_resumed(machine: Machine, changes: dict[str, Any]
     common = dataclasses.replace(machine.options().common, resume=True)
     with pytest.raises(ConfigurationError, match=message):
         machine.search(common=common, **changes)
+
+
+def test_another_interpreter_is_not_resumed(machine: Machine, tmp_path: Path) -> None:
+    machine.search()
+    (tmp_path / "env").symlink_to(sys.prefix)
+    other = tmp_path / "env" / Path(sys.executable).relative_to(sys.prefix)
+    stored = (machine.folder / journal.JOURNAL_FILENAME).read_bytes()
+    common = dataclasses.replace(machine.options().common, resume=True, python=str(other))
+    with pytest.raises(ConfigurationError, match="had another value for --python; "):
+        machine.search(common=common)
+    assert (machine.folder / journal.JOURNAL_FILENAME).read_bytes() == stored
 
 
 def test_a_full_disk_ends_the_search_with_the_trials_until_then(machine: Machine) -> None:

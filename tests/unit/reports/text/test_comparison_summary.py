@@ -71,7 +71,7 @@ def test_warnings_name_reasons_once_and_blame_no_server() -> None:
     assert found[0] == "The comparison ended early: interrupted."
     assert found[1] == "2 rounds did not count; no server is to blame: sent 3.1 ms late."
     assert texts.warnings(made) == []
-    assert texts.warnings(replace(made, extended=2))[0].startswith("It went on 2 times after its end.")
+    assert texts.warnings(replace(made, extended=2))[0].startswith("It went on 2 times after its words could be seen.")
     disturbed = replace(made, judged=(replace(made.judged[0], noise_differs=True),))
     assert "A differs from itself in capacity" in texts.warnings(disturbed)[0]
 

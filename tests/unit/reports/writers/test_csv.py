@@ -8,8 +8,16 @@ import io
 import pytest
 
 from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.model.recommendation import (
+    Elimination,
+    FigureId,
+    Recommendation,
+    RecommendationCandidate,
+    Stage,
+)
 from wsgi_gauntlet.reports.writers import csv as csv_writer
 
+from ....helpers import sample_recommendation
 from ....helpers.scoreboard_results import capacity, checks, classroom, collapse, run
 
 
@@ -75,3 +83,42 @@ def test_a_variant_names_its_requirement(results: Results) -> None:
 )
 def test_no_text_is_a_formula(text: str, expected: str) -> None:
     assert csv_writer.safe_text(text) == expected
+
+
+def test_a_recommendation_has_a_row_for_each_candidate_and_figure() -> None:
+    made = sample_recommendation.results()
+    found = made.recommendation
+    assert found is not None
+    shown = [each for each in rows(made) if each["kind"] == "recommendation"]
+    figures = {
+        (each.candidate, which.value): figure
+        for each in found.figures
+        for which in FigureId
+        if (figure := each.figure(which)) is not None
+    }
+    by_cell = {(each["server"], each["id"]): each for each in shown if each["id"]}
+    assert by_cell.keys() == figures.keys()
+    for key, figure in figures.items():
+        row = by_cell[key]
+        assert (row["value"], row["n"]) == ("" if figure.value is None else str(figure.value), str(figure.n))
+        assert row["valid"] == ("yes" if figure.valid else "no")
+        assert row["note"] == figure.why
+    assert {each["server"] for each in shown} == {each.name for each in found.candidates}
+    assert by_cell[sample_recommendation.WINNER, "capacity"]["result"] == "recommended"
+    assert "no" in {each["valid"] for each in by_cell.values()}
+    absent = [each for each in shown if not each["id"]]
+    assert {each["server"] for each in absent} == {each.name for each in found.candidates} - {
+        name for name, _ in figures
+    }
+    assert all(each["note"] and each["result"].startswith("out: ") and not each["n"] for each in absent)
+    assert absent
+
+
+def test_names_and_reasons_of_candidates_are_no_formulas() -> None:
+    found = Recommendation(
+        sample_recommendation.CONDITIONS,
+        (RecommendationCandidate("=cmd()", "=cmd()"),),
+        eliminated=(Elimination("=cmd()", Stage.START, "@sum(1)\nnext"),),
+    )
+    (row,) = rows(sample_recommendation.results(found))
+    assert (row["server"], row["note"]) == ("'=cmd()", "'@sum(1) next")

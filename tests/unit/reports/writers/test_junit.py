@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
+import pytest
+
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model.recommendation import Answer, Reason
 from wsgi_gauntlet.reports.writers import junit
 
+from ....helpers import sample_recommendation
 from ....helpers.sample_results import build
 
 
@@ -57,3 +63,32 @@ def test_an_empty_run_is_a_document() -> None:
     root = ET.fromstring(junit.render(Results(1, {}, {})))
     assert root.get("tests") == "0"
     assert junit.render(build(checks=False))
+
+
+@pytest.mark.parametrize(
+    ("changes", "tag", "message"),
+    [
+        ({}, "system-out", None),
+        ({"answer": Answer.NONE_HOLDS, "headline": "", "reasons": (Reason("All of them are too slow."),)},
+         "failure", "No server meets your requirements: All of them are too slow."),
+        ({"answer": Answer.NONE_HOLDS, "headline": "", "reasons": ()}, "failure", "No server meets your requirements"),
+        ({"answer": Answer.NOT_DECIDED, "headline": ""}, "error", "The search has no answer"),
+        ({"stopped": "interrupted", "finished": False}, "error", "the search ended early: interrupted"),
+        ({"finished": False}, "error", "the search ended early: not finished"),
+        ({"headline": "<b>\x1b[31m]]>\x00", "answer": Answer.NONE_HOLDS, "reasons": ()}, "failure", None),
+    ],
+)  # fmt: skip
+def test_a_recommendation_is_a_test_case(changes: dict[str, Any], tag: str, message: str | None) -> None:
+    made = sample_recommendation.results()
+    assert made.recommendation is not None
+    found = msgspec.structs.replace(made.recommendation, **changes)
+    root = ET.fromstring(junit.render(msgspec.structs.replace(made, recommendation=found)))
+    (suite,) = root.findall("testsuite[@name='recommendation']")
+    (case,) = suite
+    (child,) = case
+    assert (case.get("name"), child.tag) == ("recommendation", tag)
+    assert message is None or child.get("message") == message
+    assert "Asked: shop:create_app()" in (child.text or "")
+    assert int(root.get("failures", 0)) == int(suite.get("failures", 0)) == (tag == "failure")
+    assert int(root.get("errors", 0)) == (tag == "error")
+    assert float(suite.get("time", 0)) == pytest.approx(found.seconds, abs=0.001)

@@ -431,7 +431,8 @@ def test_a_sentence_has_the_verdict_of_each_server(reader: ReportBrowser, tmp_pa
     assert first == ["✓ server-0", "✗ server-1"]
     assert second == third == ["✗ server-0", "✓ server-1"]
     assert page.locator(".marks .said").first.inner_text() == "1 fail, 1 pass (2 cases)"
-    assert tab_stops(page, ".pep") == 1 + page.locator(".pep h2").count()
+    # Each section has its summary and a link.
+    assert tab_stops(page, ".pep") == 1 + 2 * page.locator(".pep h2").count()
     place = "[...document.querySelectorAll('.pep li')].indexOf(document.activeElement.closest('li'))"
     page.locator(".pep .marks a").first.focus()
     page.keyboard.press("ArrowDown")

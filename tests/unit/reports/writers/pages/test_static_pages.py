@@ -15,10 +15,11 @@ import msgspec
 import pytest
 from markupsafe import escape
 
-from wsgi_gauntlet.harness.model import SCHEMA, Results, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, GeneratorHealth, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model.load import TrafficStep
 from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.reports.analysis import aggregation
-from wsgi_gauntlet.reports.text.comparison_summary import conclusions, table_row
+from wsgi_gauntlet.reports.text.comparison_summary import conclusions, repeat_command, round_rows, table_row
 from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 
 from .....helpers import sample_comparison
@@ -98,6 +99,9 @@ def test_a_broken_requirement_has_expected_got_and_the_sentence(files: dict[str,
     assert "200 OK, 14 bytes; the app was called twice; the connection stayed open" in article
     assert "A sender MUST NOT send a Content-Length" in article
     assert "RFC 9112, 6.3" in article
+    assert "<dt>Replay</dt><dd><code>wsgi-gauntlet replay gunicorn:sync http/framing/unread-1mb" in article
+    assert "<summary>Evidence</summary>" in article
+    assert "<summary>Server log</summary>" in article
 
 
 def test_security_comes_first(results: Results) -> None:
@@ -146,6 +150,10 @@ def test_a_comparison_has_its_words_and_figures() -> None:
     for each in results.comparisons:
         for text in (*conclusions(each), *(row[0] for row in map(table_row, each.judged))):
             assert escape(text) in index
+        assert f"<code>{escape(repeat_command(each))}</code>" in index
+        assert f"A difference below {each.threshold * 100:g} % does not matter." in index
+        for cells, _ in round_rows(each):
+            assert "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:]) in index
     for suffix in ("", "-narrow"):
         assert "slower" in files[f"charts/compare-b{suffix}.svg"]
         assert f"charts/compare-b-points{suffix}.svg" in files
@@ -242,3 +250,20 @@ def test_a_page_is_complete_under_the_policy(browser: Any, address: str, path: s
     assert heading is not None
     assert heading["x"] == 16
     context.close()
+
+
+def test_a_scenario_has_the_requests_the_log_and_what_disturbed_it() -> None:
+    load = ScenarioResult(
+        "s",
+        "throughput",
+        Grade.INVALID,
+        generator=GeneratorHealth(False, why="the generator was late"),
+        traffic=(TrafficStep("basket <b>", 7, 2, 0.25),),
+        log="\x1b[31mfirst\nlast </pre><script>",
+    )
+    pages = static_pages(Results(SCHEMA, {}, {}, load=(load,)))
+    page = next(text for name, text in pages.items() if name.startswith("scenario-"))
+    assert "<p>the generator was late</p>" in page
+    assert "basket &lt;b&gt;" in page
+    assert "first\nlast &lt;/pre&gt;&lt;script&gt;</pre>" in page
+    assert "\x1b" not in page

@@ -7,7 +7,9 @@ import { roving } from "../roving.js";
 import { counted } from "../text.js";
 
 /** Servers up to which each has its own sign at each sentence. Of more, those that break it have. */
-const MAX_MARKS = 15;
+const MAX_MARKS = 15, MAX_MARKS_ON_PHONE = 4;
+
+const phone = matchMedia("(max-width: 760px)");
 
 const BINDS = {
   app: "binds the app", middleware: "binds middleware", deployer: "binds whoever deploys", permission: "leaves the server free",
@@ -28,7 +30,7 @@ export async function render(context, params) {
   })).filter((section) => section.sentences.length);
   const all = data.sections.flatMap((section) => section.sentences);
   const marks = lazyMarks(context, shown);
-  const body = h("div", { class: "pep" }, sections.map((section) => sectionPart(context, section, marks)));
+  const body = h("div", { class: "pep" }, sections.map((section) => sectionPart(section, marks, !phone.matches || is === "broken")));
   marks.start(body);
   return h("section", { class: "pep3333" },
     h("h1", {}, "PEP 3333, annotated"),
@@ -67,9 +69,13 @@ function isShown(sentence, is) {
   return is !== "unchecked" || !sentence.checked;
 }
 
-function sectionPart(context, section, marks) {
-  return h("section", {},
-    h("h2", {}, h("a", { href: section.url }, section.title)),
+// On a telephone the sections are closed, with their numbers: open, they are dozens of screens.
+function sectionPart(section, marks, open) {
+  const broken = section.sentences.filter((each) => sentenceClass(each) === "broken").length;
+  return h("details", { open },
+    h("summary", {}, h("h2", {}, section.title), " ",
+      h("span", { class: "muted" }, counted(section.sentences.length, "sentence"), broken > 0 && `, ${broken} broken by a server`)),
+    h("p", {}, h("a", { href: section.url, aria: { label: `${section.title} in PEP 3333` } }, "This section in PEP 3333")),
     h("ol", {}, section.sentences.map((sentence) => {
       const item = h("li", { class: sentenceClass(sentence) }, h("p", { class: "quote" }, sentence.quote));
       if (sentence.results.length) marks.add(item, sentence);
@@ -112,7 +118,7 @@ function lazyMarks(context, servers) {
 
 function markList(context, sentence, servers) {
   const { store } = context;
-  const shown = servers.length > MAX_MARKS ? sentence.results.filter((each) => BROKEN.includes(each.letter)) : sentence.results;
+  const shown = servers.length > (phone.matches ? MAX_MARKS_ON_PHONE : MAX_MARKS) ? sentence.results.filter((each) => BROKEN.includes(each.letter)) : sentence.results;
   const counts = {};
   for (const { letter } of sentence.results) counts[letter] = (counts[letter] ?? 0) + 1;
   const said = [...store.index.decisive].filter((letter) => counts[letter]).map((letter) => `${counts[letter]} ${VERDICTS[letter]}`).join(", ");

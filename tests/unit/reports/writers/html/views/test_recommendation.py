@@ -7,12 +7,14 @@ import re
 
 import jsonschema
 import pytest
+from markupsafe import escape
 from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.model import SCHEMA, Results
-from wsgi_gauntlet.harness.model.recommendation import PasteFile, Recommendation
+from wsgi_gauntlet.harness.model.recommendation import Elimination, PasteFile, Recommendation, Stage
 from wsgi_gauntlet.harness.public_results import PrivateNames, publish
 from wsgi_gauntlet.harness.store.merge import merge
+from wsgi_gauntlet.reports.text import recommendation_text as words
 from wsgi_gauntlet.reports.writers import json as json_writer
 from wsgi_gauntlet.reports.writers.html.report_page import render
 from wsgi_gauntlet.reports.writers.html.view import views
@@ -107,6 +109,13 @@ def test_the_static_pages_have_the_answer_the_charts_and_the_files() -> None:
     for text in ("Take it if more slow clients come", "threads = 8", "All candidates", "Out of the race"):
         assert text in index
     assert "charts/recommendation-memory.svg" in index
+    found = results().recommendation
+    assert found is not None
+    evidence = [text for each in found.eliminated for text in words.evidence(each)]
+    assert evidence
+    for text in (*evidence, words.repeat_command(found), *(each.reason for each in found.invalid)):
+        assert f"{escape(text)}<" in index
+    assert "Requirements of PEP 3333 and HTTP that it breaks." in index
     assert "charts/recommendation-p99-narrow.svg" in pages
 
 
@@ -144,3 +153,13 @@ def test_public_results_have_no_names_and_keys_still_match() -> None:
     assert {each.candidate for each in found.figures} <= names
     assert {cell.candidate for each in found.reasons for cell in each.cells} <= names
     assert {one.server for each in found.about_runner_up for one in each.cases} == {found.runner_up}
+
+
+def test_a_long_command_and_evidence_are_whole_and_bounded_on_the_static_pages() -> None:
+    path = "/shop/" + "x" * 900
+    conditions = replace(CONDITIONS, command=f"wsgi-gauntlet recommend --app <b>{path}</b>")
+    out = Elimination("a", Stage.CORRECTNESS, "It mixes up users.", evidence=("<script>",) * 500)
+    found = Recommendation(conditions, (), eliminated=(out,))
+    index = static_pages(results(found))["index.html"]
+    assert f"&lt;b&gt;{path}&lt;/b&gt; --budget 600s --seed 4711</code>" in index
+    assert index.count("<code>&lt;script&gt;</code>") == words.MAX_EVIDENCE_LINES

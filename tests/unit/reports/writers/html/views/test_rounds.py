@@ -27,7 +27,7 @@ def test_every_round_has_a_row_and_invalid_rounds_their_reason() -> None:
     assert data is not None
     (shown,) = json.loads(json.dumps(data["comparisons"]))
     assert len(shown["rounds"]) == 7
-    assert shown["rounds"][0][:3] == [1, "A", "invalid: busy"]
+    assert shown["rounds"][0][:3] == ["1", "A", "invalid: busy"]
     assert [row[-1] for row in shown["rounds"]] == [False, *[True] * 6]
     assert {len(row) for row in shown["rounds"]} == {len(shown["round_heads"]) + 1}
     assert {len(row) for row in shown["judged"]} == {len(shown["heads"]) + 1}

@@ -1,0 +1,55 @@
+"""What the user gave a run, as fingerprints: `--resume` refuses to mix the results of two inputs.
+
+The journal keeps only the fingerprints (SHA-256): an env file and a traffic file have secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import msgspec
+
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server.app_setup import AppSetup
+from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.journal import Journal
+from wsgi_gauntlet.harness.traffic.model import Traffic
+
+
+def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
+    """Return the fingerprints of the interpreter, the app and its setup, by the option that names each.
+
+    `python` is an absolute path. An env file counts by its variables, so another name for the same content is equal.
+    """
+    return {
+        "--python": _fingerprint((python, os.path.realpath(python))),
+        "--app": _fingerprint(app),
+        "--app-dir": _fingerprint(setup.import_folders),
+        "the content of --env-file": _fingerprint((sorted(setup.variables.items()), setup.python_path)),
+        "--before": _fingerprint(setup.before),
+        "--after": _fingerprint(setup.after),
+        "--fresh-copy": _fingerprint(setup.fresh_copy),
+        "--static": _fingerprint(setup.static),
+    }
+
+
+def request_inputs(page: str, traffic: Traffic | None) -> dict[str, str]:
+    """Return the fingerprints of what users request. A traffic file counts by its content, and not by its name."""
+    content = None if traffic is None else msgspec.structs.replace(traffic, source="")
+    return {"--app-path": _fingerprint(page), "the content of --traffic": _fingerprint(content)}
+
+
+def require_same_inputs(run_journal: Journal, inputs: dict[str, str]) -> None:
+    """Raise ConfigurationError if the run in the journal had other inputs. One without fingerprints is not checked."""
+    earlier = journal.read_inputs(run_journal.folder)
+    changed = [each for each, found in inputs.items() if earlier.get(each, found) != found]
+    if changed:
+        raise ConfigurationError(
+            f"--resume: the run in {run_journal.folder} had another value for {', '.join(changed)}; give it what the "
+            "first call had, or name another folder with --out"
+        )
+
+
+def _fingerprint(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()
