@@ -609,7 +609,7 @@ def _keeps(entry: _Entry, origin: str, notes: _Notes) -> bool:
         why = "they opened a WebSocket"
     elif not 200 <= entry.status <= 499:
         why = "the app did not answer them, or with an error of its own"
-    elif urlsplit(entry.request.url).path.startswith(CONTROL_PREFIX):
+    elif unquote(urlsplit(entry.request.url).path).startswith(CONTROL_PREFIX):
         why = f"paths below {CONTROL_PREFIX} belong to the harness"
     if why:
         notes.left_out[why] += 1

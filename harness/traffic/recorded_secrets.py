@@ -67,7 +67,7 @@ _PAIR_VALUE = re.compile(
     re.DOTALL,
 )
 _REST_OF_VALUE = re.compile(r"[^\s\"'&<>,;}\])\\]*")
-_ELEMENT_VALUE = re.compile(r"\s*(?:<!\[CDATA\[)?(?P<value>[^<>]*)")
+_ELEMENT_VALUE = re.compile(r"\s*(?:<!\[CDATA\[)?(?P<value>(?:(?!\]\]>)[^<>])*)")
 
 _CODE = re.compile("[0-9]{4,8}")
 """A code that a person types."""

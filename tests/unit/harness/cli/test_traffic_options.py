@@ -89,6 +89,13 @@ def test_options_that_do_not_go_together(given: dict[str, object], app: str | No
         ),
         (["load", "waitress", "--app", "shop:app", "--traffic", "no-such.toml"], "no-such.toml"),
         (["load", "waitress", "--keep-secrets"], "--keep-secrets needs --traffic"),
+        (["recommend", "--app", "shop:app", "--site", "https://a"], "--site needs --traffic"),
+        (
+            ["compare", "waitress", "cheroot", "--app", "shop:app", "--traffic", "FILE", "--keep-secrets"],
+            "--keep-secrets is for HAR files",
+        ),
+        (["traffic", "check", "FILE", "--app", "shop:app", "--site", "https://a"], "--site is for HAR files"),
+        (["traffic", "convert", "FILE", "--site", "https://a"], "it is no HAR file"),
     ],
 )
 def test_commands_end_with_one_line(
@@ -99,3 +106,8 @@ def test_commands_end_with_one_line(
     assert done.exit_code == 2 or isinstance(done.exception, ConfigurationError)
     assert message in f"{done.output}{done.exception}"
     assert not list(file.parent.glob("gauntlet-out*"))
+
+
+def test_the_command_to_repeat_has_the_options() -> None:
+    assert HarArguments(keep_secrets=True, site="https://a").words() == ["--keep-secrets", "--site", "https://a"]
+    assert HarArguments().words() == []

@@ -22,7 +22,8 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
         "authenticity_token", "accessToken", "api_key", "apikey", "X-Api-Key", "client_secret", "Authorization",
         "Proxy-Authorization", "sessionid", "PHPSESSIONID", "JSESSIONID", "sid", "X-Auth-Token", "otp", "cvv", "sig",
         "card-number", "privateKey", "__RequestVerificationToken", "PHPSESSID", "pw", "passcode", "oauth",
-        "SAMLResponse", "mot_de_passe", "X-Subscription-Key", "totp", "verification_code", "security-code", "X-Hub-Signature",
+        "SAMLResponse", "mot_de_passe", "X-Subscription-Key", "totp", "verification_code", "security-code",
+        "X-Hub-Signature",
     ],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
@@ -84,7 +85,7 @@ def test_secrets_in_paths(path: str, secrets: list[str]) -> None:
         ("'password': 'a b'", "'password': 'DROPPED'"),
         ("https://anna:pw@shop.example/", "https://DROPPED@shop.example/"),
         ("<a:Password type='x'>b</a:Password><c>d</c>", "<a:Password type='x'>DROPPED</a:Password><c>d</c>"),
-        ("<password><![CDATA[x]]></password>", "<password><![CDATA[DROPPED</password>"),
+        ("<password><![CDATA[x]]></password>", "<password><![CDATA[DROPPED]]></password>"),
         (f"x={TOKEN}; y", "x=DROPPED; y"),
         ("Authorization: Bearer abc123def456", "Authorization: DROPPED"),
         ("token=" + "x" * 2000 + "&a=1", "token=DROPPED&a=1"),
