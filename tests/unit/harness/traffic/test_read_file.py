@@ -52,9 +52,7 @@ def test_a_file_with_a_byte_order_mark_and_line_ends_of_windows(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "option"), [({"keep_secrets": True}, "--keep-secrets"), ({"site": "https://a"}, "--site")]
 )
-def test_options_of_har_files_do_nothing_for_others(
-    tmp_path: Path, options: dict[str, str | bool], option: str
-) -> None:
+def test_options_of_har_files_alone(tmp_path: Path, options: dict[str, str | bool], option: str) -> None:
     file = tmp_path / "shop.toml"
     file.write_text(REQUEST)
     with pytest.raises(ConfigurationError) as caught:
