@@ -149,6 +149,9 @@ def replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 
-def _exit_with_message(line: str, code: int) -> NoReturn:
-    click.echo(f"wsgi-gauntlet: {line}", err=True)
+def _exit_with_message(message: str, code: int) -> NoReturn:
+    from wsgi_gauntlet.reports.text.escaping import line
+
+    # A message quotes files, apps and servers.
+    click.echo(f"wsgi-gauntlet: {line(message)}", err=True)
     sys.exit(code)

@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.errors import PageError, ServerError, TargetRefused, 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.losses import blame_losses
 from wsgi_gauntlet.harness.load.parameters import Parameters
-from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic, with_mount
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
 from wsgi_gauntlet.harness.model import (
     Claim,
@@ -42,6 +42,7 @@ from wsgi_gauntlet.harness.server.remote.proof import NoResponse, VerifiedAddres
 from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 from wsgi_gauntlet.harness.server.server_log import last_traceback
 from wsgi_gauntlet.harness.server.user_app import control_prefix, plan_with_control_paths, user_app_of
+from wsgi_gauntlet.harness.traffic.mount import with_mount
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.load.catalog import Scenario

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
 
-import msgspec
 import trio
 
 from wsgi_gauntlet.harness.errors import PageError, ServerError
@@ -128,25 +127,6 @@ def outcome_of(outcome: StepOutcome) -> Outcome:
     if outcome.ok:
         return Outcome.OK
     return Outcome.ERROR if outcome.fault in (Fault.INCOMPLETE, Fault.STATUS) else Outcome.WRONG
-
-
-def with_mount(traffic: Traffic, mount: str) -> Traffic:
-    """Return the traffic of an app whose paths begin with `mount`. Links that come from the app have it already."""
-    if not mount:
-        return traffic
-    return msgspec.structs.replace(
-        traffic,
-        sequences=tuple(
-            msgspec.structs.replace(
-                each,
-                steps=tuple(
-                    msgspec.structs.replace(step, target=mount + step.target) if step.target.startswith("/") else step
-                    for step in each.steps
-                ),
-            )
-            for each in traffic.sequences
-        ),
-    )
 
 
 async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:

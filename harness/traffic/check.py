@@ -19,6 +19,7 @@ from wsgi_gauntlet.harness.server.user_app import plan_with_control_paths
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody, learn
 from wsgi_gauntlet.harness.traffic.model import Traffic
+from wsgi_gauntlet.harness.traffic.mount import with_mount
 from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
@@ -79,14 +80,9 @@ class TrafficCheck:
 def check(plan: Plan, traffic: Traffic, progress: Callable[[str], None] = lambda _: None) -> TrafficCheck:
     """Start the server of `plan`, play each sequence of `traffic` twice, and stop the server.
 
-    `progress` gets what is being done. Raises the errors of the start, ConfigurationError for a server that is mounted
-    below a path.
+    `progress` gets what is being done. The paths of `traffic` are below the mount of the server, as under load. Raises
+    the errors of the start.
     """
-    if plan.settings.mount:
-        raise ConfigurationError(
-            f"{plan.name}: the paths of traffic begin at /, so the app cannot be mounted below {plan.settings.mount}; "
-            "leave out the setting mount"
-        )
     try:
         return trio.run(_check, plan_with_control_paths(plan), traffic, progress)
     except BaseExceptionGroup as group:
@@ -103,7 +99,7 @@ async def _check(plan: Plan, traffic: Traffic, progress: Callable[[str], None]) 
         async with instance.running(plan, scratch=scratch, logs=None, observe=False) as server:
             if server.address.pipe_socket:
                 raise ConfigurationError(f"{plan.name} has no socket, and traffic needs one; name another server")
-            sequences = await check_sequences(server, traffic, progress)
+            sequences = await check_sequences(server, with_mount(traffic, plan.settings.mount), progress)
             return TrafficCheck(plan.name, plan.app_plan.found.version, sequences)
 
 

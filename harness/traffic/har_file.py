@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from typing import cast
-from urllib.parse import parse_qsl, quote, unquote_plus, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urljoin, urlsplit
 
 import msgspec
 
@@ -37,21 +37,28 @@ from wsgi_gauntlet.harness.traffic.model import (
     Step,
     Traffic,
 )
-from wsgi_gauntlet.harness.traffic.secrets_in_names import is_secret, is_web_token
+from wsgi_gauntlet.harness.traffic.recorded_secrets import (
+    DROPPED,
+    hides_secret,
+    is_login_callback,
+    is_secret,
+    is_secret_path_part,
+    is_secret_value,
+    redacted,
+)
 from wsgi_gauntlet.harness.traffic.template import ORIGIN, escape_placeholders
 from wsgi_gauntlet.harness.traffic.toml_file import MAX_STEPS, MAX_UPLOAD_BYTES, with_unique_names
 
 SEQUENCE_NAME = "recording"
 """The name of the sequence that a HAR file becomes."""
 
-DROPPED = "DROPPED"
-"""The value of a secret that was dropped."""
-
 MIN_THINK_TIME_SECONDS, MAX_THINK_TIME_SECONDS = 0.2, 60.0
 """A shorter time between two requests is the browser's own; a longer one is a break of the person who recorded."""
 
 MAX_NAME_CHARACTERS = 80
+MAX_LISTED_SITES = 5
 JSON_TYPE = "application/json"
+WRITE_OR_KEEP = "write its value into a traffic file, or use --keep-secrets"
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 _ESCAPE = re.compile(
@@ -122,6 +129,7 @@ class _Response(msgspec.Struct):
     status: int | None = 0
     headers: list[_Pair] = []
     content: _Content | None = None
+    worker_source: str | None = msgspec.field(default=None, name="_serviceWorkerResponseSource")
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -129,7 +137,19 @@ class _Entry(msgspec.Struct, rename="camel"):
     response: _Response = msgspec.field(default_factory=_Response)
     started_date_time: str | None = None
     time: float | None = None
-    from_cache: str | None = msgspec.field(default=None, name="_fromCache")
+    from_cache: str | bool | None = msgspec.field(default=None, name="_fromCache")  # Chrome
+    fetch_type: str | None = msgspec.field(default=None, name="_fetchType")  # Safari
+
+    @property
+    def is_from_browser(self) -> bool:
+        """Whether a cache or a service worker of the browser gave the response, and not the app."""
+        worker = self.response.worker_source
+        return bool(self.from_cache or self.fetch_type) or worker not in (None, "", "network")
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether the browser asked by itself if a page of another site may send a request."""
+        return self.request.method == "OPTIONS" and bool(_header(self.request.headers, "access-control-request-method"))
 
     @property
     def status(self) -> int:
@@ -158,10 +178,11 @@ class _Draft:
     think_time: float = 0.0
 
 
-def parse(data: bytes, source: str, *, keep_secrets: bool = False) -> tuple[Traffic, tuple[str, ...]]:
+def parse(data: bytes, source: str, *, keep_secrets: bool = False, site: str = "") -> tuple[Traffic, tuple[str, ...]]:
     """Return the traffic of a HAR file, and what was left out or changed, one line each, without the secrets.
 
-    `source` is the name of the file in messages. Raises ConfigurationError, which says what is wrong with the file.
+    `source` is the name of the file in messages. `site` is the scheme and the host whose requests are used, by default
+    that of most pages. Raises ConfigurationError, which says what is wrong with the file.
     """
     try:
         har = _decoded_har(data.removeprefix(b"\xef\xbb\xbf"))
@@ -170,7 +191,7 @@ def parse(data: bytes, source: str, *, keep_secrets: bool = False) -> tuple[Traf
             f"{source}: it is no HAR file: {problem}; export it again from the network panel of the browser"
         ) from None
     entries = _by_time(har.log.entries)
-    origin = _main_origin(entries)
+    origin = _chosen_origin(site, entries, source) if site else _main_origin(entries)
     if not origin:
         raise ConfigurationError(f"{source}: it has no requests; record a visit, then export the HAR file again")
     notes = _Notes()
@@ -220,9 +241,8 @@ class _Notes:
         """Return the notes, one line each."""
         found = [f"the site of the recording is {origin}"]
         if self.other_sites:
-            sites = ", ".join(f"{site} ({count})" for site, count in self.other_sites.most_common(5))
-            more = f" and {len(self.other_sites) - 5} more" if len(self.other_sites) > 5 else ""
-            found.append(f"requests to other sites are left out: {sites}{more}")
+            sites = _sites(self.other_sites)
+            found.append(f"requests to other sites are left out: {sites}; --site takes another site")
         found += [f"requests left out because {why}: {count}" for why, count in self.left_out.items()]
         for name, count in self.dropped_headers.items():
             cookies = "; each visit keeps the cookies that the app sets" if name.lower() == "cookie" else ""
@@ -281,13 +301,13 @@ class _Recording:
     def _step(self, first: _Entry, last: _Entry) -> Step:
         request = first.request
         url = urlsplit(request.url)
-        name = f"{request.method} {url.path or '/'}"
+        path = self._path(url.path or "/", request.method)
+        name = f"{request.method} {path.replace('$${', '${')}"
         body = self._body(request, name)
         headers = [pair for each in request.headers for pair in self._header(each, name)]
         if isinstance(body, JsonBody) and _base_type(_mime_type(request)) != JSON_TYPE:
             headers.append(("Content-Type", escape_placeholders(_mime_type(request))))
-        query = self._query(url.query, name)
-        path = escape_placeholders(_printable(url.path or "/"))
+        query = self._query(url.query, f"{name}: parameter")
         status = 200 if last.status == 304 else last.status
         return Step(
             name if len(name) <= MAX_NAME_CHARACTERS else name[: MAX_NAME_CHARACTERS - 1] + "…",
@@ -310,9 +330,10 @@ class _Recording:
             if _origin(value) != self._origin:
                 return []
             url = urlsplit(value)
-            query = f"?{self._query(url.query, f'{step}: header {name}')}" if url.query else ""
-            return [(name, f"${{{ORIGIN}}}{escape_placeholders(_printable(url.path))}{query}")]
-        if lower == "cookie" or is_secret(name) or is_web_token(value):
+            place = f"{step}: header {name}"
+            query = f"?{self._query(url.query, f'{place}, parameter')}" if url.query else ""
+            return [(name, f"${{{ORIGIN}}}{self._path(url.path, place)}{query}")]
+        if lower == "cookie" or is_secret_value(name, value) or hides_secret(value) or redacted(value) != value:
             # A token may follow its scheme, as in `Bearer TOKEN`.
             scheme, space, token = value.rpartition(" ")
             captured = "" if lower == "cookie" else self._captured(name, token, f"{step}: header {name}")
@@ -323,26 +344,73 @@ class _Recording:
                 return []
         return [(name, escape_placeholders(value))]
 
-    def _query(self, query: str, step: str) -> str:
-        pieces = []
-        for each in query.split("&") if query else []:
-            name, equals, value = each.partition("=")
-            decoded = self._value(unquote_plus(name), unquote_plus(value), f"{step}: parameter")
-            kept = escape_placeholders(_printable(each))
-            pieces.append(kept if decoded is None else f"{escape_placeholders(_printable(name))}{equals}{decoded}")
-        return "&".join(pieces)
+    def _path(self, path: str, place: str) -> str:
+        """Return a path as a text with placeholders, without its secrets. `place` says in a note whose path it is."""
+        parts = path.split("/")
+        made: list[str] = []
+        for at, each in enumerate(parts):
+            part, *parameters = each.split(";")  # as in /shop;jsessionid=1
+            kept = escape_placeholders(_printable(part))
+            if is_secret_path_part(part, parts[:at]):
+                place_of_part = f"{place} {'/'.join(made)}/..."
+                captured = self._captured("token", unquote(part), f"{place_of_part}: a part of the path")
+                if not captured and not self._keep_secrets:
+                    self._notes.changes.append(f"{place_of_part}: a part of the path is dropped: {WRITE_OR_KEEP}")
+                    captured = DROPPED
+                kept = captured or kept
+            pairs = [self._pair(pair, f"{place} {'/'.join(made)}/...: parameter") for pair in parameters]
+            made.append(";".join([kept, *pairs]))
+        return "/".join(made)
 
-    def _value(self, name: str, value: str, place: str) -> str | None:
-        """Return the text with placeholders in place of a captured or dropped value, None if the value stays."""
-        captured = self._captured(name, value, f"{place} {name}")
+    def _query(self, query: str, place: str) -> str:
+        pairs = query.split("&") if query else []
+        is_callback = is_login_callback([each.partition("=")[0] for each in pairs])
+        return "&".join(self._pair(each, place, is_callback=is_callback) for each in pairs)
+
+    def _pair(self, pair: str, place: str, *, is_callback: bool = False) -> str:
+        """Return `name=value` of a URL with placeholders in place of a captured or dropped value."""
+        name, equals, value = pair.partition("=")
+        if not equals and not self._keep_secrets and is_secret_path_part(unquote_plus(name), ()):
+            self._notes.changes.append(f"{place} without a name is dropped: {WRITE_OR_KEEP}")
+            return DROPPED
+        changed = self._value(
+            unquote_plus(name),
+            unquote_plus(value),
+            place,
+            is_callback=is_callback,
+            encode=lambda text: quote(text, "/:"),
+        )
+        if changed is None:
+            return escape_placeholders(_printable(pair))
+        return f"{escape_placeholders(_printable(name))}{equals}{changed}"
+
+    def _value(
+        self,
+        name: str,
+        value: str,
+        place: str,
+        *,
+        is_callback: bool = False,
+        encode: Callable[[str], str] = escape_placeholders,
+    ) -> str | None:
+        """Return the text with placeholders in place of a captured or dropped value, None if the value stays.
+
+        `encode` writes a text as its place demands, for a value that keeps all but the secrets inside it.
+        """
+        place = f"{place} {redacted(name)}"
+        captured = self._captured(name, value, place)
         if captured:
             return captured
-        if not value or self._keep_secrets or not (is_secret(name) or is_web_token(value)):
+        if not value or self._keep_secrets:
             return None
-        self._notes.changes.append(
-            f"{place} {name} is dropped: write its value into a traffic file, or use --keep-secrets"
-        )
-        return DROPPED
+        without = redacted(value)
+        if is_secret_value(name, value) or (is_callback and name.lower() in ("code", "state")) or hides_secret(value):
+            without = DROPPED
+        if without == value:
+            return None
+        what = "is dropped" if without == DROPPED else "has secrets, which are dropped"
+        self._notes.changes.append(f"{place} {what}: {WRITE_OR_KEEP}")
+        return encode(without)
 
     def _captured(self, name: str, value: str, place: str) -> str:
         """Return a placeholder for a value that an earlier page of the recording has, '' if none has it."""
@@ -389,14 +457,23 @@ class _Recording:
         return self._raw(raw, mime_type, step)
 
     def _raw(self, raw: bytes, mime_type: str, step: str) -> RawBody:
-        if not self._keep_secrets:
-            self._notes.changes.append(f"{step}: the body is kept as it is; make sure that it has no secrets")
+        if self._keep_secrets:
+            return RawBody(raw, mime_type)
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            text = ""
+        if (without := redacted(text)) != text:
+            self._notes.changes.append(f"{step}: secrets in the body are dropped: {WRITE_OR_KEEP}")
+            raw = without.encode()
+        self._notes.changes.append(f"{step}: the body is kept; make sure that it has no secrets")
         return RawBody(raw, mime_type)
 
     def _fields(self, pairs: SequenceOf[tuple[str, str]], step: str) -> tuple[tuple[str, str], ...]:
         found = []
+        is_callback = is_login_callback([name for name, _ in pairs])  # as of the response mode form_post
         for name, value in pairs:
-            changed = self._value(name, value, f"{step}: field")
+            changed = self._value(name, value, f"{step}: field", is_callback=is_callback)
             found.append((escape_placeholders(name), escape_placeholders(value) if changed is None else changed))
         return tuple(found)
 
@@ -414,9 +491,14 @@ class _Recording:
             if each.filename is not None and each.name
         ]
         for each in files:
+            if each.data and not self._keep_secrets:
+                self._notes.changes.append(
+                    f"{step}: the file in field {redacted(each.field)} is kept; make sure that it has no secrets"
+                )
             if not each.data and each.filename:
                 self._notes.changes.append(
-                    f"{step}: the recording lacks the bytes of the file in field {each.field}; an empty file is sent"
+                    f"{step}: the recording lacks the bytes of the file in field {redacted(each.field)}; "
+                    "an empty file is sent"
                 )
         return FileBody(tuple(files), self._fields(fields, step))
 
@@ -427,9 +509,9 @@ class _Recording:
 
         def replaced(name: str, value: str | float) -> object:
             is_number = not isinstance(value, str)
-            if is_number and not is_secret(name):
+            if is_number and not is_secret_value(name, str(value)):
                 return value
-            changed = self._value(name, str(value), f"{step}: field")
+            changed = self._value(name, str(value), f"{step}: field", encode=_json_piece)
             if changed is None:
                 return value
             mark = f"\ue000{len(placeholders)}\ue000"  # a private character, which no app sends
@@ -487,6 +569,27 @@ def _main_origin(entries: list[_Entry]) -> str:
     return found.most_common(1)[0][0] if found else ""
 
 
+def _chosen_origin(site: str, entries: list[_Entry], source: str) -> str:
+    """Return the origin of `site`. Raises ConfigurationError if no request goes there."""
+    origin = _origin(site)
+    if not origin:
+        raise ConfigurationError(
+            f"--site {redacted(site)}: write the scheme and the host of the site, as https://shop.example"
+        )
+    found = Counter(each_origin for each in entries if (each_origin := _origin(each.request.url)))
+    if origin not in found:
+        raise ConfigurationError(
+            f"{source}: no request goes to the site {origin}; name one of its sites: {_sites(found) or 'it has none'}"
+        )
+    return origin
+
+
+def _sites(found: Counter[str]) -> str:
+    names = ", ".join(f"{site} ({count})" for site, count in found.most_common(MAX_LISTED_SITES))
+    more = len(found) - MAX_LISTED_SITES
+    return f"{names} and {more} more" if more > 0 else names
+
+
 def _keeps(entry: _Entry, origin: str, notes: _Notes) -> bool:
     site = _origin(entry.request.url)
     if site != origin:
@@ -498,13 +601,15 @@ def _keeps(entry: _Entry, origin: str, notes: _Notes) -> bool:
     why = ""
     if not _is_token(entry.request.method) or entry.request.method.upper() == "CONNECT":
         why = "their method is not one of an app"
-    elif entry.from_cache:
+    elif entry.is_from_browser:
         why = "the browser had the response in its cache"
+    elif entry.is_preflight:
+        why = "the browser asked by itself if another site may send a request"
     elif entry.status == 101:
         why = "they opened a WebSocket"
     elif not 200 <= entry.status <= 499:
         why = "the app did not answer them, or with an error of its own"
-    elif urlsplit(entry.request.url).path.startswith(CONTROL_PREFIX):
+    elif unquote(urlsplit(entry.request.url).path).startswith(CONTROL_PREFIX):
         why = f"paths below {CONTROL_PREFIX} belong to the harness"
     if why:
         notes.left_out[why] += 1
@@ -584,6 +689,11 @@ def _map_texts(value: object, name: str, change: Callable[[str, str | float], ob
     if isinstance(value, list):
         return [_map_texts(each, name, change) for each in value]
     return change(name, value) if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+
+def _json_piece(text: str) -> str:
+    """Return a text as it stands between the quotes of a JSON text with placeholders."""
+    return escape_placeholders(json.dumps(text, ensure_ascii=False)[1:-1].encode(errors="replace").decode())
 
 
 def _mime_type(request: _Request) -> str:

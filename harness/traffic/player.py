@@ -11,11 +11,15 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.traffic.compiled import CompiledStep
+from wsgi_gauntlet.harness.traffic.cpu_limit import TooMuchWork, cpu_limit
 from wsgi_gauntlet.harness.traffic.template import MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Fault, PreparedRequest, StepOutcome, Visit, decoded_body
 
 RESPONSE_TIMEOUT_SECONDS = 30.0
 """Seconds in which a server must answer a request: browsers and proxies wait for a minute, users do not."""
+
+MAX_CHECK_SECONDS = 10.0
+"""Seconds of CPU time for the checks of one response. They take milliseconds; a bad regular expression takes years."""
 
 MAX_UNANSWERED = 3
 """Requests in a row without a response. The rest of the visit is not sent then: each would take as long."""
@@ -96,7 +100,16 @@ def _not_sent(step: CompiledStep, reason: str, fault: Fault) -> PlayedRequest:
 
 
 def _played(request: PreparedRequest, visit: Visit, response: Response, problem: str, seconds: float) -> PlayedRequest:
-    outcome = visit.receive(response)
+    try:
+        with cpu_limit(MAX_CHECK_SECONDS):
+            outcome = visit.receive(response)
+    except TooMuchWork:
+        visit.skip()
+        reason = (
+            f"the checks of this page take more than {MAX_CHECK_SECONDS:g} s; write a pattern without repetitions of "
+            "repetitions, such as (a+)+"
+        )
+        outcome = StepOutcome(False, "step", reason, Fault.CAPTURE)
     if outcome.fault is Fault.INCOMPLETE:
         outcome = StepOutcome(False, outcome.next, problem, outcome.fault)
     body = decoded_body(response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,18 @@ class TrafficFile:
     notes: tuple[str, ...] = ()
 
 
-def read_traffic(path: Path, *, keep_secrets: bool = False) -> TrafficFile:
+def read_traffic(path: Path, *, keep_secrets: bool = False, site: str = "") -> TrafficFile:
     """Return the traffic of the file at `path`: a HAR file if its name ends with .har or it is JSON, else TOML.
 
-    With `keep_secrets`, cookies, passwords and tokens of a HAR file stay. Raises ConfigurationError, which names the
-    file, the place and what to do.
+    With `keep_secrets`, cookies, passwords and tokens of a HAR file stay. `site` is that of `har_file.parse`. Raises
+    ConfigurationError, which names the file, the place and what to do, also for these two with a TOML file.
     """
-    data = read_bytes(path)
+    data = _read(path, f"{path}")
     if is_har(path, data):
-        return TrafficFile(*har_file.parse(data, str(path), keep_secrets=keep_secrets))
+        return TrafficFile(*har_file.parse(data, str(path), keep_secrets=keep_secrets, site=site))
+    for option, given in (("--keep-secrets", keep_secrets), ("--site", site)):
+        if given:
+            raise ConfigurationError(f"{option} is for HAR files, and {path} is none; leave {option} out")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -39,7 +43,7 @@ def read_traffic(path: Path, *, keep_secrets: bool = False) -> TrafficFile:
         raise ConfigurationError(f"{path}, line {line}: it is not UTF-8; save the file as UTF-8") from None
 
     def read(name: str) -> bytes:
-        return _read(path.parent / name, name)
+        return _read(path.parent / name, name, must_be_regular=True)
 
     return TrafficFile(toml_file.parse(text, str(path), read))
 
@@ -49,13 +53,20 @@ def is_har(path: Path, data: bytes) -> bool:
     return path.suffix.lower() == HAR_SUFFIX or data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of the file at `path`. Raises ConfigurationError."""
-    return _read(path, f"{path}")
+def read_recording(path: Path, *, keep_secrets: bool = False, site: str = "") -> TrafficFile:
+    """Return the traffic of the HAR file at `path`. Raises ConfigurationError, also for another file."""
+    data = _read(path, f"{path}")
+    if not is_har(path, data):
+        raise ConfigurationError(f"{path}: it is no HAR file; export one from the network panel of a browser")
+    return TrafficFile(*har_file.parse(data, str(path), keep_secrets=keep_secrets, site=site))
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, *, must_be_regular: bool = False) -> bytes:
     try:
+        if must_be_regular and not stat.S_ISREG(path.stat().st_mode):
+            # A pipe would wait for a writer, and a device may have no end.
+            kind = "a folder" if path.is_dir() else "a pipe, a device or a socket"
+            raise ConfigurationError(f"{name}: it is {kind}; name a file that can be read")
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as problem:

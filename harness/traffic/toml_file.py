@@ -12,7 +12,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -74,6 +74,7 @@ MAX_THINK_TIME_SECONDS = 3600.0
 MAX_WEIGHT = 1e6
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HOST = re.compile(r"(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _TARGET = re.compile(r"[!-\"$-~]*")
 
 
@@ -202,6 +203,12 @@ class _Parser:
                 raise where.error("the program writes the Content-Type of a form with files itself; leave it out")
             if any(each < " " or each == "\x7f" for each in value):
                 raise where.error(f"the value of {name} has control characters; write it in one line")
+            if name.lower() == "host" and "${" not in value and not _HOST.fullmatch(value):
+                raise where.error(f"{value!r} is no host; write a name and a port or not, as shop.example:8000")
+        given = Counter(name.lower() for name, _ in headers)
+        for name in ("Host", "Content-Type"):
+            if given[name.lower()] + (name == "Content-Type" and "type" in table) > 1:
+                raise where.error(f"{name} is given twice; a request has one")
         return headers
 
     def _body(self, table: Mapping[str, object], where: _Place) -> Body | None:
@@ -304,7 +311,7 @@ def _target(table: Mapping[str, object], where: _Place) -> str:
         raise where.error(
             f"path {target!r} must have only ASCII characters without spaces and fragments; percent-encode all others"
         )
-    if literal.partition("?")[0].rstrip("/").startswith(CONTROL_PREFIX):
+    if unquote(literal.partition("?")[0]).rstrip("/").startswith(CONTROL_PREFIX):
         raise where.error(f"paths below {CONTROL_PREFIX} belong to the harness; use a path of the app")
     query = _pairs(table.get("query", {}), where.at("query"))
     if query and not target.startswith("/"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,15 @@ def test_a_person_logs_in_and_out(folder: Path) -> None:
     assert gone.expected.whole == gone.requests[0].body
     assert (account.requests[0].status, logout.requests[0].status) == (403, 303)
     assert result.sequences[2].steps[0].requests[0].length == 0
+
+
+def test_the_paths_are_below_the_mount_as_under_load(folder: Path) -> None:
+    plan = planning.plan("reference", app="visited_shop:application", app_path=folder)
+    mounted = replace(plan, settings=replace(plan.settings, mount="/shop"))
+    (folder / "visit.toml").write_text("[[request]]\npath = '/'\ncontains = 'welcome'\n", encoding="utf-8")
+    result = check_module.check(mounted, read_traffic(folder / "visit.toml").traffic)
+    (step,) = result.sequences[0].steps
+    assert (step.ok, step.requests[0].target) == (True, "/shop/")
 
 
 def test_a_wrong_response_has_the_cause(folder: Path) -> None:

@@ -12,7 +12,6 @@ import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
 from wsgi_gauntlet.harness.cli.commands.load import other_parameters
-from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     SERVER_NAMES_HELP,
     AppSetupBlock,
@@ -22,7 +21,7 @@ from wsgi_gauntlet.harness.cli.options import (
     command,
     path_argument,
 )
-from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
+from wsgi_gauntlet.harness.cli.traffic_options import HarBlock, read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ class CompareArguments:
         str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
     ]
     traffic: TrafficOption
-    keep_secrets: KeepSecretsOption
+    har: HarBlock
     app_setup: AppSetupBlock
     command: Annotated[
         str,
@@ -293,6 +292,5 @@ def repeat_command(arguments: CompareArguments) -> str:
     ):
         for value in values:
             words += [name, value]
-    words += arguments.app_setup.options().words()
-    flags = {"--keep-secrets": arguments.keep_secrets, "--until-decided": arguments.until_decided}
-    return shlex.join([*words, *(flag for flag, given in flags.items() if given)])
+    words += [*arguments.app_setup.options().words(), *arguments.har.words()]
+    return shlex.join([*words, *(["--until-decided"] if arguments.until_decided else [])])

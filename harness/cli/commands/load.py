@@ -9,7 +9,6 @@ from typing import Annotated
 
 import click
 
-from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
     EXIT_CODES_HELP,
@@ -20,7 +19,7 @@ from wsgi_gauntlet.harness.cli.options import (
     TrafficOption,
     command,
 )
-from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
+from wsgi_gauntlet.harness.cli.traffic_options import HarBlock, read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 TOKEN_VARIABLES = ("WSGI_GAUNTLET_TOKEN", "GAUNTLET_TOKEN")
@@ -82,7 +81,7 @@ class LoadArguments(RunArguments):
         ),
     ]
     traffic: TrafficOption
-    keep_secrets: KeepSecretsOption
+    har: HarBlock
     target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
     token: Annotated[
         str | None,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.commands.fuzz import budget_seconds
-from wsgi_gauntlet.harness.cli.commands.traffic import KeepSecretsOption
 from wsgi_gauntlet.harness.cli.options import (
     AppOption,
     AppPathOption,
@@ -24,7 +23,7 @@ from wsgi_gauntlet.harness.cli.options import (
     command,
     path_argument,
 )
-from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
+from wsgi_gauntlet.harness.cli.traffic_options import HarBlock, read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class RecommendArguments:
     app: AppOption
     app_path: AppPathOption
     traffic: TrafficOption
-    keep_secrets: KeepSecretsOption
+    har: HarBlock
     app_setup: AppSetupBlock
     python: PythonOption
     servers: Annotated[
@@ -262,8 +261,7 @@ def repeat_command(arguments: RecommendArguments) -> str:
     ):
         if value != default and value is not None:
             words += [name, value]
-    words += arguments.app_setup.options().words()
-    return shlex.join([*words, *(["--keep-secrets"] if arguments.keep_secrets else [])])
+    return shlex.join([*words, *arguments.app_setup.options().words(), *arguments.har.words()])
 
 
 def _number_and_unit(text: str) -> tuple[float | None, str]:

@@ -17,11 +17,11 @@ from wsgi_gauntlet.harness.cli.options import (
     AppSetupBlock,
     ConfigOption,
     Group,
-    Option,
     PythonOption,
     command,
     path_argument,
 )
+from wsgi_gauntlet.harness.cli.traffic_options import HarBlock
 from wsgi_gauntlet.harness.errors import EXIT_FAILED, ConfigurationError, NotInstalled
 
 if TYPE_CHECKING:
@@ -41,15 +41,6 @@ Exit codes:
 PREFERRED_SERVERS = ("gunicorn:gthread", "waitress")
 """The servers that `traffic check` starts by default, if they are installed: those that most people use."""
 
-KeepSecretsOption = Annotated[
-    bool,
-    Option(
-        ["--keep-secrets"],
-        is_flag=True,
-        help="Keep the cookies, passwords and tokens of a HAR file, instead of dropping them.",
-    ),
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficCheckArguments:
@@ -61,7 +52,7 @@ class TrafficCheckArguments:
     app_setup: AppSetupBlock
     python: PythonOption
     config: ConfigOption
-    keep_secrets: KeepSecretsOption
+    har: HarBlock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +60,7 @@ class TrafficConvertArguments:
     """The options of `traffic convert`."""
 
     file: Annotated[Path, click.Argument(["file"], type=path_argument)]
-    keep_secrets: KeepSecretsOption
+    har: HarBlock
 
 
 @click.group("traffic", cls=Group, context_settings={"help_option_names": HELP_OPTIONS})
@@ -92,7 +83,7 @@ def check(arguments: TrafficCheckArguments) -> None:
     from wsgi_gauntlet.harness.traffic.read_file import read_traffic
     from wsgi_gauntlet.reports.terminal.traffic import print_check
 
-    file = read_traffic(arguments.file, keep_secrets=arguments.keep_secrets)
+    file = read_traffic(arguments.file, keep_secrets=arguments.har.keep_secrets, site=arguments.har.site or "")
     plan = _plan(arguments, config.load_nearest())
     result = check_traffic(plan, file.traffic, _show_progress)
     print_check(result, file.notes)
@@ -106,18 +97,15 @@ def convert(arguments: TrafficConvertArguments) -> None:
     You can edit it then. The command says on stderr what it left out. Cookies, passwords and tokens are dropped, unless
     you keep them.
     """
-    from wsgi_gauntlet.harness.traffic import har_file, toml_writer
-    from wsgi_gauntlet.harness.traffic.read_file import is_har, read_bytes
+    from wsgi_gauntlet.harness.traffic import toml_writer
+    from wsgi_gauntlet.harness.traffic.read_file import read_recording
     from wsgi_gauntlet.reports.text.escaping import line
 
-    data = read_bytes(arguments.file)
-    if not is_har(arguments.file, data):
-        raise ConfigurationError(f"{arguments.file}: it is no HAR file; export one from the network panel of a browser")
-    found, notes = har_file.parse(data, str(arguments.file), keep_secrets=arguments.keep_secrets)
-    for each in notes:
+    file = read_recording(arguments.file, keep_secrets=arguments.har.keep_secrets, site=arguments.har.site or "")
+    for each in file.notes:
         click.echo(f"note: {line(each)}", err=True)
     # A traffic file is UTF-8, whatever the encoding of the terminal.
-    click.echo(toml_writer.render(found, (f"Traffic of {arguments.file.name}", *notes)).encode(), nl=False)
+    click.echo(toml_writer.render(file.traffic, (f"Traffic of {arguments.file.name}", *file.notes)).encode(), nl=False)
 
 
 traffic.add_command(check)

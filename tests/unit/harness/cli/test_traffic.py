@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from tests.helpers.har_files import PASSWORD, chrome
 from wsgi_gauntlet.harness.cli.commands import traffic as command_module
-from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.cli.main import cli, main
 from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, UsageError
 from wsgi_gauntlet.harness.server.adapter import Installation
 from wsgi_gauntlet.harness.traffic import toml_file
@@ -69,6 +70,21 @@ def test_mistakes(content: str | None, arguments: list[str], message: str, tmp_p
     assert message.replace("FILE", str(file)) in str(error)
     assert "\n" not in str(error)
     assert getattr(error, "exit_code", 2) == 2
+
+
+def test_a_mistake_in_a_hostile_file_is_one_line_without_control_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text('[[request]]\npath = "/"\nname = "a\\nb\\u001b[2J"\nbody = { path = "x\\u001b[31m\\u202e" }\n')
+    monkeypatch.setattr(sys, "argv", ["wsgi-gauntlet", "traffic", "check", str(file), "--app", "shop:app"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert "request 1 (a b" in shown
+    assert shown.count("\n") == 1
+    assert not set(shown) & set("\x1b\u202e")
 
 
 def test_no_server_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from wsgi_gauntlet.harness.cli.main import cli
-from wsgi_gauntlet.harness.cli.traffic_options import read_traffic_option
+from wsgi_gauntlet.harness.cli.traffic_options import HarArguments, read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
 TRAFFIC = """
@@ -22,7 +22,7 @@ path = "/"
 @dataclass(frozen=True)
 class Arguments:
     traffic: Path | None = None
-    keep_secrets: bool = False
+    har: HarArguments = field(default_factory=HarArguments)
     app_path: str | None = None
 
 
@@ -71,7 +71,7 @@ def test_a_traffic_file_of_an_app(file: Path) -> None:
 def test_options_that_do_not_go_together(given: dict[str, object], app: str | None, message: str, file: Path) -> None:
     arguments = Arguments(
         file if given.get("traffic") else None,
-        bool(given.get("keep_secrets")),
+        HarArguments(keep_secrets=bool(given.get("keep_secrets"))),
         given.get("app_path"),  # type: ignore[arg-type]
     )
     with pytest.raises(ConfigurationError, match=message):
@@ -89,6 +89,13 @@ def test_options_that_do_not_go_together(given: dict[str, object], app: str | No
         ),
         (["load", "waitress", "--app", "shop:app", "--traffic", "no-such.toml"], "no-such.toml"),
         (["load", "waitress", "--keep-secrets"], "--keep-secrets needs --traffic"),
+        (["recommend", "--app", "shop:app", "--site", "https://a"], "--site needs --traffic"),
+        (
+            ["compare", "waitress", "cheroot", "--app", "shop:app", "--traffic", "FILE", "--keep-secrets"],
+            "--keep-secrets is for HAR files",
+        ),
+        (["traffic", "check", "FILE", "--app", "shop:app", "--site", "https://a"], "--site is for HAR files"),
+        (["traffic", "convert", "FILE", "--site", "https://a"], "it is no HAR file"),
     ],
 )
 def test_commands_end_with_one_line(
@@ -99,3 +106,8 @@ def test_commands_end_with_one_line(
     assert done.exit_code == 2 or isinstance(done.exception, ConfigurationError)
     assert message in f"{done.output}{done.exception}"
     assert not list(file.parent.glob("gauntlet-out*"))
+
+
+def test_the_command_to_repeat_has_the_options() -> None:
+    assert HarArguments(keep_secrets=True, site="https://a").words() == ["--keep-secrets", "--site", "https://a"]
+    assert HarArguments().words() == []

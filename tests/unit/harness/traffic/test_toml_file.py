@@ -236,6 +236,26 @@ MISTAKES = [
     (REQUEST + "headers = { 'a b' = '1' }", "'a b' is no name of a header"),
     (REQUEST + "headers = { Content-Length = '1' }", "the program writes Content-Length itself"),
     (REQUEST + 'headers = { A = "1\\r\\nB: 2" }', "the value of A has control characters"),
+    (REQUEST + "headers = [['Host', 'a'], ['host', 'b']]", "headers: Host is given twice; a request has one"),
+    (REQUEST + "headers = { Host = 'a b' }", "'a b' is no host; write a name and a port or not"),
+    (REQUEST + "headers = { Host = '' }", "'' is no host"),
+    (REQUEST + "headers = { Host = 'http://a/' }", "'http://a/' is no host"),
+    (REQUEST + "headers = [['Content-Type', 'a'], ['content-type', 'b']]\nbody = 'x'", "Content-Type is given twice"),
+    (REQUEST + "headers = { Content-Type = 'a' }\nbody = 'x'\ntype = 'b'", "Content-Type is given twice"),
+    (REQUEST + "headers = { Transfer-Encoding = 'chunked' }", "the program writes Transfer-Encoding itself"),
+    (REQUEST + "headers = { '${origin}' = 'x' }", "'${origin}' is no name of a header"),
+    ("[[request]]\npath = '/%67auntlet-control/x'", "paths below /gauntlet-control belong to the harness"),
+    ("[[request]]\npath = '*'", "path '*' must begin with /"),
+    ("[[request]]\npath = '/?q=a b'", "must have only ASCII characters without spaces"),
+    ("[[request]]\npath = '${origin}/x'", "must begin with /, or be one placeholder alone"),
+    (REQUEST + "weight = -1", "weight is -1; use a number from 0 to 1e+06"),
+    (REQUEST + "weight = inf", "weight must be a number"),
+    (REQUEST + "weight = '2'", "weight must be a number"),
+    (REQUEST + "method = '${x}'", "method '${x}' is no method"),
+    (REQUEST + "capture.a = '(.{999999999999})'", "is no regular expression: the repetition number is too large"),
+    ("sequence = []", "it has no requests"),
+    ("[[sequence]]\nstep = []", "it has no steps"),
+    ("[sequence]\nname = 'a'", "sequence must be a list of tables; begin each with two brackets"),
     (REQUEST + "headers = { A = '${b}' }", "header A: ${b} has no value"),
     (
         REQUEST + "headers = { Content-Type = 'x' }\nfile = { field = 'f', base64 = '' }",
@@ -280,6 +300,12 @@ def test_each_mistake_is_one_line_with_its_place(text: str, message: str) -> Non
     assert "\n" not in line
 
 
+def test_hosts() -> None:
+    for host in ("shop.example", "shop.example:8000", "127.0.0.1", "[::1]:80", "${users.name}.example"):
+        text = f"[values]\nusers = 'users.csv'\n[[request]]\npath = '/'\nheaders = {{ Host = '{host}' }}"
+        assert traffic(text).sequences[0].steps[0].headers == (("Host", host),)
+
+
 def test_a_file_that_is_nested_too_deeply_is_a_mistake() -> None:
     with pytest.raises(ConfigurationError, match=r"^shop\.toml: "):
         traffic(f"a = {'[' * 100_000}")
@@ -299,6 +325,13 @@ def test_a_value_list() -> None:
     assert values_file.parse("v", data, "v.csv") == ValueList(
         "v", ("name", "city"), (('a, "b"', "x"), ("two\nlines", "é"))
     )
+
+
+def test_a_value_list_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgi_gauntlet.harness.traffic.values_file.MAX_ROWS", 2)
+    assert len(values_file.parse("v", b"a\n1\n2\n", "v.csv").rows) == 2
+    with pytest.raises(ConfigurationError, match=r"v\.csv, line 4: a value list has at most 2 rows; use a shorter"):
+        values_file.parse("v", b"a\n1\n2\n3\n", "v.csv")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from wsgi_gauntlet.harness.load import traffic_workload
 from wsgi_gauntlet.harness.load.arrivals import Uniform
 from wsgi_gauntlet.harness.load.clients.healthy_users import HealthyUsers, PageView, warm_up
 from wsgi_gauntlet.harness.load.clients.visiting_users import VisitingUsers
-from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic, with_mount
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic
+from wsgi_gauntlet.harness.traffic.mount import with_mount
 
 from .....helpers.shop_server import VISIT, Reply, Shop, open_shop, shop_traffic
 
