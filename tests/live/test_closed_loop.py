@@ -100,7 +100,6 @@ async def test_a_large_answer() -> None:
 
 async def test_one_wrong_body_in_seven_is_found() -> None:
     wrong = answer(BODY.swapcase())
-    seen = itertools.count(1)
 
     def behave(conn: socket.socket, _number: int) -> None:
         for number, _ in enumerate(requests(conn), 1):
@@ -108,7 +107,11 @@ async def test_one_wrong_body_in_seven_is_found() -> None:
                 next(seen)
             conn.sendall(answer() if number % 7 else wrong)
 
-    found = await closed(behave, enough=lambda found: found.wrong > 0)
+    for seconds in (0.15, 1.5, 15.0):  # for longer if the machine was so slow that no connection had seven requests
+        seen = itertools.count(1)
+        found = await closed(behave, seconds=seconds)
+        if found.wrong:
+            break
     # The end of the loop may cut off a response on each of its two connections.
     assert 0 < found.wrong <= next(seen) - 1 <= found.wrong + 2
     assert found.errors == 0

@@ -49,8 +49,7 @@ async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
     arrived: list[float] = []
 
     def behave(conn: socket.socket, _number: int) -> None:
-        for _ in requests(conn):
-            arrived.append(time.monotonic())
+        arrived.extend(time.monotonic() for _ in requests(conn))
 
     with serving(behave) as address:
         found = await closed_loop(address, PAGE, LoopOptions(2), 0.15)
