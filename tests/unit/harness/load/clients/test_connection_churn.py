@@ -63,8 +63,6 @@ async def test_a_server_sees_the_end_that_was_asked_for(close_mode: CloseMode) -
 
 
 async def test_what_goes_wrong_is_counted_by_kind(monkeypatch: pytest.MonkeyPatch, serving) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(connection_churn, "TIMEOUT", 0.2)
-
     def turn(number: int, response: bytes) -> bytes:
         return response if number % 2 else response.replace(b"churn", b"other")
 
@@ -77,7 +75,9 @@ async def test_what_goes_wrong_is_counted_by_kind(monkeypatch: pytest.MonkeyPatc
         await trio.sleep_forever()
 
     async with listening(never) as address, churn(address) as clients:
-        found = await clients.run(Uniform(100), 0.105, CloseMode.RESET)
+        with monkeypatch.context() as patch:
+            patch.setattr(connection_churn, "TIMEOUT", 1.0)
+            found = await clients.run(Uniform(100), 0.105, CloseMode.RESET)
         assert (found.timed_out, found.lost, len(found.connect)) == (10, 10, 10)
 
     async def cut(stream: trio.SocketStream) -> None:
