@@ -207,7 +207,7 @@ class Project:
         return processes + [str(each) for each in (self.path / "tmp").iterdir() if "pytest-of-" not in each.name]
 
     def wait_until_clean(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.left():
             assert time.monotonic() < deadline, self.left()
             time.sleep(0.02)

@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Installation,
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 GOOD = """
 import importlib, socketserver, sys

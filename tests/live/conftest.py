@@ -8,23 +8,35 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import pytest
 
 from wsgi_gauntlet.harness.load.analysis import cpu_contention
 from wsgi_gauntlet.harness.load.generator import generator_health
 
+from ..helpers.scenario_runs import attempts, run_until_graded, run_until_valid
+
 MEASURING_TIMEOUT_SECONDS = 300
-"""Seconds for a test that measures: it may try for a while, see proving.py."""
+"""Seconds for a test that measures: it may try for a while, see scenario_runs.TRY_SECONDS."""
 
 CLEARED_TIMEOUT_SECONDS = 30.0
 """Seconds in which a guard must have deleted the folders of a killed harness."""
 
 
+REPEATING = frozenset(each.__name__ for each in (attempts, run_until_graded, run_until_valid))
+"""The helpers that run a scenario again on a busy machine."""
+
+
+def may_repeat(module: ModuleType) -> bool:
+    """Return whether tests of `module` may run a scenario for as long as TRY_SECONDS."""
+    return not REPEATING.isdisjoint(vars(module))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests that may try for a while more time, and count no wait of those that wait to be alone."""
     for item in items:
-        if isinstance(item, pytest.Function) and ({"proved", "tries"} & vars(item.module).keys()):
+        if isinstance(item, pytest.Function) and may_repeat(item.module):
             item.add_marker(pytest.mark.timeout(MEASURING_TIMEOUT_SECONDS, func_only=True), append=False)
 
 

@@ -29,7 +29,7 @@ from ..helpers.requirements import fail_or_skip, installed_plan
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 DEADLINES = {"peregrine": 8.0}
 """Seconds for the start of an app that fails: one that tries again for ever takes all that it is given."""

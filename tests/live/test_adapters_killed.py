@@ -23,7 +23,7 @@ from ..helpers.script_server import alive
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 HARNESS = """
 import json, os, signal, sys, trio

@@ -38,7 +38,7 @@ async def sent(server: str, tmp_path: Path, *, observe: bool) -> list[bytes]:
         for target in TARGETS:
             connection = await Connection.open(instance.address, Transcript())
             await connection.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-            answer = await connection.response(timeout=1.0)
+            answer = await connection.response(timeout=20.0)
             await connection.close()
             answers.append(re.sub(rb"\r\nDate: [^\r]*", b"", answer.raw))
         assert bool(instance.channel.since(0)) is observe
@@ -81,7 +81,7 @@ async def pages(server: str, folder: Path, *, beside: bool) -> list[bytes]:
         for kind in ("list-1", "tuple-2", "generator", "closing", "empty", "file"):
             connection = await Connection.open(instance.address, Transcript())
             await connection.send(f"GET /{kind} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{asks}\r\n".encode())
-            answer = await connection.response(timeout=5.0)
+            answer = await connection.response(timeout=20.0)
             await connection.close()
             answers.append(re.sub(rb"\r\nDate: [^\r]*", b"", answer.raw))
     return answers

@@ -147,7 +147,7 @@ async def test_connections_to_workers_are_closed_with_each_answer(folder: Path) 
         assert await wait_for_workers(running, 2, 30) == 2
         found = await measure_cpu_cost(running, await prefork._page(running), 4, 0.3)
     assert found.result.requests_per_connection < prefork.MAX_REQUESTS_PER_CONNECTION
-    assert found.goodput == 1
+    assert found.result.ok == found.result.requests > 0
 
 
 @pytest.fixture

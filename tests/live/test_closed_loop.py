@@ -8,6 +8,7 @@ import struct
 
 import pytest
 
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 
@@ -26,6 +27,10 @@ from ..helpers.socket_servers import (
 )
 
 pytestmark = pytest.mark.live
+
+
+def several(found: GeneratorResult) -> bool:
+    return found.requests > 1
 
 
 async def test_the_counts_are_the_servers_own() -> None:
@@ -91,13 +96,12 @@ async def test_a_head_that_changes_is_checked_again() -> None:
 async def test_a_large_answer() -> None:
     body = bytes(range(256)) * 2000
     with serving(always(answer(body))) as address:
-        found = await measure_closed_loop(address, VerifiedRequest(REQUEST, body), LoopOptions(2), 0.15)
+        found = await measure_closed_loop(address, VerifiedRequest(REQUEST, body), LoopOptions(2), 0.15, several)
     assert found.ok == found.requests > 1, found.error_messages
 
 
 async def test_one_wrong_body_in_seven_is_found() -> None:
     wrong = answer(BODY.swapcase())
-    seen = itertools.count(1)
 
     def behave(conn: socket.socket, _number: int) -> None:
         for number, _ in enumerate(requests(conn), 1):
@@ -105,7 +109,11 @@ async def test_one_wrong_body_in_seven_is_found() -> None:
                 next(seen)
             conn.sendall(answer() if number % 7 else wrong)
 
-    found = await closed(behave)
+    for seconds in (0.15, 1.5, 15.0):  # for longer if the machine was so slow that no connection had seven requests
+        seen = itertools.count(1)
+        found = await closed(behave, seconds=seconds)
+        if found.wrong:
+            break
     # The end of the loop may cut off a response on each of its two connections.
     assert 0 < found.wrong <= next(seen) - 1 <= found.wrong + 2
     assert found.errors == 0
@@ -158,7 +166,7 @@ async def test_an_answer_cut_after_good_ones_is_an_error() -> None:
             if number == 5:
                 return
 
-    found = await closed(behave)
+    found = await closed(behave, enough=lambda found: found.errors > 0)
     assert found.errors > 0
     assert found.ok == pytest.approx(5 * found.errors, abs=10)
     assert list(found.error_messages or ()) == ["the connection was closed in the middle of a response"]
@@ -188,7 +196,7 @@ async def test_a_server_that_closes_after_each_answer(data: bytes) -> None:
     found = await closed(once(data))
     assert found.ok == found.requests > 0, found.error_messages
     assert found.ok <= found.connects <= found.ok + 2
-    assert found.requests_per_connection == pytest.approx(1, abs=0.3)
+    assert found.requests_per_connection == found.ok / found.connects
     assert found.dropped == 0
 
 
@@ -221,7 +229,9 @@ async def test_a_request_that_must_not_be_repeated_is_not() -> None:
 
     with serving(behave) as address:
         request = REQUEST.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
-        found = await measure_closed_loop(address, VerifiedRequest(request, BODY), LoopOptions(1), 0.15)
+        found = await measure_closed_loop(
+            address, VerifiedRequest(request, BODY), LoopOptions(1), 0.15, lambda found: found.errors > 0
+        )
     assert found.dropped == 0
     assert found.errors > 0
     assert list(found.error_messages or ()) == [
@@ -242,7 +252,9 @@ async def test_a_large_request_goes_out_whole() -> None:
                 conn.sendall(answer())
 
     with serving(behave) as address:
-        found = await measure_closed_loop(address, VerifiedRequest(request + upload, BODY), LoopOptions(2), 0.3)
+        found = await measure_closed_loop(
+            address, VerifiedRequest(request + upload, BODY), LoopOptions(2), 0.3, several
+        )
     assert found.ok == found.requests > 1, found.error_messages
 
 

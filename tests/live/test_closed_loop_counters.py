@@ -31,10 +31,12 @@ async def test_a_stall_is_a_time_out_and_a_lower_bound() -> None:
             if number:
                 conn.sendall(answer())
 
-    found = await closed(behave, seconds=0.5, timeout=0.2)
+    found = await closed(
+        behave, seconds=0.5, timeout=0.2, enough=lambda found: found.timeouts > 0 and found.ok > 10 * found.timeouts
+    )
     assert found.timeouts >= 1
-    assert found.ok > 0
-    assert found.goodput == found.ok / (found.ok + found.timeouts)
+    assert found.ok > 10 * found.timeouts
+    assert found.goodput == found.ok / (found.ok + found.timeouts + found.overdue)
     half, last = found.quantile(0.5), found.quantile(1.0)
     assert half is not None
     assert not half[1]
@@ -44,13 +46,19 @@ async def test_a_stall_is_a_time_out_and_a_lower_bound() -> None:
 
 
 async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
-    with serving(silent) as address:
+    arrived: list[float] = []
+
+    def behave(conn: socket.socket, _number: int) -> None:
+        arrived.extend(time.monotonic() for _ in requests(conn))
+
+    with serving(behave) as address:
         found = await closed_loop(address, PAGE, LoopOptions(2), 0.15)
     assert (found.ok, found.requests, found.unfinished, found.overdue) == (0, 0, 2, 2)
     assert found.goodput == 0
     half = found.quantile(0.5)
     assert half is not None
-    assert half[0] >= 0.1
+    # The server got both after they had been sent, and answers neither until the end.
+    assert found.began + found.seconds - min(arrived) - 0.01 <= half[0] <= found.seconds
     assert half[1]
 
 
@@ -76,7 +84,7 @@ async def test_error_messages_are_limited(monkeypatch: pytest.MonkeyPatch) -> No
         next(requests(conn))
         conn.sendall(answer(b"x" * next(bodies)))
 
-    found = await closed(behave, clients=8)
+    found = await closed(behave, clients=8, enough=lambda found: found.wrong > 3)
     assert found.wrong > 3
     assert len(found.error_messages or ()) == 3
 
@@ -163,7 +171,7 @@ async def test_many_connects_use_many_sources(monkeypatch: pytest.MonkeyPatch) -
         seen.add(conn.getpeername()[0])
         once(answer(head=b"Connection: close\r\n"))(conn, 0)
 
-    found = await closed(behave, clients=1)
+    found = await closed(behave, clients=1, enough=lambda found: found.requests > 6)
     assert found.ok == found.requests > 0
     assert {"127.0.0.1", "127.0.0.2", "127.0.0.3"} <= seen
 
@@ -171,17 +179,20 @@ async def test_many_connects_use_many_sources(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_a_server_that_stops_for_a_while_is_seen_to_be_silent(processes: int) -> None:
     stopped = threading.Lock()
-    seen = itertools.count()
 
     def behave(conn: socket.socket, _number: int) -> None:
         for _ in requests(conn):
             with stopped:
-                if next(seen) == 40:
+                if next(seen) == 10:
                     time.sleep(0.5)
             conn.sendall(answer())
 
-    with serving(behave) as address:
-        found = await parallel_closed_loop(address, PAGE, LoopOptions(4), 1.0, processes=processes)
+    for seconds in (1.0, 5.0, 25.0):  # for longer if the machine was so slow that the end came before that of the stop
+        seen = itertools.count()
+        with serving(behave) as address:
+            found = await parallel_closed_loop(address, PAGE, LoopOptions(4), seconds, processes=processes)
+        if found.response_gap >= 0.49:
+            break
     assert found.response_gap >= 0.49
     seen = itertools.count()
     with serving(behave) as address:

@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from ..helpers.runs import check_cases
 from ..reference_server.adapter import plan
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 INPUTS = 120
 """Inputs that show both faults."""
@@ -34,7 +34,7 @@ def fuzz(folder: Path) -> Campaign:
         (folder / each).mkdir(parents=True)
     fuzzer = Fuzzer(
         [plan(sys.executable), *(plan(sys.executable, fault) for fault in FAULTS)],
-        FuzzOptions(seed=1, input_count=INPUTS, budget_seconds=100),
+        FuzzOptions(seed=1, input_count=INPUTS, budget_seconds=1000),
         RunFolders(folder / "scratch", folder / "logs"),
         catalogue_vectors(registry.cases()),
     )

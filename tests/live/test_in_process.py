@@ -85,7 +85,7 @@ async def test_an_app_that_breaks_its_process_is_the_servers_end_and_not_the_har
         connection = await Connection.open(server.address, Transcript())
         await connection.send(ASK % path.encode())
         assert await connection.ending() is ConnectionState.EOF
-        assert await server.wait_for_end(5 if ended else 0.05) in (ended, "exit code 1")  # without its door it may end
+        assert await server.wait_for_end(30 if ended else 0.05) in (ended, "exit code 1")  # without its door it may end
         await connection.close()
         await server.restart(grace=0)
         connection = await Connection.open(server.address, Transcript())

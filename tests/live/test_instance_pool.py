@@ -42,7 +42,7 @@ def test_one_that_ended_is_started_afresh_and_the_cell_says_so(background: TrioT
     assert kept.cell(plan, CASE).attempts >= 1
     (hosted,) = kept._instances.values()
     os.kill(hosted.server.pid, signal.SIGKILL)
-    background.call(hosted.server.wait_for_end, 5)
+    background.call(hosted.server.wait_for_end, 30)
     cell = kept.cell(plan, CASE, rerun=True)
     assert cell.verdict is Verdict.PASS
     assert hosted.server.alive

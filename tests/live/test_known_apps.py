@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.traffic.read_file import read_traffic
 
 from ..helpers.requirements import installed
+from ..helpers.scenario_runs import attempts
 
 pytestmark = pytest.mark.live
 
@@ -46,8 +47,11 @@ def _where_the_apps_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_users_are_mixed_up_by_threads(tmp_path: Path) -> None:
-    cell = measured(tmp_path, "gunicorn:gthread[workers=1,threads=8]", "mixes_up_users")
-    evidence = [each for each in cell.caveats if ANOTHER_USER in each]
+    for _ in attempts():  # on a busy machine the users may not meet
+        cell = measured(tmp_path, "gunicorn:gthread[workers=1,threads=8]", "mixes_up_users")
+        evidence = [each for each in cell.caveats if ANOTHER_USER in each]
+        if evidence:
+            break
     assert evidence, (cell.note, cell.caveats)
     assert any("users.name" in each and " in place of " in each for each in evidence), evidence
 

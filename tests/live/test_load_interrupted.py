@@ -36,7 +36,7 @@ def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str)
     assert "wsgiref" in under_way
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
-    said = ended(process, 30)[1]
+    said = ended(process, 90)[1]
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]

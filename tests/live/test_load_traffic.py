@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.traffic.model import Capture, FormBody, Sequence, Step, Traffic, ValueList
 
 from ..helpers.requirements import installed, module
+from ..helpers.scenario_runs import attempts
 
 pytestmark = pytest.mark.live
 
@@ -103,8 +104,11 @@ def test_a_closed_loop_of_visits(folder: Path, server: str) -> None:
 
 
 def test_users_of_an_app_that_mixes_them_up_get_wrong_pages(folder: Path) -> None:
-    cell = measured(folder, "waitress", "throughput", traffic("/mixed"))
-    wrong = sum(each.outcomes[Outcome.WRONG] for each in cell.phases)
+    for _ in attempts():  # on a busy machine the two users may not meet
+        cell = measured(folder, "waitress", "throughput", traffic("/mixed"))
+        wrong = sum(each.outcomes[Outcome.WRONG] for each in cell.phases)
+        if wrong:
+            break
     assert wrong
     assert any("buy: basket: the page of another user: it has user.name 'user-" in each for each in cell.caveats)
     assert [each.name for each in cell.traffic if each.failed] == ["buy: basket"]

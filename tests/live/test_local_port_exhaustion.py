@@ -27,6 +27,7 @@ subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 listener = socket.create_server((sys.argv[1], 30000), family=family, backlog=200)
 seen = set()
+accepted = threading.Semaphore(0)
 
 def serve(conn):
     with conn:
@@ -37,14 +38,17 @@ def accept():
     while True:
         conn, peer = listener.accept()
         seen.add(peer[0])
+        accepted.release()
         threading.Thread(target=serve, args=(conn,), daemon=True).start()
 
 threading.Thread(target=accept, daemon=True).start()
 Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(f"40000 {40000 + int(sys.argv[2]) - 1}")
 found = trio.run(functools.partial(
     closed_loop, Address(sys.argv[1], 30000), VerifiedRequest(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", b"ok"),
-    LoopOptions(int(sys.argv[3])), 0.2,
+    LoopOptions(int(sys.argv[3])), 1.0,
 ))
+for _ in range(found.connects - found.out_of_ports):
+    accepted.acquire()
 health = found.health()
 print(json.dumps([found.ok, found.connects, found.out_of_ports, sorted(seen), health.valid, health.why]))
 """

@@ -32,7 +32,7 @@ from ..helpers.runs import check_cases
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SYSTEMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 
 

@@ -47,14 +47,14 @@ async def test_an_open_loop_counts_from_the_intended_time() -> None:
 
 async def test_an_open_loop_without_answers_ends_and_counts_all() -> None:
     with serving(silent) as address:
-        found = await open_loop(address, PAGE, LoopOptions(2, timeout=0.1), [n / 100 for n in range(5)])
+        found = await open_loop(address, PAGE, LoopOptions(2, timeout=0.5), [n / 100 for n in range(5)])
     assert (found.ok, found.scheduled, found.goodput) == (0, 5, 0.0)
     # Two connections time out; the others' turn came too late, or they had a new connection and timed out there.
     assert found.timeouts + found.never_sent == 5
     assert found.timeouts >= 2
     half = found.quantile(0.5)
     assert half is not None
-    assert half[0] >= 0.099
+    assert half[0] >= 0.499
     assert half[1]
 
 
@@ -115,8 +115,8 @@ async def test_a_request_of_the_warm_up_that_gets_no_answer_is_no_time_out() -> 
 
     with serving(behave) as address:
         times = [0.0, *(0.05 + n / 1000 for n in range(20))]
-        counted = await open_loop(address, PAGE, LoopOptions(5, timeout=1), times)
+        counted = await open_loop(address, PAGE, LoopOptions(5, timeout=3), times)
     assert (counted.ok, counted.timeouts, counted.scheduled) == (20, 1, 21)
     with serving(behave) as address:
-        found = await open_loop(address, PAGE, LoopOptions(5, timeout=1, warm_up=0.04), times)
+        found = await open_loop(address, PAGE, LoopOptions(5, timeout=3, warm_up=0.04), times)
     assert (found.ok, found.timeouts, found.scheduled, len(found.waiting)) == (20, 0, 20, 0)

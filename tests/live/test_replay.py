@@ -78,11 +78,12 @@ def served(folder: Path, port: int, unix: bool) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
+        until = time.monotonic() + 60
+        while True:
             with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as probe:
                 if not probe.connect_ex(str(folder / "http.sock") if unix else ("127.0.0.1", port)):
                     break
+            assert time.monotonic() < until
             time.sleep(0.05)
         yield
     finally:

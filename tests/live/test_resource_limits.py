@@ -129,7 +129,7 @@ async def test_memory_that_is_refused_makes_the_cell_invalid(tmp_path: Path) -> 
         raise AssertionError
 
     scenario = Scenario("x/y", "x", "x", greedy, Parameters(), Parameters())
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         found = await run_scenarios(tmp_path, [(planning.plan("wsgiref"), scenario)])
     (cell,) = found.scenarios
     assert cell.grade is Grade.INVALID

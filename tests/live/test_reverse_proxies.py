@@ -17,7 +17,7 @@ from ..helpers.requirements import installed_plan
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 FRONTS = ("nginx", "apache", "lighttpd", "haproxy", "caddy")
 

@@ -123,7 +123,7 @@ async def test_a_front_goes_on_while_the_server_behind_it_is_restarted_in_place(
 
 async def test_reloading_that_brings_no_new_process_is_said_so(folder: Path) -> None:
     script = "import signal; signal.signal(signal.SIGHUP, lambda *_: None); serve()"
-    async with running(plan(script), folder, deadline=5.0) as server:
+    async with running(plan(script), folder) as server:
         server._deadline = 0.2
         with pytest.raises(ServerDidNotStart, match="did not load the app again"):
             await server.reload()

@@ -9,11 +9,12 @@ import trio
 
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.suites.load.slow_clients.timeout_analysis import StallPoint
 from wsgi_gauntlet.suites.load.slow_clients.timeout_edge import CLIENT_COUNT
 
 from ..helpers.requirements import installed
-from ..helpers.scenario_runs import measured, run_until_graded
+from ..helpers.scenario_runs import attempts, measured, run_until_graded
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
@@ -108,10 +109,17 @@ async def test_a_soak_has_its_windows(folder: Path) -> None:
     assert cell.samples == ()
 
 
+async def timeout_edge(server: Plan, folder: Path, **parameters: float) -> ScenarioResult:
+    """Run it until no move of a client came late, as it does on a busy machine."""
+    for _ in attempts():
+        cell = await measured("timeout-edge", server, folder, **parameters)
+        if cell.grade is not Grade.INVALID:
+            break
+    return cell
+
+
 async def test_configured_timeouts_are_found(folder: Path) -> None:
-    cell = await measured("timeout-edge", installed(planning.plan("gunicorn:gthread")), folder)
-    if cell.grade is Grade.INVALID:  # a machine so busy that a move came late says so
-        return
+    cell = await timeout_edge(installed(planning.plan("gunicorn:gthread")), folder)
     found = {each.label: each for each in cell.metrics}
     assert cell.grade is Grade.MEASURED
     # Set to 2 s; a busy machine closes later, and none closes sooner.
@@ -123,7 +131,7 @@ async def test_configured_timeouts_are_found(folder: Path) -> None:
 
 
 async def test_a_server_with_room_for_one_client_is_asked_one_place_at_a_time(folder: Path) -> None:
-    cell = await measured("timeout-edge", plan("thread_per_connection", 1), folder, duration=1.5)
+    cell = await timeout_edge(plan("thread_per_connection", 1), folder, duration=1.5)
     found = {each.label: each for each in cell.metrics}
     for place in (StallPoint.HEAD, StallPoint.BODY, StallPoint.RESPONSE):
         measure = found[f"{place}: disconnected after"]

@@ -46,9 +46,9 @@ def mark_of(request: bytes) -> bytes:
     return request.partition(b"?n=")[2].partition(b" ")[0]
 
 
-async def closed(behave: Behaviour, clients: int = 2, processes: int = 1) -> GeneratorResult:
+async def closed(behave: Behaviour, clients: int = 2, processes: int = 1, seconds: float = 0.3) -> GeneratorResult:
     with serving(behave) as address:
-        return await parallel_closed_loop(address, PAGE, LoopOptions(clients), 0.3, processes=processes)
+        return await parallel_closed_loop(address, PAGE, LoopOptions(clients), seconds, processes=processes)
 
 
 async def opened(behave: Behaviour, number: int = 60) -> GeneratorResult:
@@ -131,8 +131,11 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_wrong_answer_is_counted(fault: str) -> None:
-    behave, seen = sent(FAULTS[fault])
-    found = await closed(behave)
+    for seconds in (0.3, 3.0, 30.0):  # for longer if the machine was so slow that no connection had five requests
+        behave, seen = sent(FAULTS[fault])
+        found = await closed(behave, seconds=seconds)
+        if found.wrong:
+            break
     # The end of the loop may cut off a response on each of its two connections.
     assert 0 < found.wrong <= seen() <= found.wrong + 2
     assert found.errors == 0

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import trio
 
+from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.server import instance
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.servers.uwsgi import SOCKET_TIMEOUT
 
 from ..helpers.requirements import installed_plan
-from ..helpers.scenario_runs import measured
+from ..helpers.scenario_runs import attempts, measured
 
 pytestmark = pytest.mark.live
 
@@ -59,7 +60,10 @@ async def test_a_harakiri_is_no_time_for_heads(folder: Path) -> None:
 
 
 async def test_the_edge_of_a_routers_heads_is_its_own(folder: Path) -> None:
-    cell = await measured("timeout-edge", installed_plan("uwsgi:http"), folder, duration=1.5)
+    for _ in attempts():
+        cell = await measured("timeout-edge", installed_plan("uwsgi:http"), folder, duration=1.5)
+        if cell.grade is not Grade.INVALID:  # a busy machine has moves of clients come late
+            break
     notes = {each.label: each.note for each in cell.metrics}
     assert notes["head: disconnected after"].startswith("configured: 60 s")
     assert notes["body: disconnected after"].startswith("configured: 4 s")

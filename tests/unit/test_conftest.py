@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from ..conftest import LONGEST, in_shares
+from ..live import test_known_servers, test_open_loop
+from ..live.conftest import may_repeat
 
 PROGRAM = """
 import runpy, subprocess, sys
@@ -68,6 +70,11 @@ def test_the_longest_and_the_live_tests_begin_all_shares_but_the_last(request: p
     assert words[:share] == [LONGEST[0].removeprefix("test_")] * 2 + ["live"] * 10 + ["unit"] * (share - 12)
     assert words[share : 2 * share] == [LONGEST[0].removeprefix("test_")] + ["live"] * 10 + ["unit"] * (share - 11)
     assert set(words[2 * share :]) == {"unit"}
+
+
+def test_tests_that_run_a_scenario_again_have_more_time() -> None:
+    assert may_repeat(test_known_servers)
+    assert not may_repeat(test_open_loop)
 
 
 def test_the_collector_does_not_see_the_tests(request: pytest.FixtureRequest) -> None:

@@ -58,8 +58,8 @@ def serving(handler: Handler, pipe_socket: Path, *, threaded: bool = False) -> I
     if not threaded:
         ender = threading.Thread(target=ask_to_end)
         ender.start()
-        ender.join(5)
-        serving_thread.join(5)
+        ender.join(30)
+        serving_thread.join(30)
         assert not serving_thread.is_alive()
 
 
@@ -73,7 +73,7 @@ async def _end(pipe_socket: str) -> None:
 async def opened(
     address: Address, transcript: Transcript, segmentation: Segmentation = Segmentation.WHOLE
 ) -> Connection:
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         while True:
             try:
                 return await Connection.open(address, transcript, segmentation)
@@ -108,7 +108,7 @@ async def test_a_client_that_goes_is_a_broken_pipe_and_never_a_reset(tmp_path: P
     gone, over = threading.Event(), threading.Event()
 
     def handler(connection: PipeConnection) -> None:
-        assert gone.wait(5)
+        assert gone.wait(30)
         reported.append(repr(connection.recv(1)))
         with connection.makefile("wb", 0) as writing, pytest.raises(BrokenPipeError):
             writing.write(b"late")
@@ -126,14 +126,14 @@ async def test_a_client_that_goes_is_a_broken_pipe_and_never_a_reset(tmp_path: P
         await wire.abort()
         await wire.abort()
         gone.set()
-        assert await trio.to_thread.run_sync(over.wait, 5)
+        assert await trio.to_thread.run_sync(over.wait, 30)
     assert reported == ["b''"]
     assert transcript.events[-1].note == "both ways: pipes have no reset"
 
 
 async def test_a_handler_that_does_not_read_is_not_waited_for_forever(tmp_path: Path) -> None:
     leave = threading.Event()
-    with serving(lambda _: assert_(leave.wait(5)), tmp_path / "d") as address:
+    with serving(lambda _: assert_(leave.wait(30)), tmp_path / "d") as address:
         wire = await opened(address, Transcript())
         assert not await wire.send(b"x" * 1_000_000, timeout=0.2)
         leave.set()
@@ -146,7 +146,7 @@ async def test_threads_take_connections_side_by_side(tmp_path: Path) -> None:
     meeting = threading.Barrier(2)
 
     def handler(connection: PipeConnection) -> None:
-        meeting.wait(5)
+        meeting.wait(30)
         buffer = bytearray(4)
         assert connection.recv_into(buffer) == 4
         assert connection.send(memoryview(buffer)) == 4

@@ -57,7 +57,7 @@ async def ask(channel: AppEventChannel, name: str) -> trio.SocketStream:
 
 
 async def held(channel: AppEventChannel, name: str, count: int = 1) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         while channel.waiting(name) != count:
             await trio.testing.wait_all_tasks_blocked()
 
@@ -78,7 +78,7 @@ async def test_waiting_ends_at_the_counted_match(folder: Path) -> None:
         mark = channel.mark()
         for number, kind in enumerate(["block", "called", "block"]):
             send(channel, kind=kind, sequence=number, detail={"number": number})
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             event = await channel.wait(mark, lambda e: e.kind == "block", 2)
         assert event.detail == {"number": 2}
 
@@ -94,7 +94,7 @@ async def test_waiting_ends_when_a_later_event_arrives(folder: Path) -> None:
         await trio.testing.wait_all_tasks_blocked()
         send(channel, kind="called")
         send(channel, kind="closed", sequence=1)
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while not found:
                 await trio.testing.wait_all_tasks_blocked()
         assert kinds(found) == ["closed"]
@@ -232,7 +232,7 @@ async def test_waiting_and_marks_go_on_where_earlier_events_were_forgotten(folde
         for number in range(6):
             mark = channel.begin_attempt()
             send(channel, kind=f"k{number}", sequence=number)
-            with trio.fail_after(5):
+            with trio.fail_after(30):
                 assert (await channel.wait(mark, lambda _: True)).kind == f"k{number}"
             assert kinds(channel.since(mark)) == [f"k{number}"]
         assert kinds(channel.since(0)) == ["k4", "k5"]
@@ -281,11 +281,11 @@ async def test_only_so_many_barriers_are_held_at_once(folder: Path, monkeypatch:
         for number in range(2):
             await held(channel, f"t:{number}")
         assert channel.failure_message(0.0) == ""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await answer_at(channel, "t:late") == b""
         assert "too many barriers" in channel.failure_message(0.0)
         channel.release("t:0")
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await streams[0].receive_some(1) == b"."
             await held(channel, "t:0", 0)
             async with await ask(channel, "t:next"):
@@ -299,11 +299,11 @@ async def test_only_so_many_barriers_are_opened_in_one_attempt(folder: Path, mon
     async with AppEventChannel.open(folder) as channel:
         channel.release_all("t")
         for answer in (b".", b".", b".", b""):
-            with trio.fail_after(5):
+            with trio.fail_after(30):
                 assert await answer_at(channel, "t:a") == answer
         assert "too many barriers" in channel.failure_message(0.0)
         channel.begin_attempt()
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await answer_at(channel, "t:a") == b"."
 
 
@@ -335,7 +335,7 @@ async def test_a_barrier_holds_until_it_is_released(folder: Path) -> None:
         channel.release("t:other")
         assert channel.waiting("t:gate") == 1
         channel.release("t:gate")
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await stream.receive_some(1) == b"."
         await stream.aclose()
 
@@ -343,7 +343,7 @@ async def test_a_barrier_holds_until_it_is_released(folder: Path) -> None:
 async def test_a_released_barrier_lets_later_ones_through(folder: Path) -> None:
     async with AppEventChannel.open(folder) as channel:
         channel.release("t:gate")
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             async with await ask(channel, "t:gate") as stream:
                 assert await stream.receive_some(1) == b"."
 
@@ -354,7 +354,7 @@ async def test_releasing_all_of_a_token_leaves_the_others_held(folder: Path) -> 
         await held(channel, "own:a")
         await held(channel, "theirs:a")
         channel.release_all("own")
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             assert await own.receive_some(1) == b"."
             async with await ask(channel, "own:b") as later:
                 assert await later.receive_some(1) == b"."

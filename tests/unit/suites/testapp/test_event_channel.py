@@ -143,7 +143,7 @@ def test_a_held_request_goes_on_when_it_is_let_go(harness: FakeHarness, monkeypa
             assert peer.recv(100) == b"tok:gate\n"
             assert bodies == []
             peer.sendall(b".")
-            app.join(5)
+            app.join(30)
     assert bodies == [b"gauntlet tok\n"]
     assert harness.details("passed") == [{"barrier": "gate", "released": True}]
 

@@ -18,7 +18,7 @@ from .....helpers.tcp_server import listening
 
 SIZE = 8_000_000
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SIZE
-PAUSE = 0.4
+PAUSE = 1.0
 GIVE_UP = 0.1
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,14 +79,16 @@ def test_without_a_writable_home_it_is_a_private_folder(tmp_path: Path, monkeypa
         cache_folder({})
 
 
-def test_many_share_and_one_makes(tmp_path: Path) -> None:
+def test_many_share_and_one_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=clock.__next__, sleep=lambda _seconds: None))
     first, second = FileLock(tmp_path / "x.lock"), FileLock(tmp_path / "x.lock")
     waited: list[int] = []
     assert first.acquire(exclusive=False, deadline=0)
     assert second.acquire(exclusive=False, deadline=0)
     second.release()
-    assert not second.acquire(exclusive=True, deadline=time.monotonic() + 0.05, on_wait=lambda: waited.append(1))
-    assert waited
+    assert not second.acquire(exclusive=True, deadline=2, on_wait=lambda: waited.append(1))
+    assert waited == [1, 1]
     first.release()
     assert second.acquire(exclusive=True, deadline=0)
     assert second.acquire(exclusive=False, deadline=0)

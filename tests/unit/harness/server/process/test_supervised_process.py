@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.server.process import supervised_process
 from wsgi_gauntlet.harness.server.process.procfs import exists
 from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 WAITING = """
 import time

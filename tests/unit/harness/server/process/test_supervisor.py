@@ -18,7 +18,7 @@ import pytest
 from wsgi_gauntlet.harness.server.process import supervisor
 from wsgi_gauntlet.harness.server.process.supervisor import Log, clear, remove
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Talk:

@@ -41,7 +41,7 @@ def test_only_our_own_processes_are_killed() -> None:
             assert not procfs.kill(nobody, lambda: [1, 0, -1, -other.pid])
         assert other.poll() is None
         assert procfs.kill(other.pid, lambda: [other.pid])
-        assert other.wait(20) == -signal.SIGKILL
+        assert other.wait(60) == -signal.SIGKILL
         assert not procfs.kill(other.pid, lambda: [other.pid])
     finally:
         other.kill()
