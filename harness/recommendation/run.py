@@ -159,6 +159,11 @@ class SearchSpace:
         """All candidates, those included that are never measured."""
         return tuple(one for each in self.servers for one in each.every)
 
+    def settings_among(self, candidates: Sequence[RecommendationCandidate]) -> tuple[RecommendationCandidate, ...]:
+        """Return those of `candidates` that are settings of the servers, as they are now: versions may differ."""
+        settings = {each.name: each for each in self.every if each not in self.first}
+        return tuple(settings[each.name] for each in candidates if each.name in settings)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -185,7 +190,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         earlier = previous_search(options, run_journal)
         state = earlier[0] if earlier else _new(options, found)
         # The settings of a resumed search are candidates from the start: it has trials of them.
-        stored = [each for each in state.candidates if each.name in plans and each not in found]
+        stored = space.settings_among(state.candidates)
         names = {each.name for each in (*found, *stored)}
         state = msgspec.structs.replace(
             state,
@@ -520,10 +525,11 @@ class _Search:
             await self._eliminate([each for each in found.eliminated if each.candidate not in names], events)
         by_first = {each.first: each for each in self._space.servers}
         possible = settings_of([by_first[each] for each in best], self._requests_at_a_time(known))
-        stored = [each for each in self._recorder.state.candidates if each not in self._space.first]
+        stored = self._space.settings_among(self._recorder.state.candidates)
         joining = list(dict.fromkeys([*stored, *possible[: self._space.settings]]))
         self._recorder.add(joining, self._plans)
-        self._note_not_measured(best, len([each for each in possible if each not in joining]))
+        worse = [each for each in known if each not in best]
+        self._note_not_measured(best, worse, len([each for each in possible if each not in joining]))
         self._in_race += joining
         await self._rule_out_known(events)
         joining = [each for each in joining if each in self._in_race]
@@ -541,18 +547,25 @@ class _Search:
             return 1
         return math.ceil(HEADROOM * asked.peak * seconds) if asked.peak else connections
 
-    def _note_not_measured(self, best: Sequence[RecommendationCandidate], left: int) -> None:
+    def _note_not_measured(
+        self, best: Sequence[RecommendationCandidate], worse: Sequence[RecommendationCandidate], left: int
+    ) -> None:
         """Store which settings are not measured, and why. `left` settings of the `best` have no time."""
         searched = _named([each.name for each in best]) if best else ""
-        others = [each.first.name for each in self._space.servers if len(each.every) > 1 and each.first not in best]
+        with_settings = [each.first for each in self._space.servers if len(each.every) > 1]
+        beaten = [each.name for each in with_settings if each in worse]
+        without_figures = [each.name for each in with_settings if each not in worse and each not in best]
         texts = list(_without_time(self._space))
-        if others and best:
+        if beaten:
             texts.append(
-                f"Other settings and proxies of {_named(others)} were not measured: {searched} were better with "
-                "their first settings."
+                f"Other settings and proxies of {_named(beaten)} were not measured: {searched} were better with their "
+                "first settings."
             )
-        elif others:
-            texts.append("No settings and proxies were measured: no server has a valid measurement.")
+        if without_figures:
+            texts.append(
+                f"Other settings and proxies of {_named(without_figures)} were not measured: their first settings have "
+                "no valid figures."
+            )
         if left:
             texts.append(
                 f"The budget has no time for {left} more settings of {searched}. A longer --budget measures more."

@@ -38,9 +38,11 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Trial,
 )
 from wsgi_gauntlet.harness.recommendation import run as search_run
+from wsgi_gauntlet.harness.recommendation.candidates import PossibleCandidate
 from wsgi_gauntlet.harness.recommendation.figures import figure
 from wsgi_gauntlet.harness.recommendation.requirement_check import checked_cases
 from wsgi_gauntlet.harness.recommendation.run import Outcome, SearchOptions, exit_code, recommend
+from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.reports.text.recommendation_text import warnings
@@ -417,7 +419,35 @@ def test_settings_without_a_first_valid_measurement_are_named(machine: Machine) 
         Trial(name, stage, valid=False, why="busy") if stage is Stage.SCREENING else None
     )
     found = machine.search().recommendation
-    assert found.not_measured == ("No settings and proxies were measured: no server has a valid measurement.",)
+    (text,) = found.not_measured
+    assert text.startswith("Other settings and proxies of gunicorn:sync")
+    assert text.endswith("were not measured: their first settings have no valid figures.")
+
+
+def test_a_server_that_does_not_start_is_not_called_worse(machine: Machine) -> None:
+    machine.before_trial = lambda name, stage: (
+        Trial(name, stage, ruled_out="It cannot serve the app: no module shop") if name.startswith("waitress") else None
+    )
+    found = machine.search().recommendation
+    (text,) = [each for each in found.not_measured if each.startswith("Other settings")]
+    assert text.startswith("Other settings and proxies of waitress were not measured: their first settings have no")
+    assert not any("waitress" in name for name, _, _ in machine.measured[1:] if name != "waitress")
+
+
+def test_a_resumed_search_with_another_version_of_a_server_has_no_candidate_twice(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.search()
+    possible = ServerSearch.possible
+
+    def newer(own: ServerSearch, name: str) -> PossibleCandidate | None:
+        found = possible(own, name)
+        return found and dataclasses.replace(found, candidate=replace(found.candidate, version="99"))
+
+    monkeypatch.setattr(ServerSearch, "possible", newer)
+    common = dataclasses.replace(machine.options().common, resume=True)
+    names = [each.name for each in machine.search(common=common).recommendation.candidates]
+    assert len(names) == len(set(names)) > 3
 
 
 def test_finals_without_a_valid_round_leave_the_answer_of_the_screening(machine: Machine) -> None:
