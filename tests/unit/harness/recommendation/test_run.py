@@ -570,6 +570,12 @@ def test_a_server_that_does_not_start_is_out_with_its_reason(machine: Machine) -
     assert all(each.candidate.startswith("waitress") for each in left)
 
 
+def test_a_single_candidate_that_does_not_hold_is_checked_too(machine: Machine) -> None:
+    found = machine.search(servers=("waitress[threads=16]",), peak=90_000.0).recommendation
+    assert found.answer is Answer.NONE_HOLDS
+    assert any("breaks 2 of 300 requirements" in each.text for each in found.reasons)
+
+
 def test_nobody_holds_what_the_user_asks_for(machine: Machine) -> None:
     found = machine.search(peak=90_000.0).recommendation
     assert (found.answer, found.winner) == (Answer.NONE_HOLDS, "")
