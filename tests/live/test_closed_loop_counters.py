@@ -57,8 +57,8 @@ async def test_what_nobody_answers_until_the_end_is_a_lower_bound_too() -> None:
     assert found.goodput == 0
     half = found.quantile(0.5)
     assert half is not None
-    # The server got both after they had been sent, and answers neither until the end.
-    assert found.began + found.seconds - min(arrived) - 0.01 <= half[0] <= found.seconds
+    # The server got both after they had been sent. A histogram is exact to 1 %.
+    assert 0.99 * (found.began + found.seconds - min(arrived)) - 0.01 <= half[0] <= 1.01 * found.seconds
     assert half[1]
 
 

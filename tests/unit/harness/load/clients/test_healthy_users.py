@@ -2,7 +2,7 @@
 
 import errno
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import (
     limit_to_capacity_share,
     warm_up,
 )
-from wsgi_gauntlet.harness.model import Outcome
+from wsgi_gauntlet.harness.model import Outcome, Sample
 from wsgi_gauntlet.harness.stats.summary import summarize
 
 Serving = Callable[..., Any]
@@ -27,6 +27,12 @@ Serving = Callable[..., Any]
 
 def outcomes(healthy_users: HealthyUsers) -> dict[Outcome, int]:
     return dict(Counter(each.outcome for each in healthy_users.samples))
+
+
+def most_at_once(samples: Sequence[Sample]) -> int:
+    """Return the largest number of requests that were under way at the same time."""
+    ends = [(each.intended + each.latency, each.service) for each in samples]
+    return max(sum(end - service <= begun <= end for end, service in ends) for begun in (e - s for e, s in ends))
 
 
 async def test_every_request_is_answered_and_half_of_them_on_kept_connections(serving: Serving) -> None:
@@ -38,8 +44,8 @@ async def test_every_request_is_answered_and_half_of_them_on_kept_connections(se
     assert 30 <= fresh <= 70
     assert healthy_users.keep_alive_responses == 99 - fresh
     assert healthy_users.reused_connection_responses == 99 - toy.connections
-    # Requests overlap at most a little, so a few kept connections serve them all.
-    assert fresh < toy.connections < fresh + 30
+    # Connections are reused, so there are only as many kept ones as requests overlap: on a quick machine a few.
+    assert fresh < toy.connections <= fresh + 2 * most_at_once(healthy_users.samples) + 2
 
 
 async def test_a_server_that_always_closes_gets_fresh_connections(serving: Serving) -> None:
