@@ -458,8 +458,8 @@ class _Search:
 
     async def _search(self, events: EventQueue) -> None:
         await events.put(StageStarted("recommend", len(self._in_race)))
-        await self._rule_out_known(events)
         await self._screen(events)
+        await self._rule_out_known(events)
         if len(self._in_race) > 1:
             await self._run_finals(events)
         await self._check_finalists(events)
@@ -467,7 +467,7 @@ class _Search:
     # ------------------------------------------------------------------ screening
 
     async def _rule_out_known(self, events: EventQueue) -> None:
-        """Rule out those in the race that were wrong in the finals, before the search was resumed."""
+        """Rule out the finalists that were wrong in the finals before the search was resumed."""
         for trial in self._known.values():
             if trial.stage is Stage.FINALS and trial.ruled_out and trial.evidence:
                 for each in self._in_race:
@@ -531,8 +531,6 @@ class _Search:
         worse = [each for each in known if each not in best]
         self._note_not_measured(best, worse, len([each for each in possible if each not in joining]))
         self._in_race += joining
-        await self._rule_out_known(events)
-        joining = [each for each in joining if each in self._in_race]
         if joining:
             text = f"{len(joining)} more candidates: settings of {_named([each.name for each in best])}"
             await events.put(Message(text))

@@ -226,6 +226,18 @@ def test_a_finalist_whose_capacity_was_checked_does_not_lose_to_one_that_was_not
     assert changes["no slow clients"] == finalist.name
 
 
+def test_without_a_valid_round_a_finalist_with_a_longer_trial_is_compared_by_its_short_one() -> None:
+    app, one, two = App(wait=0.02), candidate(1, 16), candidate(1, 17)
+    state = search(app, one, two, peak=0.0)
+    trials = [with_capacity(each, 1000.0) for each in state.trials]
+    checked = with_capacity(app.trial(one, Stage.FINALS), 500.0)
+    found = decide(replace(state, trials=(*trials, checked), finalists=(one.name, two.name)), None)
+    assert found.winner == one.name
+    capacity = found.figures_of(one.name).capacity
+    assert capacity is not None
+    assert (capacity.value, found.rounds) == (1000.0, 0)
+
+
 def test_an_unchecked_finalist_does_not_win_by_the_check_of_the_others() -> None:
     app, finalists = App(wait=0.02), [candidate(1, 16), candidate(1, 17), candidate(1, 18)]
     state = search(app, *finalists)

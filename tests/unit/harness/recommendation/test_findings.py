@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.model.recommendation import FigureId, Reason, RecommendationCandidate, Trial
 from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
-from wsgi_gauntlet.harness.recommendation.findings import findings
+from wsgi_gauntlet.harness.recommendation.findings import findings, waiting_seconds
 
 from ....helpers.synthetic_search import App, candidate
 
@@ -52,6 +52,21 @@ def test_cpu_is_the_limit_and_neither_threads_nor_more_workers_than_cores_gain_a
     assert found[0].startswith("CPU time is the limit: a request needs 5.0 ms of it, so 2 cores give at most 400/s")
     assert found[1].startswith("More threads gain nothing")
     assert found[2].startswith("More workers than cores gain nothing")
+
+
+@pytest.mark.parametrize(
+    ("app", "seconds"),
+    [
+        (App(cpu=0.0002, wait=0.05), 0.0502),
+        (App(cpu=0.005), None),
+        (App(cpu=0.0002, wait=0.02, locked=True), None),
+    ],
+)
+def test_the_time_of_a_request_is_known_if_the_app_waits(app: App, seconds: float | None) -> None:
+    trials = [app.trial(each) for each in SETTINGS]
+    found = waiting_seconds(SETTINGS, lambda name: candidate_figures(name, trials), 64)
+    assert found == (seconds and pytest.approx(seconds))
+    assert waiting_seconds([], lambda name: candidate_figures(name, trials), 64) is None
 
 
 def test_an_app_that_waits_is_served_by_as_many_threads_as_littles_law_says() -> None:

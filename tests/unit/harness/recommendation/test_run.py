@@ -354,7 +354,7 @@ def test_servers_beyond_the_budget_are_counted_and_named(machine: Machine) -> No
     assert found.not_measured[1].startswith("The budget has no time for other settings and proxies.")
 
 
-MANY_SERVERS = ("waitress", "gunicorn:sync", "wsgiref", "werkzeug:threaded", "gunicorn:gthread", "uwsgi:http-socket")
+MANY_SERVERS = ("waitress", "gunicorn:sync", "wsgiref", "werkzeug:threaded", "gunicorn:gthread", "werkzeug:single")
 
 
 def test_settings_and_proxies_are_those_of_the_best_servers(machine: Machine) -> None:
@@ -388,8 +388,9 @@ def test_slow_clients_drop_no_server_that_a_proxy_may_protect(machine: Machine) 
 
 @pytest.mark.parametrize(("peak", "threads"), [(0.0, 64), (10.0, None), (900.0, 128)])
 def test_an_app_that_waits_is_measured_with_the_threads_of_littles_law(
-    machine: Machine, peak: float, threads: int | None
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, peak: float, threads: int | None
 ) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
     machine.app = App(cpu=0.0001, wait=0.05)
     machine.search(peak=peak)
     names = {name for name, _, _ in machine.measured}

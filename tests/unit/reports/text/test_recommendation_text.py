@@ -147,6 +147,25 @@ def test_sentences_name_their_candidate_and_end_once() -> None:
     assert words.changes(found)[0].text == "Twice the users: the answer stays."
 
 
+def test_an_answer_without_a_valid_round_says_so() -> None:
+    without = replace(recommendation(), rounds=0, invalid=())
+    (text,) = words.warnings(without)
+    assert text.startswith("The finals have no valid round. The answer rests on the short trials of the screening")
+    assert words.warnings(replace(without, candidates=without.candidates[:1])) == []
+    assert words.warnings(replace(without, answer=Answer.NOT_DECIDED)) == []
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_TEXTS)
+def test_what_was_not_measured_is_a_part_of_the_answer(hostile: str) -> None:
+    found = replace(recommendation(), not_measured=("The budget has no time for wsgiref.", hostile))
+    first, second = words.not_measured(found)
+    assert first.text == "The budget has no time for wsgiref."
+    assert "\n" not in second.text
+    assert "\x1b" not in second.text
+    assert "### Not measured" in markdown.render(results(found))
+    assert words.not_measured(recommendation()) == []
+
+
 def test_warnings_say_what_does_not_count() -> None:
     (disturbed,) = words.warnings(recommendation())
     assert disturbed.startswith(
