@@ -29,7 +29,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Stage,
 )
 from wsgi_gauntlet.harness.recommendation.capacity import most_connections
-from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
+from wsgi_gauntlet.harness.recommendation.figures import LAST_STAGE_FIRST, candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import findings
 from wsgi_gauntlet.harness.recommendation.objective import (
     Requirements,
@@ -206,8 +206,9 @@ def _is_measured(figures: CandidateFigures) -> bool:
 
 
 def _nothing_measured(search: Recommendation) -> str:
-    valid = [each for each in search.trials if each.valid and not each.ruled_out]
-    if search.trials and not valid and any(not each.valid for each in search.trials):
+    under_load = [each for each in search.trials if each.stage in LAST_STAGE_FIRST]
+    valid = [each for each in under_load if each.valid and not each.ruled_out]
+    if not valid and any(not each.valid for each in under_load):
         return "Nothing is decided: the machine or the generator could not keep up in any measurement."
     if search.trials:
         return "Nothing is decided: no candidate served the app correctly."
