@@ -29,7 +29,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Stage,
 )
 from wsgi_gauntlet.harness.recommendation.capacity import most_connections
-from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
+from wsgi_gauntlet.harness.recommendation.figures import LAST_STAGE_FIRST, candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import findings
 from wsgi_gauntlet.harness.recommendation.objective import (
     Requirements,
@@ -210,8 +210,9 @@ def _is_measured(figures: CandidateFigures) -> bool:
 
 
 def _nothing_measured(search: Recommendation) -> str:
-    loads = [each for each in search.trials if each.stage in (Stage.SCREENING, Stage.FINALS)]
-    if any(not each.valid for each in loads) and not any(each.valid and not each.ruled_out for each in loads):
+    under_load = [each for each in search.trials if each.stage in LAST_STAGE_FIRST]
+    valid = [each for each in under_load if each.valid and not each.ruled_out]
+    if not valid and any(not each.valid for each in under_load):
         return "Nothing is decided: the machine or the generator could not keep up in any measurement."
     if search.trials:
         return "Nothing is decided: no candidate served the app correctly."

@@ -805,7 +805,8 @@ class _Search:
         """Check the requirements of the best finalists at the same time, then reload them, as far as there is time."""
         decided = decide(self._recorder.state, self._recorder.finals)
         best = [each for each in (decided.winner, decided.runner_up) if each] or list(decided.finalists)
-        best = best or [each.name for each in self._in_race]
+        if not best and decided.answer is Answer.NONE_HOLDS:
+            best = [each.name for each in self._in_race]
         chosen = [self._recorder.state.candidate(each) for each in best[:CHECKED_FINALISTS]]
         left = self._budget.seconds - self._elapsed
         reloads = sum(not self._has(each, Stage.RELOAD) for each in chosen)

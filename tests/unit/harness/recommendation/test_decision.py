@@ -315,3 +315,10 @@ def test_the_broken_requirements_of_the_nearest_are_said_if_nobody_holds() -> No
     found = decide(replace(state, trials=(*state.trials, *checked(each.name, WHOLE))), None)
     assert found.answer is Answer.NONE_HOLDS
     assert any(one.text.startswith("It breaks 3 of 280") for one in found.reasons)
+
+
+def test_a_check_is_no_measurement_of_the_app() -> None:
+    each = candidate(1, 16)
+    busy = Trial(each.name, Stage.SCREENING, valid=False, why="busy")
+    found = decide(replace(search(App(), each), trials=(busy, *checked(each.name, WHOLE))), None)
+    assert found.headline == "Nothing is decided: the machine or the generator could not keep up in any measurement."
