@@ -143,7 +143,7 @@ def is_secret_path_part(part: str, before: Sequence[str]) -> bool:
     """Return whether a part of a path is probably a secret; `before` are the parts before it.
 
     A part with the suffix of a file is none. After a word such as `reset` or `token`, a part with a digit is one.
-    In any other place it must be long and random. A UUID alone is the id of a thing.
+    In other places it must be long and random. A UUID alone is the id of a thing.
     """
     text = unquote(part)
     if redacted(text) != text:

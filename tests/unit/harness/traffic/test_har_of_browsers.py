@@ -215,7 +215,7 @@ def test_the_rest_of_a_value_with_a_secret_stays() -> None:
     assert step.target == "/a?next=/b%3Ftoken%3DDROPPED"
 
 
-def test_usual_paths_and_values_stay() -> None:
+def test_other_paths_and_values_stay() -> None:
     target = "/items/550e8400-e29b-41d4-a716-446655440000/2024-elections-results?state=CA&key=price&sort=-date"
     steps, notes = steps_of(entry("GET", f"{SITE}{target}", second=0))
     assert steps[0].target == target
