@@ -1,6 +1,7 @@
 """Search a server for the apps of tests/known_apps/, whose answers are known in advance, and print a table.
 
     python benchmarks/recommend_known_answers.py [--runs 3] [--budget 150s] [--only holds_lock] [--keep DIR]
+                                                 [--python .servers/bin/python]
 
 Each line of the table is one search. No other program should run on the machine. A search whose measurements the
 machine disturbed is repeated at most twice. An app is correct if it was correct in every run.
@@ -179,25 +180,26 @@ def _winner(found: Recommendation) -> RecommendationCandidate | None:
     return found.candidate(found.winner) if found.winner else None
 
 
-def command(name: str, budget: str, out: Path) -> list[str]:
+def command(name: str, budget: str, out: Path, python: str = "") -> list[str]:
     """Return the command line of the search for the app `name`."""
     known = APPS[name]
     traffic = ("--traffic", f"known_apps/{name}.toml") if known.traffic else ()
     return [
         "recommend", "--app", f"known_apps.{name}:app", "--servers", ",".join(known.servers), *known.options, *traffic,
-        "--budget", budget, "--out", str(out),
+        "--budget", budget, "--out", str(out), *(("--python", python) if python else ()),
     ]  # fmt: skip
 
 
-def search(name: str, budget: str, out: Path) -> tuple[Recommendation, int]:
+def search(name: str, budget: str, out: Path, python: str) -> tuple[Recommendation, int]:
     """Return what the command found, and its exit code."""
-    argv = command(name, budget, out)
+    argv = command(name, budget, out, python)
     print(f"$ wsgi-gauntlet {' '.join(argv)}", flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "wsgi_gauntlet", *argv], cwd=TESTS, capture_output=True, text=True, check=False
     )
     if done.returncode == EXIT_USAGE:
-        sys.exit(done.stderr)
+        print(done.stderr, file=sys.stderr)
+        sys.exit(EXIT_USAGE)
     found = journal.read(out).recommendation
     assert found is not None
     return found, done.returncode
@@ -223,14 +225,16 @@ def main() -> None:
     parser.add_argument("--budget", default="150s")
     parser.add_argument("--only", choices=sorted(APPS), action="append")
     parser.add_argument("--keep", type=Path, help="folder for the runs")
+    parser.add_argument("--python", default="", help="interpreter that runs the servers")
     options = parser.parse_args()
     wrong: list[str] = []
+    python = str(Path(options.python).absolute()) if options.python else ""
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.keep or Path(temporary)).resolve()
         for name in options.only or APPS:
             for number in range(1, options.runs + 1):
                 for attempt in range(1, TRIES + 1):
-                    found, code = search(name, options.budget, folder / f"{name}-{number}-{attempt}")
+                    found, code = search(name, options.budget, folder / f"{name}-{number}-{attempt}", python)
                     if code != EXIT_INVALID:
                         break
                 faults = list(APPS[name].faults(found))

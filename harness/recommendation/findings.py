@@ -23,7 +23,7 @@ MAX_EXCEPTIONS = 1 / 4
 """The share of the candidates that may differ: a short trial is sometimes disturbed, and a server may have a fault."""
 
 MAX_PAIR_EXCEPTIONS = 1 / 3
-"""The share of the pairs that may differ: one disturbed trial is part of several pairs."""
+"""The share of the pairs that may differ, because trials of the smaller server were disturbed."""
 
 CPU_LIMIT_SHARE = 0.75
 """The share of the cores that a server uses if CPU time is its limit. The generator needs some, too."""
@@ -211,13 +211,15 @@ def _waits(known: Sequence[_Measured], connections: int) -> Reason | None:
 
 
 def _gains_nothing(known: Sequence[_Measured], what: str, least: int = 1) -> Reason | None:
-    """More threads, or more workers than `least`, gain nothing, in pairs that differ in nothing else."""
-    pairs = [
-        (few, many)
-        for few in known
-        for many in known
-        if least <= _number(few, what) < _number(many, what) and _alike(few, many, what)
-    ]
+    """More threads, or more workers than `least`, gain nothing, in pairs that differ in nothing else.
+
+    Each candidate is compared with the best one that has fewer: a disturbed trial makes a figure lower, never higher.
+    """
+    pairs: list[tuple[_Measured, _Measured]] = []
+    for many in known:
+        fewer = [each for each in known if least <= _number(each, what) < _number(many, what)]
+        if alike := [each for each in fewer if _alike(each, many, what)]:
+            pairs.append((max(alike, key=lambda each: each.capacity), many))
     typical = [(few, many) for few, many in pairs if many.capacity <= SAME * few.capacity]
     if not typical or len(pairs) - len(typical) > MAX_PAIR_EXCEPTIONS * len(pairs):
         return None

@@ -541,8 +541,7 @@ def test_an_app_that_waits_gets_threads_in_spite_of_noise(machine: Machine, seed
     assert float(match[1]) == pytest.approx(50, rel=0.15)
 
 
-# With this noise, single trials show the finding in 39 of the seeds from 1 to 40: not with seed 3.
-@pytest.mark.parametrize("seed", [1, 2, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_an_app_that_computes_gets_a_worker_for_each_core_in_spite_of_noise(machine: Machine, seed: int) -> None:
     cores = len(os.sched_getaffinity(0))
     machine.app = App(cpu=0.005, cores=cores)
