@@ -470,3 +470,15 @@ def test_the_views_are_accessible(reader: ReportBrowser, page_of_few: Path, size
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]
         reader.close()
     assert found == {}
+
+
+def test_on_a_telephone_the_sections_of_the_pep_open_on_demand(reader: ReportBrowser, page_of_few: Path) -> None:
+    page = reader.open(page_of_few, "#/pep3333", size=(360, 800)).page
+    page.locator(".pep summary").first.wait_for()
+    assert page.locator(".pep details[open]").count() == 0
+    section = page.locator(".pep details", has=page.locator("li.broken")).first
+    assert "broken by a server" in section.locator("summary").inner_text()
+    assert not section.locator("li").first.is_visible()
+    section.locator("summary").click()
+    section.locator("li.broken .marks a").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
