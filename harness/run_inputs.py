@@ -1,6 +1,6 @@
 """What the user gave a run, as fingerprints: `--resume` refuses to mix the results of two inputs.
 
-The journal keeps only the fingerprints (SHA-256): an env file and a traffic file have secrets.
+The journal keeps only short fingerprints: an env file and a traffic file have secrets.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal
 from wsgi_gauntlet.harness.traffic.model import Traffic
+
+FINGERPRINT_DIGITS = 4
+"""Hexadecimal digits of SHA-256. One change in 65,536 goes unnoticed. Whoever guesses at a weak secret finds that every
+65,536th guess fits, and so learns nothing."""
 
 
 def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
@@ -52,4 +56,4 @@ def require_same_inputs(run_journal: Journal, inputs: dict[str, str]) -> None:
 
 
 def _fingerprint(value: object) -> str:
-    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]
