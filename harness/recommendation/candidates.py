@@ -154,7 +154,7 @@ def _waiting(base: BaseServer, cores: int, possible: Possible) -> Iterator[Possi
 
 def _has(base: BaseServer, possible: Possible) -> tuple[bool, bool]:
     """Say whether the server has a number of workers, and of threads."""
-    return possible(_named(base.text, 1, None)) is not None, possible(_named(base.text, None, FEW_THREADS)) is not None
+    return possible(_named(base.text, 2, None)) is not None, possible(_named(base.text, None, FEW_THREADS)) is not None
 
 
 def _grid(cores: int, *, workers: bool, threads: bool) -> list[tuple[int | None, int | None]]:

@@ -292,7 +292,18 @@ def test_a_check_that_was_cut_off_says_how_much_was_asked() -> None:
         replace(state, trials=(*state.trials, *checked(candidate(1, 16).name, replace(WHOLE, asked=120)))), None
     )
     (text,) = [each.text for each in found.reasons if each.text.startswith("It breaks")]
+    assert text.startswith("It breaks at least 3 of 280 requirements (must)")
     assert text.endswith("The time was over after 120 of 300.")
+
+
+def test_a_check_that_was_cut_off_does_not_say_that_nothing_is_broken() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    cut = RequirementCheck(0, 0, 110, 120, 300)
+    found = decide(replace(state, trials=(*state.trials, *checked(candidate(1, 16).name, cut))), None)
+    (text,) = [each.text for each in found.reasons if "requirements (must)" in each.text]
+    assert text.startswith("The time was over after 120 of 300 requirements (must)")
+    assert "Broken ones are confirmed last" in text
+    assert not [each for each in found.reasons if each.text.startswith("It breaks")]
 
 
 def test_checks_without_a_result_say_why() -> None:
