@@ -74,6 +74,11 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         figures=tuple(table.values()),
         invalid=tuple(InvalidMeasurement(e.candidate, e.stage, e.why) for e in search.trials if not e.valid),
         rounds=len(comparison.valid_rounds) if comparison is not None else 0,
+        # A resumed search still has those of its last answer.
+        when_runner_up="",
+        about_runner_up=(),
+        not_distinguished=(),
+        what_would_change=(),
     )
 
     early = {each.name: _early_figures(each.name, search, table[each.name]) for each in search.candidates}
@@ -228,10 +233,13 @@ def _none_holds(
     changes: tuple[Change, ...],
 ) -> Recommendation:
     broken = broken_requirements(figures(nearest.name), wanted)
+    gone = {each.candidate: each.stage for each in search.eliminated}
+    able = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING]
+    who = "No candidate" if all(_is_measured(figures(each.name)) for each in able) else "No candidate that was measured"
     return replace(
         search,
         answer=Answer.NONE_HOLDS,
-        headline=f"No candidate holds what you ask for. The nearest is {nearest.name}.",
+        headline=f"{who} holds what you ask for. The nearest is {nearest.name}.",
         winner="",
         runner_up="",
         when_runner_up="",

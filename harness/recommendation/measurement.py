@@ -135,16 +135,18 @@ def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
     wrong = next((each for each in cell.metrics if each.id == WRONG and each.value), None)
     health = cell.generator
     valid = cell.grade is not Grade.INVALID
+    why = "" if valid else (health.why if health is not None and health.why else cell.note)
     return Trial(
         cell.server,
         stage,
         number,
         figures=tuple(_figure(each) for each in cell.metrics if each.id != WRONG),
         curve=tuple(
-            RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), each.censored) for each in cell.steps
+            RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), each.censored, valid, why)
+            for each in cell.steps
         ),
         valid=valid,
-        why="" if valid else (health.why if health is not None and health.why else cell.note),
+        why=why,
         ruled_out=_wrong_text(wrong) if wrong is not None else "",
         evidence=tuple(wrong.note.splitlines()) if wrong else (),
         seconds=cell.seconds,

@@ -104,6 +104,12 @@ def checked(results: Results) -> list[str]:
     return [each.name for each in servers(results) if each.name in found]
 
 
+def searched(results: Results) -> frozenset[str]:
+    """Return the names of the candidates of a search. Their broken requirements are part of its answer, no failures."""
+    found = results.recommendation
+    return frozenset() if found is None else frozenset(each.name for each in found.candidates)
+
+
 def cases(results: Results) -> dict[str, list[CaseInfo]]:
     """Return the cases that have a cell, by area, in the order of the catalogue. A missing description stays empty."""
     known = dict(results.cases)

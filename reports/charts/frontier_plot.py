@@ -52,8 +52,8 @@ class FrontierPoint:
     """One server: `cost` (less is better), `gain` (more is better), and their texts in `words`.
 
     A value is None if it is not known; then `why` says why. `bound`: the gain is at least `gain`. `colour` is a name of
-    palette.py. `strong` points are large. `solid` is false for servers that are out of the race. `correct` is false for
-    those whose responses were wrong: they are never on the frontier.
+    palette.py. `strong` points are large. `solid` is false for servers that are out of the race. `on_frontier` is
+    false for those that cannot be compared with the others: their responses were wrong, or their gain was not checked.
     """
 
     name: str
@@ -66,7 +66,7 @@ class FrontierPoint:
     colour: str = "series-0"
     strong: bool = False
     solid: bool = True
-    correct: bool = True
+    on_frontier: bool = True
 
     @property
     def known(self) -> bool:
@@ -75,13 +75,13 @@ class FrontierPoint:
 
 
 def frontier(points: Sequence[FrontierPoint]) -> list[FrontierPoint]:
-    """Return the known points of correct servers that no other of them beats, the cheapest first.
+    """Return the known points of comparable servers that no other of them beats, the cheapest first.
 
     A point beats another if it costs at most as much, gives at least as much, and is better in one of the two.
     """
     best = float("-inf")
     found: list[FrontierPoint] = []
-    able = (each for each in points if each.known and each.correct)
+    able = (each for each in points if each.known and each.on_frontier)
     for each in sorted(able, key=lambda each: (each.cost or 0, -(each.gain or 0))):
         gain = each.gain or 0.0
         if gain > best or (found and (each.cost, each.gain) == (found[-1].cost, found[-1].gain)):

@@ -72,7 +72,9 @@ def frontier_points(found: Recommendation) -> list[FrontierPoint]:
                 strong=first or second,
                 # A runner-up may be one that others beat before the finals.
                 solid=first or second or left is None,
-                correct=left is None or left.stage not in (Stage.START, Stage.CORRECTNESS),
+                # The capacity of a short trial is not checked with open loops: it is no rival of one of the finals.
+                on_frontier=(left is None or left.stage not in (Stage.START, Stage.CORRECTNESS))
+                and (not found.rounds or name in found.finalists),
             )
         )
     return points

@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.model.recommendation import FigureId, Trial
 from wsgi_gauntlet.harness.recommendation.screening import SHOWN
 from wsgi_gauntlet.reports.terminal.comparison_progress import describe_round, time_left
 from wsgi_gauntlet.reports.terminal.live_display import StatusDisplay
+from wsgi_gauntlet.reports.text import recommendation_text
 from wsgi_gauntlet.reports.text.escaping import line
 
 BAR_COLUMNS = 12
@@ -37,6 +38,7 @@ class SearchDisplay(StatusDisplay):
         super().__init__(console, clock=clock)
         self._activity = "getting ready"
         self._left: int | None = None
+        self._letters: dict[str, str] = {}
         self._seconds_left: float | None = None
         self._started = self._at = clock()
 
@@ -57,9 +59,14 @@ class SearchDisplay(StatusDisplay):
                 with self._lock:
                     self._left = left
                 self._print_output(
-                    f"out: {line(elimination.candidate, 80)}: {line(elimination.reason, 300)} {left} left"
+                    f"out: {line(elimination.candidate, 80)}: "
+                    f"{line(recommendation_text.describe_elimination(elimination), 400)} {left} left"
                 )
             case RoundFinished():
+                names = {each.letter: line(each.name, 60) for each in event.comparison.candidates}
+                if names != self._letters:
+                    self._letters = names
+                    self._print_output(f"finals: {', '.join(f'{each} = {name}' for each, name in names.items())}")
                 self._print_output(describe_round(event))
             case ServerFailed(server, reason):
                 self._print_output(line(f"{server}: {reason}", 1000))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from wsgi_gauntlet.harness.load.analysis.units import format_bytes
+from wsgi_gauntlet.harness.load.analysis.units import format_bytes, format_rate
 from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
+    CandidateFigures,
     CaseCell,
     Cell,
     Elimination,
@@ -38,6 +40,9 @@ MAX_OUT_LISTED = 40
 
 MAX_CASES_LISTED = 20
 """Broken cases of one sentence that summary.md lists. report.html has links to all."""
+
+RESUMED_FACTOR = 1.2
+"""A search that took this many budgets was resumed: one call keeps its budget to a tenth."""
 
 MAX_EVIDENCE_LINES = 20
 """Lines of evidence for one candidate that left the race."""
@@ -145,7 +150,7 @@ def describe_question(found: Recommendation) -> str:
     parts = (
         line(asked.app, 100),
         f"traffic of {line(asked.traffic, 100)}" if asked.traffic else f"page {line(asked.page, 100)}",
-        f"{labels.rate(asked.peak)} at the peak" if asked.peak > 0 else "",
+        f"{format_rate(asked.peak)} at the peak" if asked.peak > 0 else "",
         f"p99 of at most {labels.duration(asked.p99_limit)}" if asked.p99_limit > 0 else "",
         labels.pluralize(asked.users, "user") if asked.users > 0 else "",
         labels.pluralize(asked.slow_clients, "slow client") if asked.slow_clients > 0 else "no slow clients",
@@ -157,11 +162,17 @@ def describe_question(found: Recommendation) -> str:
 
 def describe_search(found: Recommendation) -> str:
     """Return how long the search was and what it measured, with its seed."""
-    measured = [each for each in found.figures if any(each.figure(which) is not None for which in FigureId)]
+    measured = {each.candidate for each in found.figures if any(_has_value(each, which) for which in FigureId)}
+    # A search that was killed has no figures yet.
+    measured |= {
+        each.candidate for each in found.trials if each.valid and any(e.value is not None for e in each.figures)
+    }
+    spent, budget = labels.duration(found.seconds), labels.duration(found.conditions.budget)
+    resumed = found.seconds > RESUMED_FACTOR * found.conditions.budget
     parts = (
         f"{labels.pluralize(len(found.candidates), 'candidate')}, {len(measured)} measured",
         f"{labels.pluralize(found.rounds, 'round')} of the finals" if found.rounds else "",
-        f"{labels.duration(found.seconds)} of {labels.duration(found.conditions.budget)}",
+        f"{spent} in several calls, the last with a budget of {budget}" if resumed else f"{spent} of {budget}",
         f"seed {found.conditions.seed}",
     )
     return ", ".join(filter(None, parts))
@@ -176,7 +187,7 @@ def describe_value(which: FigureId, value: float) -> str:
     """Return a value of a figure in its unit."""
     match which:
         case FigureId.CAPACITY:
-            return labels.rate(value)
+            return format_rate(value)
         case FigureId.P99_AT_PEAK | FigureId.CPU:
             return labels.duration(value)
         case FigureId.GOODPUT_ALONE | FigureId.GOODPUT_AMONG_SLOW:
@@ -306,7 +317,10 @@ def not_distinguished(found: Recommendation) -> list[Sentence]:
 def changes(found: Recommendation) -> list[Sentence]:
     """Return what would change the answer, a condition and its answer in each sentence."""
     return [
-        Sentence(f"{_capitalized(line(each.condition, 200)).rstrip('.:')}: {_sentence(each.answer)}", each.cells)
+        Sentence(
+            f"{_capitalized(line(each.condition, 200)).rstrip('.:')}: {_sentence(each.answer)}",
+            _measured(found, each.cells),
+        )
         for each in found.what_would_change
     ]
 
@@ -356,8 +370,8 @@ def warnings(found: Recommendation) -> list[str]:
         texts.append(f"The search ended early: {line(found.stopped, 300).rstrip('.')}.")
     if not found.rounds and found.finished and len(found.candidates) > 1 and found.answer is not Answer.NOT_DECIDED:
         texts.append(
-            "The finals have no valid round. The answer rests on the short trials of the screening, often a single one "
-            "of each candidate."
+            f"{'The finals have no valid round' if found.finalists else 'There were no finals'}. The answer rests on "
+            "the short trials of the screening, often a single one of each candidate."
         )
     if found.invalid:
         # Reasons that differ only in their numbers are one reason.
@@ -389,10 +403,24 @@ def repeat_command(found: Recommendation) -> str:
     if not asked.command:
         return ""
     given = (("--budget", f"{asked.budget:g}s"), ("--seed", f"{asked.seed}"))
-    return line(" ".join([asked.command, *(f"{name} {value}" for name, value in given if name not in asked.command)]))
+    words = shlex.split(asked.command)
+    return line(" ".join([asked.command, *(f"{name} {value}" for name, value in given if name not in words)]))
 
 
 TABLE_HEADS_BEFORE = ("candidate", "as it ran", "place")
+
+
+def about_figures(found: Recommendation) -> str:
+    """Return how the figures of finalists differ from those of the others, '' if all are from trials of one kind."""
+    short = [
+        each for each in found.figures if each.candidate not in found.finalists and _has_value(each, FigureId.CAPACITY)
+    ]
+    if not found.rounds or not short:
+        return ""
+    return (
+        "Finalists have the figures of the finals, the others those of short trials. Short trials do not check the "
+        "capacity at steady rates, so it may be too high: compare finalists only with each other."
+    )
 
 
 def table_heads(found: Recommendation) -> list[str]:
@@ -446,6 +474,8 @@ def _section(found: Recommendation) -> Iterator[str]:
         for row in rows:
             yield f"| {' | '.join(table_code(cell) for cell in row)} |\n"
         yield "\n"
+        if about := about_figures(found):
+            yield f"{about}\n\n"
     yield from _out_lines(found)
     yield from _file_lines(found)
     yield f"{prose(describe_search(found))}.\n\n"
@@ -487,6 +517,16 @@ def fenced(text: str) -> str:
     longest = max(map(len, re.findall(r"`+", clean)), default=0)
     marks = "`" * max(3, longest + 1)
     return f"{marks}\n{clean}\n{marks}\n"
+
+
+def _has_value(figures: CandidateFigures, which: FigureId) -> bool:
+    figure = figures.figure(which)
+    return figure is not None and figure.value is not None
+
+
+def _measured(found: Recommendation, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return those of `cells` that have a figure."""
+    return tuple(each for each in cells if found.figures_of(each.candidate).figure(each.figure) is not None)
 
 
 def _candidate(found: Recommendation, candidate: str) -> RecommendationCandidate | None:

@@ -63,6 +63,8 @@ def _broken(results: Results) -> Iterator[RequirementResult]:
     by_server: dict[str, list[CaseResult]] = {name: [] for name in aggregation.checked(results)}
     for each in results.conformance:
         by_server[each.server].append(each)
+    for name in aggregation.searched(results):
+        by_server.pop(name, None)  # broken requirements of a candidate are part of the answer
     found = [each for cells in by_server.values() for each in by_requirement(cells) if each.verdict.blames_server]
     yield from sorted(found, key=lambda each: (not each.is_security, each.verdict is not Verdict.FAIL))
 

@@ -42,7 +42,8 @@ Exit codes:
   0    a server is recommended
   1    no candidate holds what you ask for
   2    wrong usage or configuration
-  3    nothing is decided: the machine could not keep up
+  3    nothing is decided: the machine could not keep up, or no server
+       served the app correctly
   4    error: the disk is full, or the harness failed
   130  interrupted; the trials are saved, and the answer rests on them
 """
@@ -53,8 +54,10 @@ DEFAULT_USERS, SLOW_SHARE = 40, 5
 
 MIN_BUDGET_SECONDS = 20.0
 MAX_USERS = 10_000
-MIN_MEMORY, MAX_MEMORY = 1 << 20, 1 << 50
-MAX_PEAK, MAX_P99_SECONDS = 100_000.0, 60.0
+MIN_MEMORY, MAX_MEMORY = 10**6, 10**15
+MAX_PEAK = 100_000.0
+MAX_P99_SECONDS = 4.0
+"""A request without an answer after 5 s counts as failed, so a p99 near that cannot be measured."""
 BYTES_BY_UNIT = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 BYTES_BY_UNIT |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 RATE_UNITS = {"": 1.0, "/s": 1.0, "/m": 1 / 60, "/min": 1 / 60, "/h": 1 / 3600}
@@ -176,6 +179,10 @@ def search_options(arguments: RecommendArguments) -> SearchOptions:
             f"--budget {arguments.budget}: a search needs {MIN_BUDGET_SECONDS:.0f} s or more; 10m is a good start"
         )
     slow = arguments.users // SLOW_SHARE if arguments.slow_clients is None else arguments.slow_clients
+    if slow > arguments.users:
+        raise ConfigurationError(
+            f"--slow-clients {slow}: they are part of the {arguments.users} users; name fewer, or more --users"
+        )
     return SearchOptions(
         common=session.RunOptions(
             load_options=LoadOptions(
@@ -228,7 +235,7 @@ def limit_seconds(text: str) -> float:
     number, unit = _number_and_unit(text)
     seconds = (number or 0.0) * SECONDS_BY_UNIT.get(unit.lower(), 0.0)
     if not 0.001 <= seconds <= MAX_P99_SECONDS:
-        raise ConfigurationError(f"--p99 {text}: write a time from 1ms to 60s, such as 300ms or 1s")
+        raise ConfigurationError(f"--p99 {text}: write a time from 1ms to {MAX_P99_SECONDS:g}s, such as 300ms or 1s")
     return seconds
 
 
@@ -239,7 +246,7 @@ def memory_bytes(text: str) -> int:
     unit = f"{unit}B" if unit in ("K", "M", "G", "T") else unit
     count = (number or 0.0) * BYTES_BY_UNIT.get(unit, 0)
     if not MIN_MEMORY <= count <= MAX_MEMORY:
-        raise ConfigurationError(f"--memory {text}: write a size of at least 1MB, such as 512MB or 2GB")
+        raise ConfigurationError(f"--memory {text}: write a size from 1MB to 1000TB, such as 512MB or 2GB")
     return int(count)
 
 

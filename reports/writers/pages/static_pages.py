@@ -139,7 +139,8 @@ class Rounds:
 class Answer:
     """A recommendation: the question, `parts` (title, sentences with their figures), the files, charts and the race.
 
-    `meanings` are those of the columns, `out` has who left with the evidence, `command` repeats the search.
+    `about_figures` says which of them can be compared, `meanings` are those of the columns, `out` has who left with the
+    evidence, `command` repeats the search.
     """
 
     question: str
@@ -149,6 +150,7 @@ class Answer:
     files: Sequence[PasteFile]
     pictures: Sequence[Picture]
     table: Table
+    about_figures: str
     meanings: Sequence[tuple[str, str]]
     out: Sequence[tuple[str, Sequence[str]]]
     invalid: Table
@@ -258,6 +260,7 @@ def _answer(results: Results, files: _Files) -> Answer | None:
         files=found.files,
         pictures=[files.picture(each) for each in recommendation_charts(results)],
         table=Table(words.table_heads(found), words.table_rows(found)),
+        about_figures=words.about_figures(found),
         meanings=[(words.FIGURES[each].label, words.FIGURES[each].meaning) for each in words.shown_figures(found)],
         out=[
             (

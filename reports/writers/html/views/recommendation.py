@@ -28,6 +28,7 @@ def block(results: Results) -> dict[str, object] | None:
         "question": words.describe_question(found),
         "search": words.describe_search(found),
         "warnings": words.warnings(found),
+        "about_figures": words.about_figures(found),
         "parts": [
             {"title": part.title, "sentences": [_sentence(found, each) for each in sentences]}
             for part in words.PARTS

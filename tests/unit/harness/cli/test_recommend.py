@@ -34,7 +34,14 @@ def test_another_peak_is_an_error_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("2GB", 2 * 10**9), ("512MB", 512 * 10**6), ("1GiB", 2**30), ("2g", 2 * 10**9), ("2000000", 2_000_000)],
+    [
+        ("2GB", 2 * 10**9),
+        ("512MB", 512 * 10**6),
+        ("1GiB", 2**30),
+        ("2g", 2 * 10**9),
+        ("2000000", 2_000_000),
+        ("1MB", 10**6),
+    ],
 )
 def test_memory_has_the_usual_units(text: str, size: int) -> None:
     assert memory_bytes(text) == size
@@ -51,9 +58,9 @@ def test_a_limit_is_a_time_with_its_unit(text: str, seconds: float) -> None:
     assert limit_seconds(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["300", "0ms", "2m", "61s", "soon"])
+@pytest.mark.parametrize("text", ["300", "0ms", "2m", "5s", "61s", "soon"])
 def test_another_limit_is_an_error_with_an_example(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"--p99 .*300ms"):
+    with pytest.raises(ConfigurationError, match=r"--p99 .*from 1ms to 4s, such as 300ms"):
         limit_seconds(text)
 
 
@@ -112,6 +119,7 @@ def test_the_command_can_be_repeated_without_its_budget_and_outputs(monkeypatch:
         (("--app-path", "/x"), "--app-path needs --app"),
         (("--traffic", "shop.toml"), "--traffic needs --app"),
         (("--peak", "x"), "--peak x"),
+        (("--users", "8", "--slow-clients", "9"), "--slow-clients 9: they are part of the 8 users"),
     ],
 )
 def test_a_mistake_is_one_line(words: tuple[str, ...], message: str) -> None:

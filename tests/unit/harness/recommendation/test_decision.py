@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Answer,
     Elimination,
     FigureId,
+    NotDistinguished,
     Recommendation,
     RecommendationCandidate,
     RequirementCheck,
@@ -97,6 +98,25 @@ def test_nobody_holds_and_the_nearest_is_named_with_what_it_breaks() -> None:
     assert (found.answer, found.winner) == (Answer.NONE_HOLDS, "")
     assert found.headline == "No candidate holds what you ask for. The nearest is gunicorn[workers=1,threads=16]."
     assert "the peak is 200/s" in found.reasons[0].text
+
+
+def test_who_was_not_measured_may_hold_what_nobody_else_does() -> None:
+    app = App(cpu=0.0002, wait=0.02, locked=True)
+    state = search(app, candidate(1, 16), peak=200.0)
+    unknown = replace(state, candidates=(*state.candidates, candidate(2, 16)))
+    assert decide(unknown, None).headline.startswith("No candidate that was measured holds what you ask for.")
+    wrong = Elimination(candidate(2, 16).name, Stage.START, "It cannot serve the app.")
+    assert decide(replace(unknown, eliminated=(wrong,)), None).headline.startswith("No candidate holds")
+
+
+def test_nothing_of_an_earlier_answer_stays() -> None:
+    app = App(cpu=0.0002, wait=0.02, locked=True)
+    old = (NotDistinguished("a", "It is equal."),)
+    state = replace(search(app, candidate(1, 16), peak=200.0), not_distinguished=old, when_runner_up="Take it.")
+    found = decide(state, None)
+    assert (found.answer, found.not_distinguished, found.when_runner_up) == (Answer.NONE_HOLDS, (), "")
+    nobody = decide(replace(state, trials=()), None)
+    assert (nobody.answer, nobody.not_distinguished, nobody.what_would_change) == (Answer.NOT_DECIDED, (), ())
 
 
 def test_half_of_the_peak_is_offered_if_nobody_holds_it() -> None:

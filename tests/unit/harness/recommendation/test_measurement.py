@@ -47,6 +47,11 @@ def test_an_invalid_cell_has_the_reason_of_the_generator_or_the_note() -> None:
     assert trial_of(cell(grade=Grade.INVALID, note="no ports"), Stage.SCREENING, 1).why == "no ports"
 
 
+def test_the_curve_of_an_invalid_cell_is_invalid() -> None:
+    (point,) = trial_of(cell(grade=Grade.INVALID, why="late"), Stage.FINALS, 1).curve
+    assert (point.valid, point.why) == (False, "late")
+
+
 def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -> None:
     wrong = Metric(WRONG, "wrong", 2, note="log in: the page of another user: it has name 'a' (2 times)")
     found = trial_of(cell(wrong, grade=Grade.INVALID, why="late"), Stage.SCREENING, 1)

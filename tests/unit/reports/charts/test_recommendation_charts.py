@@ -83,13 +83,23 @@ def test_nobody_beats_the_frontier(points: list[tuple[str, float | None, float |
 
 
 def test_wrong_responses_are_never_on_the_frontier() -> None:
-    points = [FrontierPoint("wrong", 1, 50, solid=False, correct=False), FrontierPoint("right", 2, 40)]
+    points = [FrontierPoint("wrong", 1, 50, solid=False, on_frontier=False), FrontierPoint("right", 2, 40)]
     assert [each.name for each in frontier(points)] == ["right"]
     found = recommendation()
     mixed = CandidateFigures(MIXED, capacity=measured(9000.0), memory=measured(1e6))
     charted = charts(replace(found, figures=(*found.figures, mixed)))[CAPACITY_AND_MEMORY]
     on_it = {row[0]: row[-1] for row in charted.table().rows}
     assert (on_it[MIXED], on_it[WINNER]) == ("", "yes")
+
+
+def test_a_capacity_that_was_not_checked_is_no_rival_of_the_finals() -> None:
+    found = recommendation()
+    assert found.rounds
+    fast = CandidateFigures(SLOW, capacity=measured(9000.0), memory=measured(1e6))
+    figures = (*(each for each in found.figures if each.candidate != SLOW), fast)
+    for rounds, place in ((found.rounds, ""), (0, "yes")):
+        charted = charts(replace(found, figures=figures, rounds=rounds))[CAPACITY_AND_MEMORY]
+        assert {row[0]: row[-1] for row in charted.table().rows}[SLOW] == place
 
 
 def test_a_runner_up_that_left_in_screening_looks_as_the_legend_says() -> None:

@@ -58,6 +58,8 @@ def test_the_status_has_the_race_the_time_and_the_activity() -> None:
     shown.handle(CandidateEliminated(Elimination("waitress", Stage.SCREENING, "It is slower."), 11))
     assert shown.status().startswith("11 in the race")
     assert "out: waitress: It is slower. 11 left" in out.getvalue()
+    shown.handle(CandidateEliminated(Elimination("uwsgi", Stage.START, "It cannot serve the app: refused"), 10))
+    assert "out: uwsgi: It cannot serve the app: refused. 10 left" in out.getvalue()
 
 
 def test_a_bar_shows_how_much_of_the_time_is_used() -> None:

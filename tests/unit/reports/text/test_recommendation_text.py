@@ -23,7 +23,9 @@ from wsgi_gauntlet.harness.model.recommendation import (
     Recommendation,
     RecommendationCandidate,
     Stage,
+    Trial,
 )
+from wsgi_gauntlet.harness.recommendation.figures import figure
 from wsgi_gauntlet.reports.analysis.headline import headline
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.text import recommendation_text as words
@@ -151,6 +153,8 @@ def test_an_answer_without_a_valid_round_says_so() -> None:
     without = replace(recommendation(), rounds=0, invalid=())
     (text,) = words.warnings(without)
     assert text.startswith("The finals have no valid round. The answer rests on the short trials of the screening")
+    (other,) = words.warnings(replace(without, finalists=()))
+    assert other.startswith("There were no finals. The answer rests on")
     assert words.warnings(replace(without, candidates=without.candidates[:1])) == []
     assert words.warnings(replace(without, answer=Answer.NOT_DECIDED)) == []
 
@@ -179,6 +183,41 @@ def test_warnings_say_what_does_not_count() -> None:
     assert stopped == "The search ended early: Ctrl-C."
     assert disturbed.endswith("reason a; reason b; reason c; and 2 more.")
     assert words.warnings(replace(recommendation(), invalid=())) == []
+
+
+def test_measured_are_those_with_a_value() -> None:
+    found = recommendation()
+    usual = words.describe_search(found)
+    none = CandidateFigures(WINNER, capacity=MeasuredFigure(None, n_invalid=1))
+    invalid = replace(found, figures=(none,), trials=())
+    assert "0 measured" in words.describe_search(invalid)
+    trial = Trial(WINNER, Stage.SCREENING, figures=(figure(FigureId.CAPACITY, 5.0),))
+    assert "1 measured" in words.describe_search(replace(invalid, figures=(), trials=(trial, trial)))
+    resumed = plain(words.describe_search(replace(found, seconds=1082.0)))
+    assert "in several calls, the last with a budget of 10 min" in resumed
+    assert "several calls" not in usual
+
+
+def test_figures_of_two_kinds_are_said_to_be_so() -> None:
+    found = recommendation()
+    assert found.rounds
+    assert words.about_figures(found).startswith("Finalists have the figures of the finals, the others")
+    assert words.about_figures(found) in markdown.render(results(found))
+    assert words.about_figures(replace(found, rounds=0)) == ""
+    only = tuple(each for each in found.figures if each.candidate in found.finalists)
+    assert words.about_figures(replace(found, figures=only)) == ""
+
+
+def test_a_change_has_only_figures_that_were_measured() -> None:
+    cells = (Cell(WINNER, FigureId.CAPACITY), Cell(WINNER, FigureId.GOODPUT_AMONG_SLOW))
+    figures = (CandidateFigures(WINNER, capacity=MeasuredFigure(5.0, n=1)),)
+    changed = replace(recommendation(), figures=figures, what_would_change=(Change("twice", "No.", WINNER, cells),))
+    assert [each.cells for each in words.changes(changed)] == [cells[:1]]
+
+
+def test_small_rates_are_not_0() -> None:
+    asked = replace(CONDITIONS, peak=1 / 60)
+    assert "0.0/s" not in plain(words.describe_question(Recommendation(asked, ())))
 
 
 def test_who_left_with_evidence_comes_first_and_then_the_last_one() -> None:
@@ -245,6 +284,8 @@ def test_the_command_repeats_the_search_with_its_budget_and_its_seed_once() -> N
     assert words.repeat_command(found).endswith("--peak 60/s --budget 600s --seed 4711")
     given = replace(found.conditions, command="wsgi-gauntlet recommend --seed 9 --budget 1h")
     assert words.repeat_command(replace(found, conditions=given)) == "wsgi-gauntlet recommend --seed 9 --budget 1h"
+    before = replace(found.conditions, command="wsgi-gauntlet recommend --before 'python fill.py --seed 3'")
+    assert words.repeat_command(replace(found, conditions=before)).endswith("' --budget 600s --seed 4711")
     assert words.repeat_command(replace(found, conditions=replace(found.conditions, command=""))) == ""
 
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Results, ScenarioResult, Verdict
+from wsgi_gauntlet.harness.model import CaseResult, GeneratorHealth, Grade, Level, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.recommendation import Answer, Reason
-from wsgi_gauntlet.reports.writers import junit
+from wsgi_gauntlet.reports.writers import github_annotations, junit
 
 from ....helpers import sample_recommendation
 from ....helpers.sample_results import build
@@ -92,3 +92,15 @@ def test_a_recommendation_is_a_test_case(changes: dict[str, Any], tag: str, mess
     assert int(root.get("failures", 0)) == int(suite.get("failures", 0)) == (tag == "failure")
     assert int(root.get("errors", 0)) == (tag == "error")
     assert float(suite.get("time", 0)) == pytest.approx(found.seconds, abs=0.001)
+
+
+def test_broken_requirements_of_a_candidate_fail_nothing() -> None:
+    made = sample_recommendation.results()
+    assert made.recommendation is not None
+    cell = CaseResult(made.recommendation.winner, "http/a/b", Level.MUST, (), Verdict.FAIL, actual="it answers 200")
+    checked = msgspec.structs.replace(made, conformance=(cell,))
+    assert ET.fromstring(junit.render(checked)).get("failures") == "0"
+    assert "::error" not in github_annotations.render(checked)
+    plain = msgspec.structs.replace(checked, recommendation=None)
+    assert ET.fromstring(junit.render(plain)).get("failures") == "1"
+    assert "::error" in github_annotations.render(plain)

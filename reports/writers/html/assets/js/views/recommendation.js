@@ -21,6 +21,7 @@ export async function render(context, params) {
     data.charts.map((each) => chartFigure(context, each)),
     data.rows.length > 0 && [
       h("h2", { id: "all-candidates" }, "All candidates"),
+      data.about_figures && h("p", {}, data.about_figures),
       race,
       tableTools("candidates", ["candidate", "as it ran", "place", ...data.heads.map((each) => each.label)],
         data.rows.map((row) => [row.name, row.as_run, row.place, ...row.cells.map((each) => each.text)])),
@@ -46,15 +47,18 @@ function sentence(context, data, { text, cells, cases }) {
 function figureLink(context, data, each, named) {
   const text = named ? `${each.text} of ${each.candidate}` : each.text;
   const known = data.rows.some((row) => row.name === each.candidate) && data.heads.some((head) => head.figure === each.figure);
-  return known ? h("a", { href: context.link("recommendation", [each.figure, each.candidate]) }, text) : text;
+  if (!known) return text;
+  const address = context.link("recommendation", [each.figure, each.candidate]);
+  // The router does nothing for the address that is shown already.
+  return h("a", { href: address, on: { click: () => location.hash === address && showTarget() } }, text);
 }
 
 function raceTable(data, wanted) {
-  let target = null;
+  let hasTarget = false;
   const cell = (row, each) => {
     const found = row.name === wanted.candidate && each.figure === wanted.figure;
     const element = h("td", { class: found ? "n target" : "n", tabindex: found ? -1 : null }, each.text, each.spread && h("small", {}, each.spread));
-    if (found) target = element;
+    hasTarget ||= found;
     return element;
   };
   const table = scrollBox("All candidates", h("table", { class: "data race" },
@@ -64,11 +68,14 @@ function raceTable(data, wanted) {
       h("td", {}, row.place),
       row.cells.map((each) => cell(row, each)))))));
   // The table is on the page after this turn of the event loop.
-  if (target) setTimeout(() => {
-    target.scrollIntoView({ block: "center", inline: "center" });
-    target.focus({ preventScroll: true });
-  });
+  if (hasTarget) setTimeout(showTarget);
   return table;
+}
+
+function showTarget() {
+  const target = document.querySelector(".race .target");
+  target?.scrollIntoView({ block: "center", inline: "center" });
+  target?.focus({ preventScroll: true });
 }
 
 function files(data) {
