@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgi_gauntlet.harness.errors import EXIT_INVALID, EXIT_USAGE
+from wsgi_gauntlet.harness.errors import EXIT_FAILED, EXIT_INVALID
 from wsgi_gauntlet.harness.model.recommendation import Answer, Recommendation, RecommendationCandidate, Stage
 from wsgi_gauntlet.harness.store import journal
 
@@ -197,9 +197,9 @@ def search(name: str, budget: str, out: Path, python: str) -> tuple[Recommendati
     done = subprocess.run(
         [sys.executable, "-m", "wsgi_gauntlet", *argv], cwd=TESTS, capture_output=True, text=True, check=False
     )
-    if done.returncode == EXIT_USAGE:
+    if done.returncode not in (0, EXIT_FAILED, EXIT_INVALID):
         print(done.stderr, file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        sys.exit(done.returncode)
     found = journal.read(out).recommendation
     assert found is not None
     return found, done.returncode

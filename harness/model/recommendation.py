@@ -125,6 +125,11 @@ class CandidateFigures(msgspec.Struct, frozen=True):
     reload_losses: MeasuredFigure | None = None
     curve: tuple[RatePoint, ...] = ()
 
+    @property
+    def is_measured(self) -> bool:
+        """Say whether a valid measurement gave a capacity."""
+        return self.capacity is not None and self.capacity.valid
+
     def figure(self, which: FigureId) -> MeasuredFigure | None:
         """Return one of the figures by its id."""
         found = getattr(self, which.value)

@@ -38,6 +38,7 @@ from wsgi_gauntlet.harness.recommendation.objective import (
     ranked,
 )
 from wsgi_gauntlet.harness.recommendation.screening import describe_pairs, differ, sentence
+from wsgi_gauntlet.harness.stats.early_stop import FEWEST_ROUNDS
 
 MAX_REASON_CELLS = 12
 """Cells of one sentence; more links help nobody."""
@@ -72,7 +73,9 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     search = replace(
         search,
         figures=tuple(table.values()),
-        invalid=tuple(InvalidMeasurement(e.candidate, e.stage, e.why) for e in search.trials if not e.valid),
+        invalid=tuple(
+            InvalidMeasurement(e.candidate, e.stage, e.why) for e in search.trials if not e.valid and not e.ruled_out
+        ),
         rounds=len(comparison.valid_rounds) if comparison is not None else 0,
         # A resumed search still has those of its last answer.
         when_runner_up="",
@@ -96,7 +99,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     asked = search.conditions
     wanted = requirements(asked)
     gone = {each.candidate: each.stage for each in search.eliminated}
-    in_race = [each for each in search.candidates if each.name not in gone and _is_measured(figures(each.name))]
+    in_race = [each for each in search.candidates if each.name not in gone and figures(each.name).is_measured]
     if search.finalists:
         in_race = [each for each in in_race if each.name in search.finalists] or in_race
     about_app = findings(
@@ -122,6 +125,11 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     meeting_all = [each for each in order if not broken_requirements(figures(each.name), wanted)]
     search = replace(search, finalists=tuple(each.name for each in order) if search.finalists else ())
     if not meeting_all:
+        # The finals may break a limit that the margin of the screening allowed.
+        left = [each for each in search.candidates if gone.get(each.name) is Stage.SCREENING]
+        held = best_that_holds(left, short_figures, dataclasses.replace(wanted, compare_checks=False))
+        meeting_all = [held] if held is not None else []
+    if not meeting_all:
         changes = tuple(_changes(search, None, gone, figures, short_figures, wanted))
         return _none_holds(search, order[0], figures, wanted, about_app, changes)
     winner = meeting_all[0]
@@ -140,13 +148,14 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         answer=Answer.RECOMMENDED,
         headline=f"Take {winner.name}.",
         winner=winner.name,
-        eliminated=(*search.eliminated, *failing),
+        eliminated=(*(each for each in search.eliminated if each.candidate != winner.name), *failing),
         runner_up=runner_up.name if runner_up else "",
-        when_runner_up=_when(runner_up, winner, figures, judged) if runner_up else "",
+        when_runner_up=_when(runner_up, winner, figures, judged, search.rounds) if runner_up else "",
         about_runner_up=(
             tuple(_about_checks(search, runner_up.name, figures(runner_up.name))) if runner_up is not None else ()
         ),
         reasons=(
+            *_only_short_trials(winner, gone),
             *_holds(winner, figures(winner.name), search.conditions),
             *_about_checks(search, winner.name, figures(winner.name)),
             *_better_than(winner, others, figures, judged),
@@ -173,7 +182,7 @@ def _early_figures(name: str, search: Recommendation, every: CandidateFigures) -
     finalist and of another candidate can only be compared if both are early.
     """
     found = candidate_figures(name, (each for each in search.trials if each.stage is not Stage.FINALS))
-    return found if _is_measured(found) else every
+    return found if found.is_measured else every
 
 
 def judge_against(comparison: ComparisonResult | None, name: str) -> tuple[FigureComparison, ...]:
@@ -210,10 +219,6 @@ def judge_against(comparison: ComparisonResult | None, name: str) -> tuple[Figur
     return tuple(replace(each, note=names[each.letter]) for each in found)
 
 
-def _is_measured(figures: CandidateFigures) -> bool:
-    return figures.capacity is not None and figures.capacity.value is not None
-
-
 def _nothing_measured(search: Recommendation) -> str:
     under_load = [each for each in search.trials if each.stage in LAST_STAGE_FIRST]
     valid = [each for each in under_load if each.valid and not each.ruled_out]
@@ -235,7 +240,7 @@ def _none_holds(
     broken = broken_requirements(figures(nearest.name), wanted)
     gone = {each.candidate: each.stage for each in search.eliminated}
     able = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING]
-    who = "No candidate" if all(_is_measured(figures(each.name)) for each in able) else "No candidate that was measured"
+    who = "No candidate" if all(figures(each.name).is_measured for each in able) else "No candidate that was measured"
     return replace(
         search,
         answer=Answer.NONE_HOLDS,
@@ -284,8 +289,9 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
         )
     served = found.goodput_among_slow
     if served is not None and served.value is not None:
+        count = f"{conditions.slow_clients} slow client{'s' if conditions.slow_clients != 1 else ''}"
         yield Reason(
-            f"Beside {conditions.slow_clients} slow clients, {format_share(served.value)} of the users' requests"
+            f"Beside {count}, {format_share(served.value)} of the users' requests"
             f"{f' ({served.why})' if served.why else ''} are answered correctly and in time.",
             (Cell(name, FigureId.GOODPUT_AMONG_SLOW),),
         )
@@ -293,6 +299,15 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
     if memory is not None and memory.value is not None:
         of = f" of {format_bytes(conditions.memory_limit)}" if conditions.memory_limit else ""
         yield Reason(f"It needs {format_bytes(memory.value)}{of} of memory.", (Cell(name, FigureId.MEMORY),))
+
+
+def _only_short_trials(winner: RecommendationCandidate, gone: Mapping[str, Stage]) -> Iterable[Reason]:
+    if winner.name in gone:
+        yield Reason(
+            "It was not in the finals: every finalist breaks something that you ask for. Its figures come from short "
+            "trials.",
+            _cells(winner.name),
+        )
 
 
 def _about_checks(search: Recommendation, name: str, found: CandidateFigures) -> Iterable[Reason]:
@@ -372,13 +387,14 @@ def _when(
     winner: RecommendationCandidate,
     figures: Callable[[str], CandidateFigures],
     judged: Sequence[FigureComparison],
+    rounds: int,
 ) -> str:
     own = [word for word in judged if word.note == runner_up.name]
     better = [word for word in own if word.word is ComparisonWord.BETTER]
     if better:
         shown = _list(_difference(word, figures, runner_up.name, winner.name) for word in better)
         return f"Take {runner_up.name} if this matters more to you: it is better in {shown}."
-    if own and not any(word.word.is_difference for word in own):
+    if rounds >= FEWEST_ROUNDS and own and not any(word.word.is_difference for word in own):
         return f"The finals show no difference between the two: take {runner_up.name} if your team knows it better."
     if winner.front and not runner_up.front:
         return f"Take {runner_up.name} if you do not want to run {winner.front} before it."
@@ -397,9 +413,16 @@ def _not_distinguished(
         if any(word.word.is_difference for word in own):
             continue
         compared = [word for word in own if word.word is not ComparisonWord.NOT_COMPARED]
+        if rounds < FEWEST_ROUNDS and differ(figures(winner.name), figures(each.name)):
+            continue
         if compared:
             shown = _list(_difference(word, figures, winner.name, each.name) for word in compared)
-            text = f"{rounds} round{'s' if rounds != 1 else ''} show no difference between it and the winner: {shown}."
+            count = f"{rounds} round{'s' if rounds != 1 else ''}"
+            text = (
+                f"The finals had {count}, too few to show a difference between it and the winner: {shown}."
+                if rounds < FEWEST_ROUNDS
+                else f"{count} show no difference between it and the winner: {shown}."
+            )
         else:
             text = "The finals had no valid round of it and the winner, so nothing distinguishes them."
         cells = tuple(Cell(name, FigureId(word.figure)) for word in compared for name in (winner.name, each.name))
@@ -468,7 +491,9 @@ def _other_questions(
     if conditions.peak and winner is None:
         half = conditions.peak / 2
         yield _OtherQuestion(
-            f"half of the peak ({format_rate(half)})", dataclasses.replace(wanted, peak=half), easier=True
+            f"half of the peak ({format_rate(half)})",
+            dataclasses.replace(wanted, peak=half, at_the_peak=False),
+            easier=True,
         )
     memory = figures(winner.name).memory if winner is not None else None
     limit = conditions.memory_limit / 2 or (memory.value / 2 if memory is not None and memory.value else 0.0)

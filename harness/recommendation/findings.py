@@ -97,15 +97,17 @@ def findings(
     load; they are none of `candidates`. The closed loops had at most `connections`.
     """
     measured = [_Measured(each, figures(each.name)) for each in candidates]
+    # A lower bound is no capacity: the generator was the limit.
     known = [each for each in measured if each.capacity > 0]
+    exact = [each for each in known if each.figures.capacity is not None and not each.figures.capacity.bound]
     found: list[Reason | None] = []
-    same_with_all = _one_at_a_time(known)
+    same_with_all = _one_at_a_time(exact)
     cpu_is_limit = None if same_with_all else _cpu_is_limit(known, cores)
-    waits = None if same_with_all or cpu_is_limit else _waits(known, connections)
+    waits = None if same_with_all or cpu_is_limit else _waits(exact, connections)
     found += [same_with_all, cpu_is_limit, waits]
     if not same_with_all and not waits:
-        found += [_gains_nothing(known, "threads"), _gains_nothing(known, "workers", cores)]
-    correct = [each.candidate for each in measured if each.figures.capacity is not None]
+        found += [_gains_nothing(exact, "threads"), _gains_nothing(exact, "workers", cores)]
+    correct = [each.candidate for each in measured if each.figures.is_measured]
     found += [_not_thread_safe(correct, tuple(mixing)), _front_helps(known), _leak(measured, memory_limit, peak)]
     return tuple(each for each in found if each is not None)
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import trio
 
 from wsgi_gauntlet.harness.comparison.slot import ScenarioRun, SlotEnvironment, run_scenario
-from wsgi_gauntlet.harness.errors import ConfigurationError, ServerError
+from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerError, Unsupported
 from wsgi_gauntlet.harness.load.analysis.grading import NOTICEABLE_SECONDS
 from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_share
 from wsgi_gauntlet.harness.load.arrivals import FixedCountArrivals
@@ -174,6 +174,8 @@ async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
             await alone.measure()
         except UnexpectedResponse as wrong:
             return ctx.result(Grade.ERROR, note=str(wrong))
+        except Unsupported as problem:  # the page cannot be compared, which is no fault of the server
+            raise PageError(f"{problem}; or write a traffic file, which compares what stays the same") from None
         metrics, health = alone.metrics(), experiment.health(NOTICEABLE_SECONDS)
         phases, conditions = list(experiment.phases), experiment.conditions()
     if parameters.slow_clients is not None and not alone.wrong:
@@ -240,7 +242,7 @@ class _Alone:
                 self._capacity,
                 "requests/s",
                 censored=bool(loop_limit),
-                note=loop_limit,
+                note=loop_limit or self._why_no_capacity(),
             ),
             *([self._peak] if self._peak is not None else []),
             Metric(FigureId.MEMORY.value, "memory", self._most_memory or None, "bytes"),
@@ -248,6 +250,14 @@ class _Alone:
             Metric(FigureId.CPU.value, "CPU per request", cpu_per_request(self._cpu), "s"),
             Metric(WRONG, "wrong responses", self.wrong, note="\n".join(self._evidence)),
         ]
+
+    def _why_no_capacity(self) -> str:
+        if self._capacity > 0:
+            return ""
+        if closed_loop_capacity(self._loops, self.parameters.p99_limit) > 0 and self.steps:
+            return f"an open loop of {format_rate(self.steps[0].rate or 0.0)} was already too slow or had wrong answers"
+        failed = min((each.failed for each in self._loops), default=0.0)
+        return f"{format_share(failed)} of the requests get no correct answer" if failed > MAX_WRONG else ""
 
     async def _run_closed_loop(self, connections: int) -> None:
         self.experiment.ctx.progress(None, f"closed loop, {connections} connections")

@@ -50,6 +50,7 @@ class Requirements:
     slow_clients: bool = True
     margin: float = 0.0
     compare_checks: bool = True
+    at_the_peak: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,43 +65,50 @@ def broken_requirements(figures: CandidateFigures, wanted: Requirements) -> tupl
     """Return the requirements that the measured figures break. A figure that was not measured breaks none."""
     found: list[BrokenRequirement] = []
 
-    def check(which: FigureId, breaks: Callable[[float], bool], text: Callable[[float], str]) -> None:
+    def check(which: FigureId, breaks: Callable[[float], bool], text: Callable[[MeasuredFigure, float], str]) -> None:
         figure = figures.figure(which)
         if figure is not None and figure.value is not None and breaks(figure.value):
-            found.append(BrokenRequirement(which, text(figure.value)))
+            found.append(BrokenRequirement(which, text(figure, figure.value)))
 
     slack = 1 + wanted.margin
     limit = format_seconds(wanted.p99_limit)
     check(
         FigureId.CAPACITY,
         lambda value: value <= 0 or value * slack < wanted.peak,
-        lambda value: (
-            f"it serves {format_rate(value)} with p99 within {limit}, and the peak is {format_rate(wanted.peak)}"
+        lambda figure, value: (
+            f"it serves {'at least ' if figure.bound else ''}{format_rate(value)} with p99 within {limit}"
+            f"{_because(figure)}, and the peak is {format_rate(wanted.peak)}"
             if value > 0
-            else f"it gives no correct answers within {limit}, even with one request at a time"
+            else f"it has no rate at which p99 is within {limit} and 99 % of the answers are correct{_because(figure)}"
         ),
     )
     check(
         FigureId.P99_AT_PEAK,
-        lambda value: wanted.peak > 0 and value > wanted.p99_limit * slack,
-        lambda value: f"p99 at the peak is {format_seconds(value)}, and the limit is {limit}",
+        lambda value: wanted.at_the_peak and wanted.peak > 0 and value > wanted.p99_limit * slack,
+        lambda figure, value: f"p99 at the peak is {format_seconds(value)}{_because(figure)}, and the limit is {limit}",
     )
     check(
         FigureId.GOODPUT_ALONE,
         lambda value: value < MIN_GOODPUT - wanted.margin / 2,
-        lambda value: f"only {format_share(value)} of the users' requests are answered in time",
+        lambda _, value: f"only {format_share(value)} of the users' requests are answered in time",
     )
     check(
         FigureId.GOODPUT_AMONG_SLOW,
         lambda value: wanted.slow_clients and value < MIN_GOODPUT - wanted.margin / 2,
-        lambda value: f"beside slow clients only {format_share(value)} of the users' requests are answered in time",
+        lambda _, value: f"beside slow clients only {format_share(value)} of the users' requests are answered in time",
     )
     check(
         FigureId.MEMORY,
         lambda value: 0 < wanted.memory_limit * slack < value,
-        lambda value: f"it needs {format_bytes(value)} of memory, and the limit is {format_bytes(wanted.memory_limit)}",
+        lambda _, value: (
+            f"it needs {format_bytes(value)} of memory, and the limit is {format_bytes(wanted.memory_limit)}"
+        ),
     )
     return tuple(found)
+
+
+def _because(figure: MeasuredFigure) -> str:
+    return f" ({figure.why})" if figure.why else ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ def best_that_holds(
     fit = [
         each
         for each in candidates
-        if figures(each.name).capacity is not None and not broken_requirements(figures(each.name), wanted)
+        if figures(each.name).is_measured and not broken_requirements(figures(each.name), wanted)
     ]
     return next(iter(ranked(fit, order_by or figures, wanted)), None)
 

@@ -104,6 +104,20 @@ from wsgi_gauntlet.harness.store.journal import (
 INTERRUPTED = "interrupted"
 """Why a search stopped that a signal ended."""
 
+COMPARED_ON_RESUME = (
+    "app",
+    "page",
+    "traffic",
+    "peak",
+    "p99_limit",
+    "users",
+    "slow_clients",
+    "memory_limit",
+    "servers",
+    "cores",
+)
+"""Conditions that a resumed search must share with the earlier one, because its trials depend on them."""
+
 CHECKED_FINALISTS = 2
 """Finalists that are checked: the winner and the runner-up."""
 
@@ -214,7 +228,7 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
                 run_journal.write(ServerLine(planning.server_info(plans[each.name])))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
         recorder.update(state)
-        settings = f", then at most {space.settings} settings of the best ones" if space.settings else ""
+        settings = f", then at most {_settings(space.settings)} of the best ones" if space.settings else ""
         more = f"; the budget has no time for {len(space.left_out)} more" if space.left_out else ""
         count = f"{len(found)} server{'s' if len(found) != 1 else ''}"
         handle(Message(f"{count}{settings}, seed {state.conditions.seed}{more}"))
@@ -252,7 +266,7 @@ def previous_search(
     if last is None:
         raise ConfigurationError(f"{run_journal.folder} has no search to resume; name another folder with --out")
     wanted = _conditions(options, last.conditions.seed)
-    for each in ("app", "page", "traffic", "peak", "p99_limit", "users", "slow_clients", "memory_limit", "servers"):
+    for each in COMPARED_ON_RESUME:
         if getattr(wanted, each) != getattr(last.conditions, each):
             raise ConfigurationError(
                 f"the search in {run_journal.folder} has another value for {each.replace('_', ' ')}: resume it with "
@@ -311,12 +325,15 @@ def _search_space(options: SearchOptions, configuration: Configuration) -> Searc
             "no candidate fits into --memory: name more of it, or name other servers with --servers"
         )
     # The user's own choices are all measured, however many they are.
-    named = sum(each.fixed for each in bases)
+    named = {f"{each.front}+{each.text}" if each.front else each.text for each in bases if each.fixed}
     budget = TimeBudget(options.budget)
-    chosen = found[: max(budget.servers(len(found)), named)]
-    others = sum(len(each.every) - 1 for each in chosen)
+    own = sum(each.first.name in named for each in found)
+    others = [each for each in found if each.first.name not in named][: max(0, budget.servers(len(found)) - own)]
+    chosen = tuple(each for each in found if each.first.name in named or each in others)
+    settings = sum(len(each.every) - 1 for each in chosen)
     places = max(0, budget.candidates(len(found)) - len(chosen))
-    return SearchSpace(chosen, min(places, others), tuple(each.first.name for each in found[len(chosen) :]))
+    left_out = tuple(each.first.name for each in found if each not in chosen)
+    return SearchSpace(chosen, min(places, settings), left_out)
 
 
 def _without_time(space: SearchSpace) -> tuple[str, ...]:
@@ -331,10 +348,14 @@ def _without_time(space: SearchSpace) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _settings(count: int) -> str:
+    return f"{count} setting{'s' if count != 1 else ''}"
+
+
 def _named(names: Sequence[str]) -> str:
     """Return the names in words; of many, the first ones and the number of the others."""
     shown = [*names[:MAX_NAMES], *([f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else [])]
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 def _plans(
@@ -430,7 +451,11 @@ class _Search:
         self._budget = TimeBudget(options.budget)
         self._began = began
         self._in_race = list(space.first)
-        self._known = {(e.candidate, e.stage, e.round): e for e in recorder.state.trials if e.valid}
+        # Another number of finalists would begin the rounds again.
+        self._earlier_finalists = len({each.candidate for each in recorder.state.trials if each.stage is Stage.FINALS})
+        # A wrong response counts even if the machine was too busy for figures, and whatever came after it.
+        trials = sorted(recorder.state.trials, key=lambda each: bool(each.ruled_out and each.evidence))
+        self._known = {(e.candidate, e.stage, e.round): e for e in trials if e.valid or (e.ruled_out and e.evidence)}
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:
         """Measure until the end or a signal. Return the error that ended the search, None if none did."""
@@ -492,7 +517,7 @@ class _Search:
             await self._rule_out_threads(events)
             finalists = self._finalists()
             wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
-            known = [each for each in self._in_race if _is_known(self._figures(each.name))]
+            known = [each for each in self._in_race if self._figures(each.name).is_measured]
             if not known:
                 continue
             found = screening.screen(known, self._figures, wanted, finalists)
@@ -500,7 +525,7 @@ class _Search:
             self._in_race = list(found.kept)
             if len(self._in_race) <= finalists:
                 break
-        if not any(_is_known(self._figures(each.name)) for each in self._in_race):
+        if not any(self._figures(each.name).is_measured for each in self._in_race):
             # Without a valid trial nobody has left the race, and the finals have no time for everyone.
             await self._eliminate(self._disturbed(self._in_race[:finalists]), events)
 
@@ -516,7 +541,7 @@ class _Search:
             found = self._figures(name)
             return msgspec.structs.replace(found, goodput_among_slow=None) if with_proxies else found
 
-        known = [each for each in self._in_race if _is_known(figures(each.name))]
+        known = [each for each in self._in_race if figures(each.name).is_measured]
         order = ranked(known, figures, wanted)
         best = order[: servers_with_settings(self._space.settings)]
         if len(known) > len(best):
@@ -532,7 +557,8 @@ class _Search:
         self._note_not_measured(best, worse, len([each for each in possible if each not in joining]))
         self._in_race += joining
         if joining:
-            text = f"{len(joining)} more candidates: settings of {_named([each.name for each in best])}"
+            count = f"{len(joining)} more candidate{'s' if len(joining) != 1 else ''}"
+            text = f"{count}: settings of {_named([each.name for each in best])}"
             await events.put(Message(text))
         return joining
 
@@ -554,9 +580,10 @@ class _Search:
         beaten = [each.name for each in with_settings if each in worse]
         without_figures = [each.name for each in with_settings if each not in worse and each not in best]
         texts = list(_without_time(self._space))
+        was = "was" if len(best) == 1 else "were"
         if beaten:
             texts.append(
-                f"Other settings and proxies of {_named(beaten)} were not measured: {searched} were better with their "
+                f"Other settings and proxies of {_named(beaten)} were not measured: {searched} {was} better with the "
                 "first settings."
             )
         if without_figures:
@@ -566,14 +593,15 @@ class _Search:
             )
         if left:
             texts.append(
-                f"The budget has no time for {left} more settings of {searched}. A longer --budget measures more."
+                f"The budget has no time for {left} more {'setting' if left == 1 else 'settings'} of {searched}. "
+                "A longer --budget measures more."
             )
         self._recorder.update(msgspec.structs.replace(self._recorder.state, not_measured=tuple(texts)))
 
     async def _rule_out_threads(self, events: EventQueue) -> None:
         """Rule out the candidates with threads that had luck, if the others show that the app is not thread-safe."""
         mixing = candidates_mixing_up(self._recorder.state)
-        correct = [each for each in self._in_race if _is_known(self._figures(each.name))]
+        correct = [each for each in self._in_race if self._figures(each.name).is_measured]
         if not threads_mix_up(correct, mixing):
             return
         found = self._recorder.state.elimination(mixing[0].name)
@@ -604,7 +632,10 @@ class _Search:
         return trials[-1].why if trials else "it has no capacity"
 
     def _finalists(self) -> int:
-        lengths = [each.seconds for each in self._recorder.state.trials if each.valid and each.seconds]
+        if self._earlier_finalists:
+            return self._earlier_finalists
+        trials = [each for each in self._recorder.state.trials if each.stage is Stage.SCREENING]
+        lengths = [each.seconds for each in trials if each.valid and each.seconds]
         usual = sum(lengths) / len(lengths) if lengths else 8.0
         elapsed = max(self._elapsed, self._budget.screening_end)
         return self._budget.finalists(elapsed, FINALS_TRIAL_FACTOR * usual)
@@ -617,23 +648,24 @@ class _Search:
         `scale` is the length of the measurements, 1 for the usual one.
         """
         parameters = self._parameters(scale, number)
-        again: list[RecommendationCandidate] = []
+        again: list[tuple[RecommendationCandidate, Trial]] = []
         racing = list(candidates)
         for place, each in enumerate(racing):
             if self._elapsed > until and place >= 2:
                 await self._out_of_time(racing[place:], number, events)
                 break
             trial = await self._trial(each, Stage.SCREENING, parameters, events)
-            if trial.ruled_out:
+            if trial.ruled_out and trial.evidence:
                 await self._rule_out(each, trial, events)
-            elif not trial.valid:
-                again.append(each)
+            elif trial.ruled_out or not trial.valid:
+                again.append((each, trial))  # one failed start says little
         self._in_race = [each for each in self._in_race if not self._is_gone(each.name)]
-        for each in again:
+        for each, first in again:
+            trial = first
             if self._elapsed < until:
                 trial = await self._trial(each, Stage.SCREENING, parameters, events)
-                if trial.ruled_out:
-                    await self._rule_out(each, trial, events)
+            if trial.ruled_out:
+                await self._rule_out(each, trial, events)
         self._in_race = [each for each in self._in_race if not self._is_gone(each.name)]
 
     async def _out_of_time(self, late: Sequence[RecommendationCandidate], number: int, events: EventQueue) -> None:
@@ -796,7 +828,8 @@ class _Search:
         )
         earlier = self._recorder.finals
         if earlier is not None and earlier.key == found.key:
-            return resumed(earlier)
+            # Invalid rounds of an earlier call say nothing about the machine now.
+            return resumed(msgspec.structs.replace(earlier, rounds=earlier.valid_rounds))
         return found
 
     # ------------------------------------------------------------------ checks
@@ -843,7 +876,3 @@ class _RuledOut(Exception):
 
 class _OutOfTime(Exception):
     """The finals have no time left for another slot."""
-
-
-def _is_known(figures: CandidateFigures) -> bool:
-    return figures.capacity is not None and figures.capacity.value is not None

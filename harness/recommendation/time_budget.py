@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.stats.early_stop import FEWEST_ROUNDS
+
 SCREENING_SHARE, FINALS_END = 0.45, 0.88
 """Shares of the budget at which screening and the finals end."""
 
@@ -34,9 +36,6 @@ MAX_FINALISTS, MIN_FINALISTS = 4, 2
 
 MIN_SCALE, MAX_SCALE = 0.5, 3.0
 """How much shorter or longer than usual the measurements of a trial may be."""
-
-FEWEST_ROUNDS = 6
-"""Rounds of the finals below which no word can be given (stats/early_stop.py)."""
 
 
 @dataclass(frozen=True)

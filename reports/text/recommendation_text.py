@@ -403,7 +403,10 @@ def repeat_command(found: Recommendation) -> str:
     if not asked.command:
         return ""
     given = (("--budget", f"{asked.budget:g}s"), ("--seed", f"{asked.seed}"))
-    words = shlex.split(asked.command)
+    try:
+        words = shlex.split(asked.command)
+    except ValueError:  # an old result may have been edited
+        words = asked.command.split()
     return line(" ".join([asked.command, *(f"{name} {value}" for name, value in given if name not in words)]))
 
 

@@ -119,6 +119,65 @@ def test_nothing_of_an_earlier_answer_stays() -> None:
     assert (nobody.answer, nobody.not_distinguished, nobody.what_would_change) == (Answer.NOT_DECIDED, (), ())
 
 
+def test_half_of_the_peak_is_not_judged_by_p99_at_the_whole_peak() -> None:
+    state = search(App(cpu=0.0002, wait=0.02, locked=True), candidate(1, 16), peak=60.0)
+    (trial,) = state.trials
+    slow = tuple(replace(each, value=5.0) if each.id == FigureId.P99_AT_PEAK.value else each for each in trial.figures)
+    found = decide(replace(state, trials=(replace(trial, figures=slow),)), None)
+    changes = {each.condition: each for each in found.what_would_change}
+    assert found.answer is Answer.NONE_HOLDS
+    assert changes["half of the peak (30/s)"].winner == candidate(1, 16).name
+
+
+def test_a_candidate_without_a_valid_measurement_is_never_the_runner_up() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    other = candidate(5, 16)
+    busy = Trial(other.name, Stage.SCREENING, valid=False, why="busy")
+    out = Elimination(other.name, Stage.SCREENING, "Its measurements did not count.")
+    found = decide(
+        replace(state, candidates=(*state.candidates, other), trials=(*state.trials, busy), eliminated=(out,)), None
+    )
+    assert (found.winner, found.runner_up) == (candidate(1, 16).name, "")
+    assert all(each.winner != other.name for each in found.what_would_change)
+
+
+def test_a_candidate_of_the_screening_wins_if_every_finalist_breaks_a_limit() -> None:
+    finalist, left = candidate(1, 16), candidate(1, 16, front="nginx")
+    state = search(App(wait=0.02), finalist, left)
+    trials = tuple(
+        replace(
+            each,
+            figures=tuple(
+                replace(one, value=0.9 if each.candidate == finalist.name else 1.0)
+                if one.id == FigureId.GOODPUT_AMONG_SLOW.value
+                else one
+                for one in each.figures
+            ),
+        )
+        for each in state.trials
+    )
+    out = Elimination(left.name, Stage.SCREENING, "Others came before it.")
+    found = decide(replace(state, trials=trials, eliminated=(out,), finalists=(finalist.name,)), None)
+    assert (found.answer, found.winner) == (Answer.RECOMMENDED, left.name)
+    assert found.reasons[0].text.startswith("It was not in the finals: every finalist breaks something")
+    assert [each.candidate for each in found.eliminated] == [finalist.name]
+
+
+def test_the_cause_of_a_capacity_of_0_is_named() -> None:
+    state = search(App(wait=0.02), candidate(1, 16))
+    (trial,) = state.trials
+    none = tuple(
+        replace(each, value=0.0, why="2 % of the requests get no correct answer")
+        if each.id == FigureId.CAPACITY.value
+        else each
+        for each in trial.figures
+    )
+    found = decide(replace(state, trials=(replace(trial, figures=none),)), None)
+    assert "it has no rate at which p99 is within 300 ms and 99 % of the answers are correct (2 % of" in (
+        found.reasons[0].text
+    )
+
+
 def test_half_of_the_peak_is_offered_if_nobody_holds_it() -> None:
     app = App(cpu=0.0002, wait=0.02, locked=True)
     found = decide(search(app, candidate(1, 16), peak=80.0), None)

@@ -293,7 +293,7 @@ def test_columns_without_any_figure_are_left_out() -> None:
     figures = (CandidateFigures("a", capacity=MeasuredFigure(1.0, n=1)),)
     found = Recommendation(CONDITIONS, (RecommendationCandidate("a", "a"),), figures=figures)
     assert words.table_heads(found) == ["candidate", "as it ran", "place", "capacity"]
-    assert words.table_rows(found) == [["a", "", "in the race", "1.0/s"]]
+    assert words.table_rows(found) == [["a", "", "in the race", "1/s"]]
 
 
 def test_summary_md_has_the_answer_first_and_the_files() -> None:
