@@ -35,7 +35,8 @@ class RecommendationCandidate(msgspec.Struct, frozen=True):
 
     `workers` and `threads` are the effective numbers, None if the server does not say. `front` is the adapter name of
     the proxy, '' without one.
-    `advice` says which advice the candidate follows: that of the server's documentation, '' for none.
+    `advice` says which advice the candidate follows: that of the server's documentation, '' for none. `for_development`
+    is the sentence of the documentation that says that the server is for development, '' for one for production.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RecommendationCandidate(msgspec.Struct, frozen=True):
     front: str = ""
     version: str = ""
     advice: str = ""
+    for_development: str = ""
 
 
 class FigureId(enum.StrEnum):

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from msgspec.structs import replace
+
 from wsgi_gauntlet.harness.model.recommendation import RecommendationCandidate
 
 FEW_THREADS, MANY_THREADS = 8, 32
@@ -187,17 +189,4 @@ def _chain(front: str, text: str) -> str:
 def _with_advice(found: PossibleCandidate | None, advice: str) -> PossibleCandidate | None:
     if found is None or not advice:
         return found
-    candidate = found.candidate
-    return PossibleCandidate(
-        RecommendationCandidate(
-            candidate.name,
-            candidate.server,
-            candidate.variant,
-            candidate.workers,
-            candidate.threads,
-            candidate.front,
-            candidate.version,
-            advice,
-        ),
-        found.key,
-    )
+    return PossibleCandidate(replace(found.candidate, advice=advice), found.key)

@@ -156,6 +156,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
         ),
         reasons=(
             *_only_short_trials(winner, gone),
+            *_for_development(winner),
             *_holds(winner, figures(winner.name), search.conditions),
             *_about_checks(search, winner.name, figures(winner.name)),
             *_better_than(winner, others, figures, judged),
@@ -299,6 +300,14 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
     if memory is not None and memory.value is not None:
         of = f" of {format_bytes(conditions.memory_limit)}" if conditions.memory_limit else ""
         yield Reason(f"It needs {format_bytes(memory.value)}{of} of memory.", (Cell(name, FigureId.MEMORY),))
+
+
+def _for_development(winner: RecommendationCandidate) -> Iterable[Reason]:
+    if winner.for_development:
+        yield Reason(
+            f"It is a server for development: {winner.for_development} No server for production among the candidates "
+            "holds what you ask for: name others with --servers."
+        )
 
 
 def _only_short_trials(winner: RecommendationCandidate, gone: Mapping[str, Stage]) -> Iterable[Reason]:

@@ -2,8 +2,8 @@
 
     must hold     correct answers; capacity >= peak; p99 at the peak within its limit; memory within its limit;
                   users served beside slow clients
-    then          room for twice the peak, fewer broken requirements of security, less memory, a lower p99, fewer broken
-                  requirements of all kinds, fewer parts
+    then          a server for production, by its own documentation; room for twice the peak, fewer broken requirements
+                  of security, less memory, a lower p99, fewer broken requirements of all kinds, fewer parts
 
 Without a peak the highest capacity comes first. A figure within a band of the best one counts as equal to it.
 """
@@ -41,7 +41,8 @@ class Requirements:
 
     Without `slow_clients`, nobody needs to be served beside them. `margin` is a share by which a figure may miss its
     limit: in screening, a figure that misses it by less than that may be within it. Only two finalists
-    are checked, so `compare_checks` is false where others take part.
+    are checked, so `compare_checks` is false where others take part. `at_the_peak` is false if p99 was measured at
+    another peak than `peak`.
     """
 
     peak: float = 0.0
@@ -164,6 +165,7 @@ def _criteria(
 
     return (
         _Criterion(values(lambda each: float(len(broken_requirements(each, wanted))))),
+        _Criterion({each.name: float(bool(each.for_development)) for each in candidates}),
         _Criterion(values(lambda each: float(each.capacity is None or each.capacity.value is None))),
         _Criterion(values(lambda each: _lack_of_room(each, wanted)), CAPACITY_BAND),
         _Criterion(broken(FigureId.SECURITY_MUST_BROKEN)),

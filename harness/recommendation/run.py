@@ -452,7 +452,8 @@ class _Search:
         self._began = began
         self._in_race = list(space.first)
         # Another number of finalists would begin the rounds again.
-        self._earlier_finalists = len({each.candidate for each in recorder.state.trials if each.stage is Stage.FINALS})
+        measured = {each.candidate for each in recorder.state.trials if each.stage is Stage.FINALS}
+        self._earlier_finalists = len(measured | set(recorder.state.finalists)) if measured else 0
         # A wrong response counts even if the machine was too busy for figures, and whatever came after it.
         trials = sorted(recorder.state.trials, key=lambda each: bool(each.ruled_out and each.evidence))
         self._known = {(e.candidate, e.stage, e.round): e for e in trials if e.valid or (e.ruled_out and e.evidence)}

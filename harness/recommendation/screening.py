@@ -35,6 +35,9 @@ CLEAR_SHARE = 0.1
 SCREENING_MARGIN = 0.2
 """The share by which a figure of one short trial must miss its limit before it counts."""
 
+FOR_DEVELOPMENT = "Its documentation says that it is a server for development, and others hold the same."
+"""Why a server for development leaves."""
+
 COMPARED = {
     FigureId.CAPACITY: True,
     FigureId.P99_AT_PEAK: False,
@@ -86,6 +89,8 @@ def screen(
         elif better is not None and len(kept) >= MIN_KEPT:
             text = _dominated_text(figures(each.name), better.name, figures(better.name))
             leaving.append(Elimination(each.name, Stage.SCREENING, text, better.name))
+        elif len(kept) >= place and each.for_development and not best.for_development:
+            leaving.append(Elimination(each.name, Stage.SCREENING, FOR_DEVELOPMENT, best.name))
         elif len(kept) >= place:
             text = _ranked_text(figures(each.name), best.name, figures(best.name))
             leaving.append(Elimination(each.name, Stage.SCREENING, text, best.name))

@@ -62,6 +62,7 @@ class ServerSearch:
             threads if isinstance(threads, int) else behind.settings.threads,
             front,
             planning.server_info(made).version,
+            for_development=behind.adapter.for_development,
         )
         return PossibleCandidate(candidate, repr((behind.adapter.name, behind.variant, front, effective)))
 

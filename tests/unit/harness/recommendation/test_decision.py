@@ -91,6 +91,16 @@ def test_the_memory_criterion_decides() -> None:
     assert changes["half of the memory (20.0 MB)"] == "No candidate that was measured holds that."
 
 
+def test_a_server_for_development_comes_after_those_for_production() -> None:
+    words = "“Do not use it in production.” (its documentation)"
+    development = replace(candidate(1, 16, server="werkzeug"), for_development=words)
+    found = decide(search(App(wait=0.02), development, candidate(5, 16)), None)
+    assert (found.winner, found.runner_up) == (candidate(5, 16).name, development.name)
+    alone = decide(search(App(wait=0.02), development, candidate(1, 1)), None)
+    assert alone.winner == development.name
+    assert alone.reasons[0].text.startswith(f"It is a server for development: {words} No server for production")
+
+
 def test_nobody_holds_and_the_nearest_is_named_with_what_it_breaks() -> None:
     found = decide(
         search(App(cpu=0.0002, wait=0.02, locked=True), candidate(1, 16), candidate(2, 16), peak=200.0), None
