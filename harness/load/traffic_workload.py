@@ -140,8 +140,9 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         if number == LEARNED_VISITS - 1:
             await trio.sleep(RELEARN_DELAY_SECONDS)
         for sequence, steps in enumerate(learned):
-            # Each visit has a row of its own, as far as there are as many.
-            visit = Visit(compiled, sequence, number * len(learned) + sequence)
+            # Each visit has a row of its own, as far as there are as many. Those of a sequence follow each other, so
+            # that even a list of two rows has two users for each sequence.
+            visit = Visit(compiled, sequence, sequence * LEARNED_VISITS + number)
             position = 0
             for each in await play(address, visit):
                 _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
