@@ -39,7 +39,8 @@ class TrafficWorkload:
     """The learned `traffic` of one server. As a Workload it is the first request of a visit, without the others.
 
     `expected` has the correct body of each step of each sequence. `requests_per_step` is above 1 if redirects are
-    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request.
+    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request. Both are
+    means over visits that come by the weights of the sequences.
     """
 
     traffic: Traffic
@@ -148,18 +149,32 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
                 _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
                 steps[position].append(each)
                 position += each.is_last_of_step
-    seconds = [[min(request.seconds for request in step) for step in steps] for steps in learned]
     weights = [each.weight for each in traffic.sequences]
-    mean = sum(weight * sum(each) for weight, each in zip(weights, seconds, strict=True)) / sum(
-        weight * len(each) for weight, each in zip(weights, seconds, strict=True)
-    )
-    requests = sum(len(step) for steps in learned for step in steps)
+    seconds = _weighted(weights, [sum(itertools.chain.from_iterable(map(_hop_seconds, steps))) for steps in learned])
+    requests = _weighted(weights, [sum(map(len, steps)) / LEARNED_VISITS for steps in learned])
+    first = _hop_seconds(learned[probe_sequence(traffic)][0])[0]
     return TrafficWorkload(
         traffic,
         tuple(tuple(map(_expected_body, steps)) for steps in learned),
-        requests_per_step=requests / LEARNED_VISITS / sum(map(len, learned)),
-        latency_ratio=mean / max(seconds[probe_sequence(traffic)][0], 1e-6),
+        requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
+        latency_ratio=seconds / requests / max(first, 1e-6),
     )
+
+
+def _weighted(weights: Sequence[float], amounts: Sequence[float]) -> float:
+    return sum(weight * amount for weight, amount in zip(weights, amounts, strict=True))
+
+
+def _hop_seconds(requests: Sequence[PlayedRequest]) -> list[float]:
+    """Return the shortest time of the first request of a step in all visits, and of each redirect that followed it."""
+    shortest: list[float] = []
+    hop = 0
+    for each in requests:
+        if hop == len(shortest):
+            shortest.append(each.seconds)
+        shortest[hop] = min(shortest[hop], each.seconds)
+        hop = 0 if each.is_last_of_step else hop + 1
+    return shortest
 
 
 def _require_correct(played: PlayedRequest, where: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +14,8 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load import traffic_workload
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest
+from wsgi_gauntlet.harness.traffic.visit import Visit
 
 from ....helpers.socket_servers import serving
 
@@ -70,3 +72,22 @@ async def test_each_sequence_is_learned_with_both_rows_of_a_short_list() -> None
         assert expected is not None
         assert expected.whole is None
         assert expected.pieces == (b"<html><p>Hello ", b"</p></html>")
+
+
+async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"/slow": 4.0, "/go": 2.0, "/next": 6.0}
+
+    def app(_method: str, target: str) -> tuple[int, bytes]:
+        return (302, b"") if target == "/go" else (200, b"page")
+
+    async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
+        return [replace(each, seconds=seconds[each.target]) for each in await real_play(address, visit)]
+
+    real_play = traffic_workload.play
+    monkeypatch.setattr(traffic_workload, "play", play)
+    often = Sequence("often", (Step("a", "GET", "/slow"),), weight=3)
+    rarely = Sequence("rarely", (Step("b", "GET", "/go", follow=True), Step("c", "GET", "/slow")), weight=1)
+    workload = await learned(app, often, rarely)
+    # Of four visits three have one request of 4 s. The other one has three of 2 s, 6 s and 4 s in two steps.
+    assert workload.requests_per_step == pytest.approx((3 * 1 + 3) / (3 * 1 + 2))
+    assert workload.latency_ratio == pytest.approx((3 * 4 + 12) / 6 / 4)
