@@ -72,7 +72,7 @@ class TrafficWorkload:
             "traffic": f"{self.source}: {requests} request{'' if requests == 1 else 's'} in {sequences} "
             f"sequence{'' if sequences == 1 else 's'}",
             "correct response": f"status, completeness and the texts of the file; the whole body of {whole} of "
-            f"{requests} requests, the parts that never differ of {parts}",
+            f"{requests} request{'' if requests == 1 else 's'}, the parts that never differ of {parts}",
         }
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one request

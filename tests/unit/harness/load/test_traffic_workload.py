@@ -91,3 +91,13 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
     # Of four visits three have one request of 4 s. The other one has three of 2 s, 6 s and 4 s in two steps.
     assert workload.requests_per_step == pytest.approx((3 * 1 + 3) / (3 * 1 + 2))
     assert workload.latency_ratio == pytest.approx((3 * 4 + 12) / 6 / 4)
+
+
+async def test_the_conditions_of_one_request_and_of_two_are_right_english() -> None:
+    def app(_method: str, _target: str) -> tuple[int, bytes]:
+        return 200, b"page"
+
+    steps = (Step("a", "GET", "/a"), Step("b", "GET", "/b"))
+    one, two = await learned(app, Sequence("s", steps[:1])), await learned(app, Sequence("s", steps))
+    assert "the whole body of 1 of 1 request, the" in str(one.conditions["correct response"])
+    assert "the whole body of 2 of 2 requests, the" in str(two.conditions["correct response"])
