@@ -86,8 +86,9 @@ WRONG = "wrong"
 """The id of the metric with the number of wrong responses; its note has the evidence."""
 
 
-MIXED_UP = "the page of another user"
-"""Words in the evidence of a response that held the data of another user."""
+MIXED_UP = "the page of another user: it has"
+"""Words in the evidence of a response that held the data of another user. A page without the text of its user may be an
+error page, which proves no mix-up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -271,7 +271,7 @@ class UserVisits:
             for value in self._values_of_others(name):
                 if value and value not in mine and value.encode() in response.body:
                     return f"the page of another user: it has {name} {value[:80]!r} in place of {mine[:80]!r}"
-        return f"the page of another user, or of none: {reason}"
+        return f"a page without the text of its user: {reason}"
 
     def _values_of_others(self, name: str) -> Iterator[str]:
         """Yield the values `name` of present visits, and of the first rows: the other user may have left."""

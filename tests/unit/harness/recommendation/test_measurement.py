@@ -54,6 +54,8 @@ def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -
     assert found.evidence == (wrong.note,)
     other = trial_of(cell(Metric(WRONG, "wrong", 1, note="home: other bytes")), Stage.SCREENING, 1)
     assert other.ruled_out == "It gave 1 response with the wrong body under load."
+    nobodys = Metric(WRONG, "wrong", 3, note="log in: a page without the text of its user: the body lacks 'a'")
+    assert trial_of(cell(nobodys), Stage.SCREENING, 1).ruled_out == "It gave 3 responses with the wrong body under load."
     assert trial_of(cell(Metric(WRONG, "wrong", 0)), Stage.SCREENING, 1).ruled_out == ""
 
 

@@ -11,6 +11,7 @@ from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.load.generator.request_source import Match, RequestEnd
 from wsgi_gauntlet.harness.load.generator.user_visits import UserVisit, UserVisits
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.recommendation.measurement import MIXED_UP
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.model import (
     Body,
@@ -225,6 +226,14 @@ def test_one_message_for_each_fault_of_a_step() -> None:
     error = source.check(source.take(), parsed(raw(status=b"503 No")))
     assert error is not None
     assert not error.body
+
+
+def test_a_page_without_its_user_is_no_proof_of_a_mix_up() -> None:
+    source = users(Step("a", "GET", "/a", contains=("Hello ${user.name}",)))
+    wrong = source.check(source.take(), parsed(raw(b"Sorry, please try again")))
+    assert wrong is not None
+    assert wrong.message.startswith("a page without the text of its user: ")
+    assert MIXED_UP not in wrong.message
 
 
 def test_steps_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
