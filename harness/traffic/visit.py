@@ -268,7 +268,7 @@ class Visit:
         except MissingValue as missing:
             # An earlier step of a visit that does not give up had nothing to capture.
             raise WrongResponse(Fault.CAPTURE, f"contains is not checked: ${{{missing}}} has no value") from None
-        if not _contains(body, template, self.values):
+        if not contains_text(body, template, self.values):
             raise WrongResponse(
                 Fault.OWNER if names_owner else Fault.CONTAINS, f"the body does not contain {_text(text)}"
             )
@@ -363,7 +363,7 @@ def _search(compiled: CompiledCapture, data: bytes) -> str | None:
     return None if in_text is None else in_text[1]
 
 
-def _contains(body: bytes, template: Template, values: Mapping[str, str]) -> bool:
+def contains_text(body: bytes, template: Template, values: Mapping[str, str]) -> bool:
     """Return whether `body` has the text; its values may be escaped as in HTML or JSON."""
     if template.render(values) in body:
         return True

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import Response
@@ -30,7 +30,7 @@ from wsgi_gauntlet.harness.load.generator.visit_step import StepCounts, VisitSte
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue
-from wsgi_gauntlet.harness.traffic.visit import Fault, Visit
+from wsgi_gauntlet.harness.traffic.visit import Fault, Visit, contains_text, decoded_body
 
 CHOICES = 4096
 """Sequences that are chosen at once. After that the same choices come again."""
@@ -43,6 +43,9 @@ OTHER_STEPS = "other steps"
 
 MAX_ROWS_SEARCHED = 1000
 """Rows of a value list that are looked for in the page of another user. The loop stands still meanwhile."""
+
+MAX_OWNER_SEARCHES = 5
+"""Pages of one step in which the text of another user is looked for, until one has it."""
 
 MAX_VISITS_WITHOUT_REQUEST = 100
 """Visits in a row whose next request cannot be made. The traffic cannot be sent then."""
@@ -86,6 +89,8 @@ class UserVisits:
         self._waiting: deque[UserVisit] = deque()
         self._counters = LoopCounters(0)
         self._messages: dict[tuple[str, Fault], str] = {}
+        self._proven: set[tuple[str, Fault]] = set()
+        self._owner_searches: Counter[str] = Counter()
         self._users: list[UserVisit] = []
         self.longest_learned = 0
 
@@ -256,32 +261,53 @@ class UserVisits:
         if outcome.ok:
             return None
         fault = outcome.fault or Fault.INCOMPLETE
+        message = self._message(user, fault, outcome.reason, response)
+        return WrongResponse(message, body=fault not in (Fault.INCOMPLETE, Fault.STATUS))
+
+    def _message(self, user: UserVisit, fault: Fault, reason: str, response: Response) -> str:
+        """Return one message for each fault of a step: the first one is an example of all.
+
+        For a page without its user it is the first one that is the page of another user, if one of the first few is.
+        """
         key = (user.step.counts.name, fault)
-        # One message for each fault of a step: the first one is an example of all.
-        if key not in self._messages:
-            self._messages[key] = self._describe_fault(user, fault, outcome.reason, response)
-        return WrongResponse(self._messages[key], body=fault not in (Fault.INCOMPLETE, Fault.STATUS))
-
-    def _describe_fault(self, user: UserVisit, fault: Fault, reason: str, response: Response) -> str:
         if fault is not Fault.OWNER:
-            return reason
-        names = {name for template, _ in user.step.compiled.contains for name in template.names}
-        for name in sorted(names):
-            mine = user.visit.values.get(name, "")
-            for value in self._values_of_others(name):
-                if value and value not in mine and value.encode() in response.body:
-                    return f"the page of another user: it has {name} {value[:80]!r} in place of {mine[:80]!r}"
-        return f"a page without the text of its user: {reason}"
+            return self._messages.setdefault(key, reason)
+        if key not in self._proven and self._owner_searches[key[0]] < MAX_OWNER_SEARCHES:
+            self._owner_searches[key[0]] += 1
+            if proof := self._other_owner(user, decoded_body(response)):
+                self._proven.add(key)
+                self._messages[key] = f"the page of another user: it has {proof}"
+        return self._messages.setdefault(key, f"a page without the text of its user: {reason}")
 
-    def _values_of_others(self, name: str) -> Iterator[str]:
-        """Yield the values `name` of present visits, and of the first rows: the other user may have left."""
-        for user in self._users:
-            yield user.visit.values.get(name, "")
-        for each in self._compiled.traffic.values:
-            for number, column in enumerate(each.columns):
-                if f"{each.name}.{column}" == name:
-                    for row in each.rows[:MAX_ROWS_SEARCHED]:
-                        yield row[number]
+    def _other_owner(self, user: UserVisit, body: bytes) -> str:
+        """Return whose page `body` is, '' if it has no text of the step with the values of another user."""
+        mine = user.visit.values
+        for template, names_owner in user.step.compiled.contains:
+            if not (names_owner and mine.keys() >= {*template.names}) or contains_text(body, template, mine):
+                continue
+            for values in self._values_of_others(user, template.names):
+                theirs = {**mine, **values}
+                different = [name for name in template.names if theirs[name] != mine[name]]
+                if (
+                    different
+                    and all(theirs[name] for name in template.names)
+                    and template.render(theirs) not in template.render(mine)
+                    and contains_text(body, template, theirs)
+                ):
+                    name = different[0]
+                    return f"{name} {theirs[name][:80]!r} in place of {mine[name][:80]!r}"
+        return ""
+
+    def _values_of_others(self, user: UserVisit, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """Yield the values `names` of present visits, and of the first rows: the other user may have left."""
+        for each in self._users:
+            if each is not user:
+                yield {name: each.visit.values[name] for name in names if name in each.visit.values}
+        for values in self._compiled.traffic.values:
+            columns = [(f"{values.name}.{column}", at) for at, column in enumerate(values.columns)]
+            wanted = [(name, at) for name, at in columns if name in names]
+            for row in values.rows[:MAX_ROWS_SEARCHED] if wanted else ():
+                yield {name: row[at] for name, at in wanted}
 
     def learn(self, response: Response, user: UserVisit, *, closes: bool) -> None:
         """Learn the shape of a correct response."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from wsgi_gauntlet.harness.http.address import Address
@@ -234,6 +236,58 @@ def test_a_page_without_its_user_is_no_proof_of_a_mix_up() -> None:
     assert wrong is not None
     assert wrong.message.startswith("a page without the text of its user: ")
     assert MIXED_UP not in wrong.message
+
+
+def message_for(source: UserVisits, body: bytes, *fields: bytes) -> str:
+    """Return the message of the first user, `ada & co`, whose page is `body`. Another user is there, too."""
+    user = source.take()
+    source.take()
+    wrong = source.check(user, parsed(raw(body, *fields)))
+    assert wrong is not None
+    assert wrong.body
+    return wrong.message
+
+
+HELLO = Step("a", "GET", "/a", contains=("Hello ${user.name}",))
+OF_BOB = "the page of another user: it has user.name 'bob' in place of 'ada & co'"
+
+
+def test_the_page_of_another_user_has_the_text_with_the_values_of_that_user() -> None:
+    assert message_for(users(HELLO), b"<h1>Hello bob</h1>") == OF_BOB
+    # Cyd has no visit now: the row of the list is known.
+    assert "'cyd' in place of" in message_for(users(HELLO), b"<h1>Hello cyd</h1>")
+
+
+def test_the_name_of_another_user_elsewhere_is_no_proof() -> None:
+    message = message_for(users(HELLO), b"<p>bob wrote: please try again</p>")
+    assert message.startswith("a page without the text of its user: ")
+
+
+def test_the_page_of_another_user_may_be_compressed() -> None:
+    body = gzip.compress(b"<h1>Hello bob</h1>")
+    assert message_for(users(HELLO), body, b"Content-Encoding: gzip") == OF_BOB
+
+
+def test_a_mix_up_is_named_even_if_an_error_page_came_first() -> None:
+    source = users(HELLO)
+    assert "a page without" in message_for(source, b"sorry")
+    user = source.take()
+    assert user.visit.values["user.name"] == "cyd"
+    wrong = source.check(user, parsed(raw(b"<h1>Hello bob</h1>")))
+    assert wrong is not None
+    assert wrong.message == "the page of another user: it has user.name 'bob' in place of 'cyd'"
+
+
+def test_captured_values_of_a_present_visit_prove_a_mix_up() -> None:
+    own_key = Capture("key", "key=([a-z]+)")
+    source = users(Step("a", "GET", "/a", captures=(own_key,)), Step("b", "GET", "/b", contains=("Key ${key}",)))
+    one, two = source.take(), source.take()
+    for user, key in ((one, b"mine"), (two, b"yours")):
+        answer(source, user, raw(b"key=" + key))
+        source.following(user)
+    wrong = source.check(one, parsed(raw(b"Key yours")))
+    assert wrong is not None
+    assert wrong.message == "the page of another user: it has key 'yours' in place of 'mine'"
 
 
 def test_steps_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
