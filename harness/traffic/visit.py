@@ -110,6 +110,8 @@ class Visit:
         expected: Sequence[ExpectedBody | None] = (),
         give_up: bool = True,
     ) -> None:
+        self.sequence = sequence
+        self.row = row
         self.steps = traffic.sequences[sequence].steps
         self.values: dict[str, str] = dict(traffic.row(row))
         self.jar = CookieJar()

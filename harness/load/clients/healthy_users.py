@@ -208,6 +208,7 @@ class HealthyUsers:
             if not user.redirected:
                 users.answered(user, think_time, due)
                 return
+        users.left(user)
 
     async def _request(self, intended: float, attempt: Callable[[bool], Awaitable[Outcome]]) -> Outcome:
         request_in_flight = _RequestInFlight(intended, self.now)

@@ -1,6 +1,6 @@
 """The visits of a loop: each connection belongs to a user, who goes through the steps of one visit after another.
 
-    UserVisit --> VisitStep --> VisitStep --> ... --> a new visit, with an empty cookie jar and the next row of values
+    UserVisit --> VisitStep --> VisitStep --> ... --> a new visit, with an empty cookie jar and a free row of values
 
 A user whose connection is closed waits for a new one, and goes on with the same visit. After a wrong response the visit
 ends, because the later steps need it. In most steps nothing is parsed: the request is put together from bytes, and the
@@ -29,6 +29,7 @@ from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 from wsgi_gauntlet.harness.load.generator.visit_step import StepCounts, VisitStep, kind_of
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
+from wsgi_gauntlet.harness.traffic.rows import Rows
 from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Fault, Visit, contains_text, decoded_body
 
@@ -82,7 +83,7 @@ class UserVisits:
         self._host = address.authority.encode("ascii")
         self._scheme = "https" if address.tls else "http"
         self._origin = f"{self._scheme}://{address.authority}"
-        self._numbers = itertools.count(traffic.first_visit, traffic.stride)
+        self._rows = Rows(compiled, itertools.count(traffic.first_visit, traffic.stride))
         self._choices = _choices(traffic)
         self._counts: dict[str, StepCounts] = {}
         self._first_steps = [self._steps(number) for number in range(len(compiled.sequences))]
@@ -126,7 +127,7 @@ class UserVisits:
         if user.ended is RequestEnd.NOT_SENT:
             return user
         if user.ended is RequestEnd.FAILED:
-            user.visit, user.step = self._new_visit()
+            user.visit, user.step = self._new_visit(user.visit)
             user.hop, user.taken = 0, False
             return self._prepare(user)
         return self.following(user)
@@ -144,7 +145,7 @@ class UserVisits:
             step = user.step.next
         user.hop = 0
         if step is None:
-            user.visit, step = self._new_visit()
+            user.visit, step = self._new_visit(user.visit)
         user.step = step
         path = step.path
         if path is None:
@@ -174,7 +175,7 @@ class UserVisits:
                 step.counts.failed += 1
                 self._counters.wrong += 1
                 self._counters.add_error(f"{step.counts.name}: no response had the value {missing}, which it needs")
-                user.visit, user.step = self._new_visit()
+                user.visit, user.step = self._new_visit(visit)
                 user.hop = 0
                 continue
             user.request = made.data
@@ -186,9 +187,12 @@ class UserVisits:
             "see `wsgi-gauntlet traffic check`"
         )
 
-    def _new_visit(self) -> tuple[Visit, VisitStep]:
+    def _new_visit(self, ended: Visit | None = None) -> tuple[Visit, VisitStep]:
+        """Return a new visit in the place of the one that `ended`, with its first step."""
+        if ended is not None:
+            self._rows.release(ended)
         sequence = next(self._choices)
-        visit = Visit(self._compiled, sequence, next(self._numbers), expected=self._expected[sequence])
+        visit = Visit(self._compiled, sequence, self._rows.take(sequence), expected=self._expected[sequence])
         if visit.step.host is None:
             # The visit does this in its first request, which it may never make.
             visit.values[ORIGIN] = self._origin

@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_t
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import Outcome
-from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic
+from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic, ValueList
 from wsgi_gauntlet.harness.traffic.mount import with_mount
 
 from .....helpers.shop_server import VISIT, Reply, Shop, open_shop, shop_traffic
@@ -134,6 +134,21 @@ async def test_users_wait_for_their_think_time_and_new_ones_come_instead() -> No
     users.answered(first, 0.0, 6.5)
     # The visit of the first user has ended.
     assert users.next_user(9.0) is not first
+
+
+async def test_a_new_user_never_has_the_row_of_a_present_one() -> None:
+    names = ValueList("user", ("name",), (("anna",), ("bob",)))
+    steps = (Step("a", "GET", "/list?${user.name}"), Step("b", "GET", "/list"))
+    shop = Shop()
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, Traffic((Sequence("s", steps),), (names,)))
+    users = VisitingUsers(workload, address, 1)
+    thinks = users.next_user(0.0)
+    assert thinks.visit.values["user.name"] == "anna"
+    for _ in range(3):
+        other = users.next_user(0.0)
+        assert other.visit.values["user.name"] == "bob"
+        users.left(other)
 
 
 async def test_a_request_without_its_value_is_wrong_and_not_sent() -> None:

@@ -105,6 +105,27 @@ def test_a_visit_ends_and_a_new_one_has_an_empty_jar_and_the_next_row() -> None:
     assert [b"Cookie: sid=5" in each for each in requests] == [False, True, False, True]
 
 
+def test_short_visits_never_take_the_row_of_a_long_one() -> None:
+    source = users(Step("a", "GET", "/a/${user.name}"), Step("b", "GET", "/b"))
+    long, short = source.take(), source.take()
+    answer(source, long, raw())
+    source.following(long)
+    names = []
+    for _ in range(10):
+        names.append(short.visit.values["user.name"])
+        answer(source, short, raw())
+        source.following(short)
+    assert set(names) == {"bob", "cyd"}
+    # The visit of the first user ends, and then its row is free.
+    answer(source, long, raw())
+    source.following(long)
+    for _ in range(2):
+        names.append(short.visit.values["user.name"])
+        answer(source, short, raw())
+        source.following(short)
+    assert "ada & co" in (*names, short.visit.values["user.name"])
+
+
 def test_every_visit_has_the_origin_even_if_no_request_needs_it() -> None:
     source = users(Step("a", "GET", "/a", contains=("${origin}/b",)))
     page = raw(b'<a href="http://127.0.0.1:8000/b">')
