@@ -18,15 +18,16 @@ from wsgi_gauntlet.harness.model import Outcome
 from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.in_turn import VisitsInTurn, play_in_turn
 from wsgi_gauntlet.harness.traffic.model import Traffic
 from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
 from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
 
 LEARNED_VISITS = 3
-"""Visits of each sequence while the traffic is learned."""
+"""Visits of each sequence while the traffic is learned, without those in turn."""
 
 RELEARN_DELAY_SECONDS = 1.1
-"""Seconds before the last visits, so that a clock that shows seconds changes."""
+"""Seconds from the first visits to the last ones, so that a clock that shows seconds changes."""
 
 VISITS_PER_LOAD = 100_003
 """Numbers of visits that belong to one load. So the next load uses other rows of long value lists."""
@@ -133,29 +134,39 @@ def outcome_of(outcome: StepOutcome) -> Outcome:
 async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
     """Play each sequence several times, and return the traffic with the bodies of its correct responses.
 
+    Each sequence is visited twice, then in turn with the others (in_turn.py), then once more. With s sequences of n
+    steps these are about 3 s n + 3 s n requests, at most 3 s n + MAX_REQUESTS. What differs in any of them is not
+    compared. Only the visits one after the other must be correct: two users in turn may disturb each other, and under
+    load that is found.
+
     Raises PageError if a response is not correct, ServerError if none arrives, OutOfResources.
     """
     compiled = CompiledTraffic(traffic)
     learned: list[list[list[PlayedRequest]]] = [[[] for _ in each.steps] for each in traffic.sequences]
+    in_turn = VisitsInTurn()
+    began = trio.current_time()
     for number in range(LEARNED_VISITS):
         if number == LEARNED_VISITS - 1:
-            await trio.sleep(RELEARN_DELAY_SECONDS)
+            in_turn = await play_in_turn(address, compiled, len(learned) * LEARNED_VISITS)
+            await trio.sleep(max(0.0, began + RELEARN_DELAY_SECONDS - trio.current_time()))
         for sequence, steps in enumerate(learned):
             # Each visit has a row of its own, as far as there are as many. Those of a sequence follow each other, so
             # that even a list of two rows has two users for each sequence.
             visit = Visit(compiled, sequence, sequence * LEARNED_VISITS + number)
             position = 0
             for each in await play(address, visit):
+                if not (each.outcome.ok or in_turn.whole):
+                    break  # what a disturbed visit left behind may be the cause
                 _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
                 steps[position].append(each)
                 position += each.is_last_of_step
     weights = [each.weight for each in traffic.sequences]
     seconds = _weighted(weights, [sum(itertools.chain.from_iterable(map(_hop_seconds, steps))) for steps in learned])
-    requests = _weighted(weights, [sum(map(len, steps)) / LEARNED_VISITS for steps in learned])
+    requests = _weighted(weights, [sum(map(_requests_of_step, steps)) for steps in learned])
     first = _hop_seconds(learned[probe_sequence(traffic)][0])[0]
     return TrafficWorkload(
         traffic,
-        tuple(tuple(map(_expected_body, steps)) for steps in learned),
+        tuple(tuple(map(_expected_body, *each)) for each in zip(learned, in_turn.steps, strict=True)),
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
     )
@@ -163,6 +174,10 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
 
 def _weighted(weights: Sequence[float], amounts: Sequence[float]) -> float:
     return sum(weight * amount for weight, amount in zip(weights, amounts, strict=True))
+
+
+def _requests_of_step(requests: Sequence[PlayedRequest]) -> float:
+    return len(requests) / sum(each.is_last_of_step for each in requests)
 
 
 def _hop_seconds(requests: Sequence[PlayedRequest]) -> list[float]:
@@ -184,9 +199,9 @@ def _require_correct(played: PlayedRequest, where: str) -> None:
     raise error(f"{where}: {played.step.step.name}: {played.outcome.reason}; {SEE_CHECK}")
 
 
-def _expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
+def _expected_body(requests: Sequence[PlayedRequest], in_turn: Sequence[PlayedRequest]) -> ExpectedBody | None:
     """Return what the bodies of one step have in common, None if the file says that they are not compared."""
-    last = [each for each in requests if each.is_last_of_step]
+    last = [*(each for each in requests if each.is_last_of_step), *in_turn]
     if not last[0].step.step.compare:
         return None
     return expected.learn([each.body for each in last], [each.length for each in last])

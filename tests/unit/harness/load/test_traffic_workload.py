@@ -10,12 +10,14 @@ from urllib.parse import unquote
 
 import pytest
 
+from wsgi_gauntlet.harness.errors import PageError
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.load import traffic_workload
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
 from wsgi_gauntlet.harness.traffic.player import PlayedRequest
-from wsgi_gauntlet.harness.traffic.visit import Visit
+from wsgi_gauntlet.harness.traffic.visit import Fault, Visit
 
 from ....helpers.socket_servers import serving
 
@@ -101,3 +103,91 @@ async def test_the_conditions_of_one_request_and_of_two_are_right_english() -> N
     one, two = await learned(app, Sequence("s", steps[:1])), await learned(app, Sequence("s", steps))
     assert "the whole body of 1 of 1 request, the" in str(one.conditions["correct response"])
     assert "the whole body of 2 of 2 requests, the" in str(two.conditions["correct response"])
+
+
+class Board:
+    """A board of notices: `/NAME/put`, `/NAME/board` and `/NAME/take`. `fault` may replace a response."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.seen: list[str] = []
+        self.fault: Callable[[str, int], tuple[int, bytes] | None] = lambda _target, _number: None
+
+    def __call__(self, _method: str, target: str) -> tuple[int, bytes]:
+        self.seen.append(target)
+        if (wrong := self.fault(target, len(self.seen))) is not None:
+            return wrong
+        _, name, what = target.split("/")
+        if what == "put":
+            self.notices.append(name)
+        elif what == "take":
+            self.notices.remove(name)
+        entries = "".join(f"<li>By {each}</li>" for each in self.notices)
+        page = f"<html><h1>The board</h1><p>You are {name}</p><ul>{entries}</ul></html>" if what == "board" else "done"
+        return 200, page.encode()
+
+
+NOTICE = Sequence(
+    "notice",
+    (
+        Step("put", "GET", "/${user.name}/put"),
+        Step("board", "GET", "/${user.name}/board", contains=("You are ${user.name}",)),
+        Step("take", "GET", "/${user.name}/take"),
+    ),
+)
+USERS = user_list(*(f"user{number:02d}" for number in range(20)))
+
+
+async def test_a_page_with_entries_of_other_users_is_right_in_visits_in_turn() -> None:
+    board = Board()
+    workload = await learned(board, NOTICE, values=(USERS,))
+    put, page, take = workload.expected[0]
+    assert [each.whole for each in (put, take) if each is not None] == [b"done"] * 2
+    assert page is not None
+    for names in (["me"], ["me", "you"], ["you", "they", "me"]):
+        entries = "".join(f"<li>By {each}</li>" for each in names)
+        body = f"<html><h1>The board</h1><p>You are me</p><ul>{entries}</ul></html>".encode()
+        assert page.difference(body, len(body)) == ""
+    assert page.difference(b"<html><h1>Sorry</h1></html>", 27)
+    # Nothing is left: all visits were played to their end.
+    assert board.notices == []
+    assert len(board.seen) == 9 + 9
+
+
+async def test_visits_in_turn_that_disturb_each_other_do_not_blame_the_server() -> None:
+    board = Board()
+    locked: set[str] = set()
+
+    def locks(target: str, _number: int) -> tuple[int, bytes] | None:
+        """Refuse a board while another user has a notice there, and lock out such a user for ever."""
+        name = target.split("/")[1]
+        if target.endswith("/board") and set(board.notices) - {name}:
+            locked.update(board.notices)
+        return (403, b"locked") if name in locked else None
+
+    board.fault = locks
+    # Two rows: the last visit has the row of a visit in turn.
+    workload = await learned(board, NOTICE, values=(user_list("anna", "bob"),))
+    assert locked == {"anna", "bob"}
+    page = workload.expected[0][1]
+    assert page is not None
+    assert b"<html><h1>The board</h1><p>You are " in page.pieces
+    assert workload.requests_per_step == 1.0
+
+
+async def test_visits_one_after_the_other_must_be_correct() -> None:
+    board = Board()
+    # The last three requests are the last visit; no visit in turn had a fault.
+    board.fault = lambda _target, number: (500, b"") if number == 9 + 9 else None
+    with pytest.raises(PageError, match="notice: take: status 500"):
+        await learned(board, NOTICE, values=(USERS,))
+
+
+async def test_a_page_of_another_user_is_found_after_visits_in_turn() -> None:
+    workload = await learned(Board(), NOTICE, values=(USERS,))
+    visit = Visit(workload.new_visits(keep=True), 0, 0, expected=workload.expected[0])
+    visit.skip()
+    visit.request(b"localhost")
+    body = b"<html><h1>The board</h1><p>You are user01</p><ul><li>By user00</li></ul></html>"
+    outcome = visit.receive(Response(status=200, body=body, length=len(body), complete=True))
+    assert outcome.fault is Fault.OWNER
