@@ -126,6 +126,16 @@ def test_short_visits_never_take_the_row_of_a_long_one() -> None:
     assert "ada & co" in (*names, short.visit.values["user.name"])
 
 
+def test_a_cookie_without_a_path_belongs_to_the_folder_of_each_users_own_request() -> None:
+    source = users(Step("edit", "GET", "/p/${user.name}/edit"), Step("save", "POST", "/p/${user.name}/save"))
+    ada, bob = source.take(), source.take()
+    page = raw(b"ok", b"Set-Cookie: t=1")
+    assert [answer(source, user, page) for user in (ada, bob)] == [Match.NONE, Match.KEPT]
+    for user in (ada, bob):
+        assert source.following(user).request.startswith(b"POST /p/")
+        assert b"Cookie: t=1\r\n" in user.request
+
+
 def test_every_visit_has_the_origin_even_if_no_request_needs_it() -> None:
     source = users(Step("a", "GET", "/a", contains=("${origin}/b",)))
     page = raw(b'<a href="http://127.0.0.1:8000/b">')
