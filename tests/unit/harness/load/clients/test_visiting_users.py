@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -134,6 +135,21 @@ async def test_users_wait_for_their_think_time_and_new_ones_come_instead() -> No
     users.answered(first, 0.0, 6.5)
     # The visit of the first user has ended.
     assert users.next_user(9.0) is not first
+
+
+async def test_long_think_times_can_be_shortened() -> None:
+    steps = (Step("a", "GET", "/list?a", think_time=3600.0), Step("b", "GET", "/list?b"))
+    shop = Shop()
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, Traffic((Sequence("s", steps),)))
+        for longest, second in ((math.inf, "GET /list?a"), (0.0, "GET /list?b")):
+            shop.log.clear()
+            users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0, longest_think_time=longest)
+            assert users._users is not None
+            for _ in range(2):
+                await users._run_step(users._users, users.now)
+            users.cancel_in_flight()
+            assert [line for line, _ in shop.log] == ["GET /list?a", second]
 
 
 async def test_a_new_user_never_has_the_row_of_a_present_one() -> None:
