@@ -77,7 +77,7 @@ class Player:
             request = visit.request(address.authority.encode("ascii"), "https" if address.tls else "http")
         except MissingValue as missing:
             visit.skip()
-            return _not_sent(step, f"not sent: ${{{missing}}} has no value", Fault.CAPTURE)
+            return _not_sent(step, f"not sent: {missing.reason}", Fault.CAPTURE)
         if self._connection is not None and not self._connection.is_idle:
             self.close()
         began = time.perf_counter()

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from wsgi_gauntlet.harness.traffic.compiled import CompiledCapture, CompiledStep, CompiledTraffic, explicit_cookies
 from wsgi_gauntlet.harness.traffic.cookie_jar import CookieJar, join_cookies
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
-from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, Template
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, OtherSite, Template
 
 MAX_REDIRECTS = 10
 """Redirects in a row that a visit follows. Browsers give up after 20."""
@@ -134,7 +134,7 @@ class Visit:
     def request(self, host: bytes, scheme: str = "http") -> PreparedRequest:
         """Return the next request; `host` is the value of its Host header.
 
-        Raises MissingValue if it needs a value that no response had.
+        Raises MissingValue if it needs a value that no response had, OtherSite if it would go to another site.
         """
         step = self.step
         self._host = host if step.host is None else step.host.render({ORIGIN: "", **self.values})
@@ -187,6 +187,17 @@ class Visit:
         self._advance(give_up=False)
         return StepOutcome(ok=True, next=self._next, captured=tuple(captured.items()))
 
+    @property
+    def leaves_site(self) -> bool:
+        """Whether the next request would go to a link to another site."""
+        try:
+            self._step_target(self.step)
+        except OtherSite:
+            return True
+        except MissingValue:
+            pass
+        return False
+
     def skip(self) -> None:
         """Leave out the present step, for example because its request cannot be made."""
         self._advance(give_up=False)
@@ -213,7 +224,7 @@ class Visit:
             raise MissingValue(step.reference)
         target = resolve(self.values[step.reference], self._target, self._host)
         if target is None:
-            raise MissingValue(f"{step.reference} (it is a link to another site)")
+            raise OtherSite(step.reference)
         return target
 
     def _cookies(self, step: CompiledStep) -> bytes:
@@ -269,7 +280,7 @@ class Visit:
             text = template.render(self.values)
         except MissingValue as missing:
             # An earlier step of a visit that does not give up had nothing to capture.
-            raise WrongResponse(Fault.CAPTURE, f"contains is not checked: ${{{missing}}} has no value") from None
+            raise WrongResponse(Fault.CAPTURE, f"contains is not checked: {missing.reason}") from None
         if not contains_text(body, template, self.values):
             raise WrongResponse(
                 Fault.OWNER if names_owner else Fault.CONTAINS, f"the body does not contain {_text(text)}"

@@ -56,8 +56,11 @@ class VisitingUsers:
 
     def next_user(self, now: float) -> VisitingUser:
         """Return the user who makes the request that is due `now`."""
-        if self._ready and self._ready[0][0] <= now:
-            return heapq.heappop(self._ready)[2]
+        while self._ready and self._ready[0][0] <= now:
+            user = heapq.heappop(self._ready)[2]
+            if not user.visit.leaves_site:
+                return user
+            self.left(user)
         sequence = self._random.choices(range(len(self._weights)), self._weights)[0]
         row = self._rows.take(sequence)
         return VisitingUser(Visit(self._compiled, sequence, row, expected=self._expected[sequence]))

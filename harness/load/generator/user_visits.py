@@ -30,7 +30,7 @@ from wsgi_gauntlet.harness.load.generator.visit_step import StepCounts, VisitSte
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.rows import Rows
-from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, OtherSite
 from wsgi_gauntlet.harness.traffic.visit import Fault, Visit, contains_text, decoded_body
 
 CHOICES = 4096
@@ -165,16 +165,23 @@ class UserVisits:
         return user
 
     def _prepare(self, user: UserVisit) -> UserVisit:
-        """Make the next request of `user`. If a value is missing, the visit fails and a new one begins."""
+        """Make the next request of `user`. If a value is missing, the visit fails and a new one begins.
+
+        It ends without a failure at a link to another site.
+        """
         for _ in range(MAX_VISITS_WITHOUT_REQUEST):
             step, visit = user.step, user.visit
             visit.position = step.index
             try:
                 made = visit.request(self._host, self._scheme)
             except MissingValue as missing:
-                step.counts.failed += 1
-                self._counters.wrong += 1
-                self._counters.add_error(f"{step.counts.name}: no response had the value {missing}, which it needs")
+                if isinstance(missing, OtherSite):
+                    # The pages of the app have such links, so no response is wrong.
+                    self._counters.add_error(f"{step.counts.name}: not sent, because {missing.reason}")
+                else:
+                    step.counts.failed += 1
+                    self._counters.wrong += 1
+                    self._counters.add_error(f"{step.counts.name}: no response had the value {missing}, which it needs")
                 user.visit, user.step = self._new_visit(visit)
                 user.hop = 0
                 continue

@@ -183,6 +183,25 @@ async def test_a_request_without_its_value_is_wrong_and_not_sent() -> None:
     assert shop.log == []
 
 
+async def test_a_link_to_another_site_ends_the_visit_and_is_not_wrong() -> None:
+    link = Capture("link", "<li>([a-z:/.]*)")
+    traffic = Traffic((Sequence("s", (Step("a", "GET", "/list", captures=(link,)), Step("b", "GET", "${link}"))),))
+    shop = Shop()
+    shop.change = lambda line, _number, reply: (200, (), b"") if line == "GET /shirt" else reply
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, traffic)
+        shop.change = lambda _line, _number, reply: (*reply[:2], reply[2].replace(b"shirt", b"http://other.test/"))
+        users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0)
+        assert users._users is not None
+        users._users._expected = ((None, None),)
+        shop.log.clear()
+        for _ in range(3):
+            await users._run_step(users._users, users.now)
+        users.cancel_in_flight()
+    assert outcomes(users) == {Outcome.OK: 3}
+    assert [line for line, _ in shop.log] == ["GET /list"] * 3
+
+
 async def test_a_request_that_must_not_be_repeated_is_sent_once() -> None:
     shop = Shop()
     with open_shop(shop) as address:
