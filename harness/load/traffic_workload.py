@@ -15,12 +15,11 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
-from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.in_turn import VisitsInTurn, play_in_turn
 from wsgi_gauntlet.harness.traffic.model import Traffic
-from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body, play
 from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
 
 LEARNED_VISITS = 3
@@ -166,7 +165,13 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
     first = _hop_seconds(learned[probe_sequence(traffic)][0])[0]
     return TrafficWorkload(
         traffic,
-        tuple(tuple(map(_expected_body, *each)) for each in zip(learned, in_turn.steps, strict=True)),
+        tuple(
+            tuple(
+                expected_body([*(each for each in played if each.is_last_of_step), *others])
+                for played, others in zip(*steps, strict=True)
+            )
+            for steps in zip(learned, in_turn.steps, strict=True)
+        ),
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
     )
@@ -197,14 +202,6 @@ def _require_correct(played: PlayedRequest, where: str) -> None:
         return
     error = ServerError if played.outcome.fault is Fault.INCOMPLETE else PageError
     raise error(f"{where}: {played.step.step.name}: {played.outcome.reason}; {SEE_CHECK}")
-
-
-def _expected_body(requests: Sequence[PlayedRequest], in_turn: Sequence[PlayedRequest]) -> ExpectedBody | None:
-    """Return what the bodies of one step have in common, None if the file says that they are not compared."""
-    last = [*(each for each in requests if each.is_last_of_step), *in_turn]
-    if not last[0].step.step.compare:
-        return None
-    return expected.learn([each.body for each in last], [each.length for each in last])
 
 
 def _scheme(address: Address) -> str:

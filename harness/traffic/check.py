@@ -20,11 +20,11 @@ from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 from wsgi_gauntlet.harness.server.temp_dirs import scratch_folder
 from wsgi_gauntlet.harness.server.user_app import plan_with_control_paths
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
-from wsgi_gauntlet.harness.traffic.expected import ExpectedBody, learn
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.in_turn import play_in_turn
 from wsgi_gauntlet.harness.traffic.model import Traffic
 from wsgi_gauntlet.harness.traffic.mount import with_mount
-from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body, play
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
 SECOND_VISIT_DELAY_SECONDS = 1.1
@@ -139,14 +139,11 @@ async def check_sequences(
         for requests, again, others in zip(_by_step(played), _by_step(second[number]), in_turn[number], strict=True):
             last, last_again = requests[-1], again[-1]
             ok = last.outcome.ok and last_again.outcome.ok
-            bodies = [last, last_again, *others]
             steps.append(
                 CheckedStep(
                     requests,
                     last_again.outcome.reason if last.outcome.ok else "",
-                    learn([each.body for each in bodies], [each.length for each in bodies])
-                    if ok and last.step.step.compare
-                    else None,
+                    expected_body([last, last_again, *others]) if ok else None,
                     log if last is logged else "",
                 )
             )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.response import Response
+from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledStep
 from wsgi_gauntlet.harness.traffic.cpu_limit import TooMuchWork, cpu_limit
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.template import MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Fault, PreparedRequest, StepOutcome, Visit, decoded_body
 
@@ -31,7 +35,8 @@ NO_RESPONSE = Response()
 class PlayedRequest:
     """A request of a visit and what came. `seconds` count from its first byte to the last one of the response.
 
-    `body` and `length` are those of the response without compression. A request that could not be made has no target.
+    `body` and `length` are those of the response without compression. `redirect_path` is where it redirects to, if it
+    does. A request that could not be made has no target.
     """
 
     step: CompiledStep
@@ -42,6 +47,7 @@ class PlayedRequest:
     length: int = 0
     body: bytes = b""
     seconds: float = 0.0
+    redirect_path: bytes = b""
 
     @property
     def is_last_of_step(self) -> bool:
@@ -141,4 +147,15 @@ def _played(request: PreparedRequest, visit: Visit, response: Response, problem:
         response.length if body is response.body else len(body),
         body,
         seconds,
+        visit.redirect_path(response),
     )
+
+
+def expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
+    """Return what correct responses to one step have in common, None if the file says that they are not compared."""
+    if not requests[0].step.step.compare:
+        return None
+    found = expected.learn([each.body for each in requests], [each.length for each in requests])
+    redirects = {(each.status or 0, each.redirect_path) for each in requests}
+    same = redirects.pop()
+    return msgspec.structs.replace(found, redirect=same) if same[1] and not redirects else found

@@ -207,6 +207,17 @@ class Visit:
         """Whether there is no further request."""
         return self.position >= len(self.steps)
 
+    def redirect_path(self, response: ReceivedResponse) -> bytes:
+        """Return the path that the response to the last request redirects to, b'' if it is no redirect.
+
+        Of a link to another site it is the link without its query.
+        """
+        locations = response.all("location")
+        if response.status not in REDIRECTS or not locations:
+            return b""
+        target = resolve(locations[0].decode("utf-8", "replace"), self._target, self._host)
+        return (locations[0] if target is None else target).partition(b"?")[0]
+
     # ------------------------------------------------------------------ requests
 
     @property
@@ -272,8 +283,18 @@ class Visit:
             for template, names_owner in step.contains:
                 self._require_text(body, template, names_owner=names_owner)
             length = response.length if body is response.body else len(body)
+            if expected is not None:
+                self._require_redirect(expected, response)
             if expected is not None and (difference := expected.difference(body, length)):
                 raise WrongResponse(Fault.BODY, difference)
+
+    def _require_redirect(self, expected: ExpectedBody, response: ReceivedResponse) -> None:
+        found = (response.status or 0, self.redirect_path(response))
+        if expected.redirect is None or found == expected.redirect:
+            return
+        wanted = f"a redirect to {_text(expected.redirect[1])} with status {expected.redirect[0]}"
+        where = f"a redirect to {_text(found[1])} with " if found[1] else ""
+        raise WrongResponse(Fault.REDIRECT, f"{where}status {found[0]} in place of {wanted}")
 
     def _require_text(self, body: bytes, template: Template, *, names_owner: bool) -> None:
         try:

@@ -9,15 +9,18 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from wsgi_gauntlet.harness.errors import PageError
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.load import traffic_workload
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
+from wsgi_gauntlet.harness.traffic.compiled import compile_step
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
-from wsgi_gauntlet.harness.traffic.player import PlayedRequest
-from wsgi_gauntlet.harness.traffic.visit import Fault, Visit
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body
+from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
 
 from ....helpers.socket_servers import serving
 
@@ -93,6 +96,54 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
     # Of four visits three have one request of 4 s. The other one has three of 2 s, 6 s and 4 s in two steps.
     assert workload.requests_per_step == pytest.approx((3 * 1 + 3) / (3 * 1 + 2))
     assert workload.latency_ratio == pytest.approx((3 * 4 + 12) / 6 / 4)
+
+
+def redirect_to(path: str, status: int = 302) -> Response:
+    raw = f"HTTP/1.1 {status} Found\r\nLocation: {path}\r\nContent-Length: 0\r\n\r\n".encode()
+    parser = ResponseParser()
+    parser.feed(raw)
+    return parser.response()
+
+
+async def test_a_redirect_that_is_always_the_same_is_compared() -> None:
+    def app(_method: str, target: str) -> tuple[int, bytes]:
+        return (302, b"") if target == "/save" else (200, b"page")
+
+    workload = await learned(app, Sequence("s", (Step("save", "POST", "/save"), Step("page", "GET", "/page"))))
+    save, page = workload.expected[0]
+    assert save is not None
+    assert page is not None
+    assert (save.redirect, page.redirect) == ((302, b"/next"), None)
+    assert save.describe() == "the empty body, and the redirect to /next"
+
+    def outcome(response: Response) -> StepOutcome:
+        visit = Visit(workload.new_visits(keep=True), 0, 0, expected=workload.expected[0])
+        visit.request(b"localhost")
+        return visit.receive(response)
+
+    for same in ("/next", "/next?saved=1", "http://localhost/next"):
+        assert outcome(redirect_to(same)).ok
+    for other, status in (("/login?next=/save", 302), ("/next", 303), ("http://other.test/next", 302)):
+        wrong = outcome(redirect_to(other, status))
+        assert wrong.fault is Fault.REDIRECT
+        assert "in place of a redirect to '/next' with status 302" in wrong.reason
+    assert outcome(Response(status=200, complete=True)).fault is Fault.REDIRECT
+
+
+def test_a_redirect_that_differs_in_the_visits_is_not_compared() -> None:
+    step = Step("save", "POST", "/save")
+    played = [
+        PlayedRequest(compile_step(step), "POST", "/save", StepOutcome(True, "end"), 302, redirect_path=path)
+        for path in (b"/item/1", b"/item/2")
+    ]
+    found = expected_body(played)
+    assert found is not None
+    assert found.redirect is None
+    same = expected_body([played[0], played[0]])
+    assert same is not None
+    assert same.redirect == (302, b"/item/1")
+    never = replace(played[0], step=compile_step(replace_struct(step, compare=False)))
+    assert expected_body([never]) is None
 
 
 async def test_the_conditions_of_one_request_and_of_two_are_right_english() -> None:
