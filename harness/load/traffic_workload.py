@@ -15,18 +15,18 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
-from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.in_turn import VisitsInTurn, play_in_turn
 from wsgi_gauntlet.harness.traffic.model import Traffic
-from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body, play
 from wsgi_gauntlet.harness.traffic.visit import Fault, StepOutcome, Visit
 
 LEARNED_VISITS = 3
-"""Visits of each sequence while the traffic is learned."""
+"""Visits of each sequence while the traffic is learned, without those in turn."""
 
 RELEARN_DELAY_SECONDS = 1.1
-"""Seconds before the last visits, so that a clock that shows seconds changes."""
+"""Seconds from the first visits to the last ones, so that a clock that shows seconds changes."""
 
 VISITS_PER_LOAD = 100_003
 """Numbers of visits that belong to one load. So the next load uses other rows of long value lists."""
@@ -39,7 +39,8 @@ class TrafficWorkload:
     """The learned `traffic` of one server. As a Workload it is the first request of a visit, without the others.
 
     `expected` has the correct body of each step of each sequence. `requests_per_step` is above 1 if redirects are
-    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request.
+    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request. Both are
+    means over visits that come by the weights of the sequences.
     """
 
     traffic: Traffic
@@ -71,7 +72,7 @@ class TrafficWorkload:
             "traffic": f"{self.source}: {requests} request{'' if requests == 1 else 's'} in {sequences} "
             f"sequence{'' if sequences == 1 else 's'}",
             "correct response": f"status, completeness and the texts of the file; the whole body of {whole} of "
-            f"{requests} requests, the parts that never differ of {parts}",
+            f"{requests} request{'' if requests == 1 else 's'}, the parts that never differ of {parts}",
         }
 
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one request
@@ -132,33 +133,68 @@ def outcome_of(outcome: StepOutcome) -> Outcome:
 async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
     """Play each sequence several times, and return the traffic with the bodies of its correct responses.
 
+    Each sequence is visited twice, then in turn with the others (in_turn.py), then once more. With s sequences of n
+    steps these are about 3 s n + 3 s n requests, at most 3 s n + MAX_REQUESTS. What differs in any of them is not
+    compared. Only the visits one after the other must be correct: two users in turn may disturb each other, and under
+    load that is found.
+
     Raises PageError if a response is not correct, ServerError if none arrives, OutOfResources.
     """
     compiled = CompiledTraffic(traffic)
     learned: list[list[list[PlayedRequest]]] = [[[] for _ in each.steps] for each in traffic.sequences]
+    in_turn = VisitsInTurn()
+    began = trio.current_time()
     for number in range(LEARNED_VISITS):
         if number == LEARNED_VISITS - 1:
-            await trio.sleep(RELEARN_DELAY_SECONDS)
+            in_turn = await play_in_turn(address, compiled, len(learned) * LEARNED_VISITS)
+            await trio.sleep(max(0.0, began + RELEARN_DELAY_SECONDS - trio.current_time()))
         for sequence, steps in enumerate(learned):
-            # Each visit has a row of its own, as far as there are as many.
-            visit = Visit(compiled, sequence, number * len(learned) + sequence)
+            # Each visit has a row of its own, as far as there are as many. Those of a sequence follow each other, so
+            # that even a list of two rows has two users for each sequence.
+            visit = Visit(compiled, sequence, sequence * LEARNED_VISITS + number)
             position = 0
             for each in await play(address, visit):
+                if not (each.outcome.ok or in_turn.whole):
+                    break  # what a disturbed visit left behind may be the cause
                 _require_correct(each, f"{compiled.traffic.source}: {traffic.sequences[sequence].name}")
                 steps[position].append(each)
                 position += each.is_last_of_step
-    seconds = [[min(request.seconds for request in step) for step in steps] for steps in learned]
     weights = [each.weight for each in traffic.sequences]
-    mean = sum(weight * sum(each) for weight, each in zip(weights, seconds, strict=True)) / sum(
-        weight * len(each) for weight, each in zip(weights, seconds, strict=True)
-    )
-    requests = sum(len(step) for steps in learned for step in steps)
+    seconds = _weighted(weights, [sum(itertools.chain.from_iterable(map(_hop_seconds, steps))) for steps in learned])
+    requests = _weighted(weights, [sum(map(_requests_of_step, steps)) for steps in learned])
+    first = _hop_seconds(learned[probe_sequence(traffic)][0])[0]
     return TrafficWorkload(
         traffic,
-        tuple(tuple(map(_expected_body, steps)) for steps in learned),
-        requests_per_step=requests / LEARNED_VISITS / sum(map(len, learned)),
-        latency_ratio=mean / max(seconds[probe_sequence(traffic)][0], 1e-6),
+        tuple(
+            tuple(
+                expected_body([*(each for each in played if each.is_last_of_step), *others])
+                for played, others in zip(*steps, strict=True)
+            )
+            for steps in zip(learned, in_turn.steps, strict=True)
+        ),
+        requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
+        latency_ratio=seconds / requests / max(first, 1e-6),
     )
+
+
+def _weighted(weights: Sequence[float], amounts: Sequence[float]) -> float:
+    return sum(weight * amount for weight, amount in zip(weights, amounts, strict=True))
+
+
+def _requests_of_step(requests: Sequence[PlayedRequest]) -> float:
+    return len(requests) / sum(each.is_last_of_step for each in requests)
+
+
+def _hop_seconds(requests: Sequence[PlayedRequest]) -> list[float]:
+    """Return the shortest time of the first request of a step in all visits, and of each redirect that followed it."""
+    shortest: list[float] = []
+    hop = 0
+    for each in requests:
+        if hop == len(shortest):
+            shortest.append(each.seconds)
+        shortest[hop] = min(shortest[hop], each.seconds)
+        hop = 0 if each.is_last_of_step else hop + 1
+    return shortest
 
 
 def _require_correct(played: PlayedRequest, where: str) -> None:
@@ -166,14 +202,6 @@ def _require_correct(played: PlayedRequest, where: str) -> None:
         return
     error = ServerError if played.outcome.fault is Fault.INCOMPLETE else PageError
     raise error(f"{where}: {played.step.step.name}: {played.outcome.reason}; {SEE_CHECK}")
-
-
-def _expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
-    """Return what the bodies of one step have in common, None if the file says that they are not compared."""
-    last = [each for each in requests if each.is_last_of_step]
-    if not last[0].step.step.compare:
-        return None
-    return expected.learn([each.body for each in last], [each.length for each in last])
 
 
 def _scheme(address: Address) -> str:

@@ -16,7 +16,7 @@ class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
 
     `seed` decides the order of the sequences. The visits have the numbers `first_visit`, `first_visit + stride` and so
     on, so that processes use different rows of the value lists. Without `keep` each request has its own connection.
-    `latency_ratio` is the mean response time of all steps divided by that of the request to an idle server.
+    `latency_ratio` is the mean response time of all requests divided by that of the request to an idle server.
     """
 
     traffic: Traffic

@@ -74,6 +74,10 @@ MIN_USERS_RATE, MAX_USERS_RATE = 5.0, 100.0
 """Requests per second of all users beside slow clients. Of fewer a short phase has too few requests; more of them are a
 load of their own."""
 
+LONGEST_THINK_TIME_SHARE = 0.1
+"""The longest think time of users beside slow clients, as a share of their phase. Otherwise all would be at their first
+step."""
+
 SLOW_PAGE_BYTES = 200_000
 UPLOAD_BYTES = 60_000
 UPLOAD_INTERVAL = 0.1
@@ -86,8 +90,9 @@ WRONG = "wrong"
 """The id of the metric with the number of wrong responses; its note has the evidence."""
 
 
-MIXED_UP = "the page of another user"
-"""Words in the evidence of a response that held the data of another user."""
+MIXED_UP = "the page of another user: it has"
+"""Words in the evidence of a response that held the data of another user. A page without the text of its user may be an
+error page, which proves no mix-up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +370,7 @@ async def _measure_users(
         rate=parameters.users_rate,
         per_second=CONNECTS_PER_SECOND,
         progress=lambda _fraction, doing: ctx.progress(None, doing),
+        longest_think_time=parameters.users_phase * LONGEST_THINK_TIME_SHARE,
     ) as traffic:
         alone = await traffic.phase("users alone", parameters.users_phase)
         await traffic.slow_clients.scale_to(slow_clients)

@@ -452,11 +452,19 @@ class _Search:
         self._began = began
         self._in_race = list(space.first)
         # Another number of finalists would begin the rounds again.
-        measured = {each.candidate for each in recorder.state.trials if each.stage is Stage.FINALS}
-        self._earlier_finalists = len(measured | set(recorder.state.finalists)) if measured else 0
-        # A wrong response counts even if the machine was too busy for figures, and whatever came after it.
+        in_finals = {each.candidate for each in recorder.state.trials if each.stage is Stage.FINALS}
+        self._earlier_finalists = len(in_finals | set(recorder.state.finalists)) if in_finals else 0
+        # A wrong response counts even if the machine was too busy for figures, and whatever came after it. A search
+        # that ended because no server gave the right page measures again: the app may be right now.
         trials = sorted(recorder.state.trials, key=lambda each: bool(each.ruled_out and each.evidence))
-        self._known = {(e.candidate, e.stage, e.round): e for e in trials if e.valid or (e.ruled_out and e.evidence)}
+        measured = any(each.valid and each.figures for each in trials)
+        self._known = {
+            (each.candidate, each.stage, each.round): each
+            for each in trials
+            if (each.valid and (measured or not each.ruled_out)) or (each.ruled_out and each.evidence)
+        }
+        self._first_page_error: tuple[str, PageError] | None = None
+        """The server that gave the first wrong page before any valid trial, and what was wrong."""
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:
         """Measure until the end or a signal. Return the error that ended the search, None if none did."""
@@ -683,13 +691,24 @@ class _Search:
         key = candidate.name, stage, parameters.round
         if key in self._known:
             return self._known[key]
-        return await self._store(
-            partial(measure_trial, self._plans[candidate.name], stage, parameters, self._environment),
-            candidate,
-            events,
-            stage,
-            parameters.round,
-        )
+        measure = partial(self._measure_candidate, self._plans[candidate.name], stage, parameters, events)
+        return await self._store(measure, candidate, events, stage, parameters.round)
+
+    async def _measure_candidate(
+        self,
+        plan: Plan,
+        stage: Stage,
+        parameters: TrialParameters,
+        events: EventQueue,
+        on_activity: Callable[[str], None],
+    ) -> Trial:
+        """Return a trial of the screening. One wrong page may be an accident, so it is measured once more."""
+        try:
+            return await measure_trial(plan, stage, parameters, self._environment, on_activity)
+        except PageError as problem:
+            why = str(problem).partition("\n")[0]
+        await events.put(Message(f"{plan.name} is measured once more: {why}"))
+        return await measure_trial(plan, stage, parameters, self._environment, on_activity)
 
     async def _store(
         self,
@@ -710,14 +729,23 @@ class _Search:
             try:
                 found = await measure(on_activity)
             except PageError as problem:
-                # The page is right on another server, so this one is wrong. Else the user must correct the page.
-                if not any(each.valid and each.figures for each in self._recorder.state.trials):
-                    raise
+                self._require_another_server(candidate, problem)
                 why = str(problem).partition("\n")[0]
                 found = Trial(candidate.name, stage, number, ruled_out=f"It cannot serve the app: {why}")
         trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)
         await events.put(TrialFinished(trial, len(self._in_race), max(0.0, self._budget.seconds - self._elapsed)))
         return trial
+
+    def _require_another_server(self, candidate: RecommendationCandidate, problem: PageError) -> None:
+        """Raise the first wrong page if a second server gives one too, or if no other server can give the right one.
+
+        Then the user must correct the page. If another server gave the right page, this server is wrong.
+        """
+        if any(each.valid and each.figures for each in self._recorder.state.trials):
+            return
+        first = self._first_page_error = self._first_page_error or (candidate.server, problem)
+        if first[0] != candidate.server or not any(each.name != candidate.name for each in self._in_race):
+            raise first[1]
 
     async def _rule_out(self, candidate: RecommendationCandidate, trial: Trial, events: EventQueue) -> None:
         stage = Stage.CORRECTNESS if trial.evidence or trial.figures else Stage.START

@@ -1,9 +1,12 @@
-"""Play each sequence of some traffic on a server twice: what came, what is wrong, and what of each body is stable."""
+"""Play each sequence of some traffic on a server twice: what came, what is wrong, and what of each body is stable.
+
+If all responses are correct, visits in turn follow (in_turn.py): they show what users change on each other's pages.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -17,10 +20,11 @@ from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 from wsgi_gauntlet.harness.server.temp_dirs import scratch_folder
 from wsgi_gauntlet.harness.server.user_app import plan_with_control_paths
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
-from wsgi_gauntlet.harness.traffic.expected import ExpectedBody, learn
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
+from wsgi_gauntlet.harness.traffic.in_turn import play_in_turn
 from wsgi_gauntlet.harness.traffic.model import Traffic
 from wsgi_gauntlet.harness.traffic.mount import with_mount
-from wsgi_gauntlet.harness.traffic.player import PlayedRequest, play
+from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body, play
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
 SECOND_VISIT_DELAY_SECONDS = 1.1
@@ -121,21 +125,25 @@ async def check_sequences(
         first.append((played, logged, log))
     await trio.sleep(max(0.0, began + SECOND_VISIT_DELAY_SECONDS - time.monotonic()))
     found = []
+    second = []
     for number, sequence in enumerate(traffic.sequences):
         progress(f"{sequence.name}: second visit")
-        second = await _visit(server.address, compiled, number, _row(number, 1))
+        second.append(await _visit(server.address, compiled, number, _row(number, 1)))
+    in_turn: Sequence[Sequence[Sequence[PlayedRequest]]] = [[[] for _ in each.steps] for each in traffic.sequences]
+    if all(request.outcome.ok for each in (*(played for played, _, _ in first), *second) for request in each):
+        progress("visits in turn")
+        in_turn = (await play_in_turn(server.address, compiled, _row(len(traffic.sequences), 0))).steps
+    for number, sequence in enumerate(traffic.sequences):
         played, logged, log = first[number]
         steps = []
-        for requests, again in zip(_by_step(played), _by_step(second), strict=True):
+        for requests, again, others in zip(_by_step(played), _by_step(second[number]), in_turn[number], strict=True):
             last, last_again = requests[-1], again[-1]
             ok = last.outcome.ok and last_again.outcome.ok
             steps.append(
                 CheckedStep(
                     requests,
                     last_again.outcome.reason if last.outcome.ok else "",
-                    learn([last.body, last_again.body], [last.length, last_again.length])
-                    if ok and last.step.step.compare
-                    else None,
+                    expected_body([last, last_again, *others]) if ok else None,
                     log if last is logged else "",
                 )
             )

@@ -55,6 +55,12 @@ class CompiledStep:
     """The texts of the body; whether each names the owner of the page (see `names_user`)."""
     captures: tuple[CompiledCapture, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all values that the request and its check need."""
+        templates = (self.target, self.host, self.head, self.cookies, self.body, *(each for each, _ in self.contains))
+        return tuple(name for each in templates if each is not None for name in each.names)
+
     @cached_property
     def method(self) -> bytes:
         """The method of the first request."""
@@ -76,6 +82,11 @@ class CompiledSequence:
 
     sequence: Sequence
     steps: tuple[CompiledStep, ...]
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The names of the value lists that its steps use."""
+        return frozenset(name.partition(".")[0] for step in self.steps for name in step.names if "." in name)
 
 
 class CompiledTraffic:

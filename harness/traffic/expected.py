@@ -49,6 +49,7 @@ class ExpectedBody(msgspec.Struct, frozen=True):
 
     `whole` is the body if it never differs, and `longest` its length. Else it has `pieces` in this order, begins with
     the first one if `begins`, ends with the last one if `ends`, and has a length from `shortest` to `longest` (0: any).
+    `redirect` is the status and the path of the Location if the response is always the same redirect.
     """
 
     whole: bytes | None = None
@@ -58,6 +59,7 @@ class ExpectedBody(msgspec.Struct, frozen=True):
     shortest: int = 0
     longest: int = 0
     grows: bool = False
+    redirect: tuple[int, bytes] | None = None
 
     def difference(self, body: bytes, length: int) -> str:
         """Return how a body differs from what it must have, '' if it does not. `length` counts all its bytes."""
@@ -84,6 +86,9 @@ class ExpectedBody(msgspec.Struct, frozen=True):
 
     def describe(self) -> str:
         """Return in words what is compared."""
+        if self.redirect is not None:
+            body = msgspec.structs.replace(self, redirect=None).describe()
+            return f"{body}, and the redirect to {self.redirect[1].decode(errors='replace')}"
         if self.whole is not None:
             return "the whole body" if self.whole else "the empty body"
         size = sum(map(len, self.pieces))

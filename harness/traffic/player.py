@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.http.response import Response
+from wsgi_gauntlet.harness.traffic import expected
 from wsgi_gauntlet.harness.traffic.compiled import CompiledStep
 from wsgi_gauntlet.harness.traffic.cpu_limit import TooMuchWork, cpu_limit
+from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
 from wsgi_gauntlet.harness.traffic.template import MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Fault, PreparedRequest, StepOutcome, Visit, decoded_body
 
@@ -31,7 +35,8 @@ NO_RESPONSE = Response()
 class PlayedRequest:
     """A request of a visit and what came. `seconds` count from its first byte to the last one of the response.
 
-    `body` and `length` are those of the response without compression. A request that could not be made has no target.
+    `body` and `length` are those of the response without compression. `redirect_path` is where it redirects to, if it
+    does. A request that could not be made has no target.
     """
 
     step: CompiledStep
@@ -42,6 +47,7 @@ class PlayedRequest:
     length: int = 0
     body: bytes = b""
     seconds: float = 0.0
+    redirect_path: bytes = b""
 
     @property
     def is_last_of_step(self) -> bool:
@@ -49,49 +55,68 @@ class PlayedRequest:
         return self.outcome.next != "redirect"
 
 
-async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
-    """Play `visit` on the server at `address` and return all its requests. A request without a response is one, too.
+class Player:
+    """Plays `visit` on the server at `address`, one request at a time. `close` must be called at the end.
 
-    The connection is kept as long as the server keeps it. Raises OutOfResources.
+    The connection is kept as long as the server keeps it; without `keep` each request has its own.
     """
+
+    def __init__(self, address: Address, visit: Visit, *, keep: bool = True) -> None:
+        self.visit = visit
+        self._address = address
+        self._keep = keep
+        self._connection: HttpConnection | None = None
+        self._unanswered = 0
+
+    async def play_next(self) -> PlayedRequest:
+        """Send the next request of a visit that has not ended. One without a response counts, too.
+
+        Raises OutOfResources.
+        """
+        visit, step = self.visit, self.visit.step
+        if self._unanswered == MAX_UNANSWERED:
+            visit.skip()
+            reason = f"not sent: the server did not answer the last {MAX_UNANSWERED} requests"
+            return _not_sent(step, reason, Fault.INCOMPLETE)
+        address = self._address
+        try:
+            request = visit.request(address.authority.encode("ascii"), "https" if address.tls else "http")
+        except MissingValue as missing:
+            visit.skip()
+            return _not_sent(step, f"not sent: {missing.reason}", Fault.CAPTURE)
+        if self._connection is not None and not self._connection.is_idle:
+            self.close()
+        began = time.perf_counter()
+        response, problem = NO_RESPONSE, f"no complete response within {RESPONSE_TIMEOUT_SECONDS:g} s"
+        with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
+            try:
+                self._connection = self._connection or await HttpConnection.open(address)
+                response = await self._connection.send_request(request.data)
+                problem = response.describe()
+            except OSError as error:
+                problem = f"no response: {error.strerror or error}"
+        seconds = time.perf_counter() - began
+        self._unanswered = self._unanswered + 1 if response.status is None else 0
+        if not self._keep or not response.complete or response.announces_close:
+            self.close()
+        return _played(request, visit, response, problem, seconds)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
+    """Play `visit` on the server at `address` and return all its requests. Raises OutOfResources."""
+    player = Player(address, visit)
     played: list[PlayedRequest] = []
-    connection: HttpConnection | None = None
-    unanswered = 0
     try:
         while not visit.ended:
-            step = visit.step
-            if unanswered == MAX_UNANSWERED:
-                reason = f"not sent: the server did not answer the last {MAX_UNANSWERED} requests"
-                played.append(_not_sent(step, reason, Fault.INCOMPLETE))
-                visit.skip()
-                continue
-            try:
-                request = visit.request(address.authority.encode("ascii"), "https" if address.tls else "http")
-            except MissingValue as missing:
-                played.append(_not_sent(step, f"not sent: ${{{missing}}} has no value", Fault.CAPTURE))
-                visit.skip()
-                continue
-            if connection is not None and not connection.is_idle:
-                connection.close()
-                connection = None
-            began = time.perf_counter()
-            response, problem = NO_RESPONSE, f"no complete response within {RESPONSE_TIMEOUT_SECONDS:g} s"
-            with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
-                try:
-                    connection = connection or await HttpConnection.open(address)
-                    response = await connection.send_request(request.data)
-                    problem = response.describe()
-                except OSError as error:
-                    problem = f"no response: {error.strerror or error}"
-            seconds = time.perf_counter() - began
-            unanswered = unanswered + 1 if response.status is None else 0
-            if connection is not None and (not response.complete or response.announces_close):
-                connection.close()
-                connection = None
-            played.append(_played(request, visit, response, problem, seconds))
+            played.append(await player.play_next())
     finally:
-        if connection is not None:
-            connection.close()
+        player.close()
     return played
 
 
@@ -122,4 +147,15 @@ def _played(request: PreparedRequest, visit: Visit, response: Response, problem:
         response.length if body is response.body else len(body),
         body,
         seconds,
+        visit.redirect_path(response),
     )
+
+
+def expected_body(requests: Sequence[PlayedRequest]) -> ExpectedBody | None:
+    """Return what correct responses to one step have in common, None if the file says that they are not compared."""
+    if not requests[0].step.step.compare:
+        return None
+    found = expected.learn([each.body for each in requests], [each.length for each in requests])
+    redirects = {(each.status or 0, each.redirect_path) for each in requests}
+    same = redirects.pop()
+    return msgspec.structs.replace(found, redirect=same) if same[1] and not redirects else found

@@ -68,6 +68,20 @@ _ENCODERS: dict[Place, Callable[[str], bytes]] = {
 class MissingValue(Exception):
     """A request needs a value that this visit does not have. The message is its name."""
 
+    @property
+    def reason(self) -> str:
+        """The message as a part of a sentence."""
+        return f"${{{self}}} has no value"
+
+
+class OtherSite(MissingValue):
+    """The value that is the whole target of a request is a link to another site. The message is its name."""
+
+    @property
+    def reason(self) -> str:
+        """The message as a part of a sentence."""
+        return f"${{{self}}} is a link to another site"
+
 
 class Template:
     """A text with placeholders as pieces. `constant` is the text if it has no placeholders, else None."""

@@ -72,7 +72,7 @@ def _body_lines(body: Body | None) -> Iterable[str]:
         case JsonBody(text):
             yield f"json = {_literal(text)}"
         case FileBody(files, fields):
-            if fields:
+            if fields or not files:  # without files, a form says that the body is multipart/form-data
                 yield f"form = {_pairs(fields)}"
             yield "file = ["
             for each in files:

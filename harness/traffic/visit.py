@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 from wsgi_gauntlet.harness.traffic.compiled import CompiledCapture, CompiledStep, CompiledTraffic, explicit_cookies
 from wsgi_gauntlet.harness.traffic.cookie_jar import CookieJar, join_cookies
 from wsgi_gauntlet.harness.traffic.expected import ExpectedBody
-from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, Template
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, OtherSite, Template
 
 MAX_REDIRECTS = 10
 """Redirects in a row that a visit follows. Browsers give up after 20."""
@@ -110,6 +110,8 @@ class Visit:
         expected: Sequence[ExpectedBody | None] = (),
         give_up: bool = True,
     ) -> None:
+        self.sequence = sequence
+        self.row = row
         self.steps = traffic.sequences[sequence].steps
         self.values: dict[str, str] = dict(traffic.row(row))
         self.jar = CookieJar()
@@ -132,7 +134,7 @@ class Visit:
     def request(self, host: bytes, scheme: str = "http") -> PreparedRequest:
         """Return the next request; `host` is the value of its Host header.
 
-        Raises MissingValue if it needs a value that no response had.
+        Raises MissingValue if it needs a value that no response had, OtherSite if it would go to another site.
         """
         step = self.step
         self._host = host if step.host is None else step.host.render({ORIGIN: "", **self.values})
@@ -185,6 +187,17 @@ class Visit:
         self._advance(give_up=False)
         return StepOutcome(ok=True, next=self._next, captured=tuple(captured.items()))
 
+    @property
+    def leaves_site(self) -> bool:
+        """Whether the next request would go to a link to another site."""
+        try:
+            self._step_target(self.step)
+        except OtherSite:
+            return True
+        except MissingValue:
+            pass
+        return False
+
     def skip(self) -> None:
         """Leave out the present step, for example because its request cannot be made."""
         self._advance(give_up=False)
@@ -193,6 +206,17 @@ class Visit:
     def ended(self) -> bool:
         """Whether there is no further request."""
         return self.position >= len(self.steps)
+
+    def redirect_path(self, response: ReceivedResponse) -> bytes:
+        """Return the path that the response to the last request redirects to, b'' if it is no redirect.
+
+        Of a link to another site it is the link without its query.
+        """
+        locations = response.all("location")
+        if response.status not in REDIRECTS or not locations:
+            return b""
+        target = resolve(locations[0].decode("utf-8", "replace"), self._target, self._host)
+        return (locations[0] if target is None else target).partition(b"?")[0]
 
     # ------------------------------------------------------------------ requests
 
@@ -211,7 +235,7 @@ class Visit:
             raise MissingValue(step.reference)
         target = resolve(self.values[step.reference], self._target, self._host)
         if target is None:
-            raise MissingValue(f"{step.reference} (it is a link to another site)")
+            raise OtherSite(step.reference)
         return target
 
     def _cookies(self, step: CompiledStep) -> bytes:
@@ -259,16 +283,26 @@ class Visit:
             for template, names_owner in step.contains:
                 self._require_text(body, template, names_owner=names_owner)
             length = response.length if body is response.body else len(body)
+            if expected is not None:
+                self._require_redirect(expected, response)
             if expected is not None and (difference := expected.difference(body, length)):
                 raise WrongResponse(Fault.BODY, difference)
+
+    def _require_redirect(self, expected: ExpectedBody, response: ReceivedResponse) -> None:
+        found = (response.status or 0, self.redirect_path(response))
+        if expected.redirect is None or found == expected.redirect:
+            return
+        wanted = f"a redirect to {_text(expected.redirect[1])} with status {expected.redirect[0]}"
+        where = f"a redirect to {_text(found[1])} with " if found[1] else ""
+        raise WrongResponse(Fault.REDIRECT, f"{where}status {found[0]} in place of {wanted}")
 
     def _require_text(self, body: bytes, template: Template, *, names_owner: bool) -> None:
         try:
             text = template.render(self.values)
         except MissingValue as missing:
             # An earlier step of a visit that does not give up had nothing to capture.
-            raise WrongResponse(Fault.CAPTURE, f"contains is not checked: ${{{missing}}} has no value") from None
-        if not _contains(body, template, self.values):
+            raise WrongResponse(Fault.CAPTURE, f"contains is not checked: {missing.reason}") from None
+        if not contains_text(body, template, self.values):
             raise WrongResponse(
                 Fault.OWNER if names_owner else Fault.CONTAINS, f"the body does not contain {_text(text)}"
             )
@@ -363,7 +397,7 @@ def _search(compiled: CompiledCapture, data: bytes) -> str | None:
     return None if in_text is None else in_text[1]
 
 
-def _contains(body: bytes, template: Template, values: Mapping[str, str]) -> bool:
+def contains_text(body: bytes, template: Template, values: Mapping[str, str]) -> bool:
     """Return whether `body` has the text; its values may be escaped as in HTML or JSON."""
     if template.render(values) in body:
         return True

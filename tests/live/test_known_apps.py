@@ -21,7 +21,7 @@ pytestmark = pytest.mark.live
 
 TESTS = Path(__file__).parents[1]
 
-ANOTHER_USER = "the page of another user"
+ANOTHER_USER = "the page of another user: it has"
 
 
 def measured(folder: Path, server: str, name: str) -> ScenarioResult:

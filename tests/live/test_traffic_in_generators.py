@@ -140,7 +140,7 @@ def other_site(line: str, _number: int, reply: Reply) -> Reply:
 @pytest.mark.parametrize(
     ("fault", "step", "message", "wrong"),
     [
-        (mixed_up, "basket", "the page of another user", True),
+        (mixed_up, "basket", "the page of another user: it has user.name 'user-00-0'", True),
         (stale_list, "list", "body", True),
         (without_token, "form", "csrf", True),
         (failing_basket, "add", "status 500", False),

@@ -52,7 +52,7 @@ def test_a_project_with_a_login_proves_whose_page_it_is(name: str) -> None:
     traffic = read_traffic(PROJECTS / name / "traffic.toml").traffic
     assert owner_checks(traffic) >= 3
     (users,) = traffic.values
-    assert len(users.rows) == len(set(users.rows)) == 40
+    assert len(users.rows) == len(set(users.rows)) == 80
     assert documented_commands(name)
 
 

@@ -9,6 +9,7 @@ scenario (`now`).
 from __future__ import annotations
 
 import gc
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -73,6 +74,7 @@ class _RequestInFlight:
 class HealthyUsers:
     """The healthy users of one server. Call `run` once; everything else may be used while it runs.
 
+    Users of traffic think for at most `longest_think_time` seconds.
     `keep_alive_responses` counts the responses to requests with keep-alive, `reused_connection_responses` those that
     arrived on a kept connection.
     """
@@ -85,6 +87,7 @@ class HealthyUsers:
         workload: Workload = ReferencePage(),  # noqa: B008 - frozen
         timeout: float = REQUEST_TIMEOUT_SECONDS,
         seed: int = 0,
+        longest_think_time: float = math.inf,
     ) -> None:
         self.address = address
         self.samples: list[Sample] = []
@@ -94,6 +97,7 @@ class HealthyUsers:
         self._workload = workload
         self._users = VisitingUsers(workload, address, seed) if isinstance(workload, TrafficWorkload) else None
         self._timeout = timeout
+        self._longest_think_time = longest_think_time
         self._random = random.Random(seed)
         self._pool: list[HttpConnection] = []
         self._requests_in_flight: set[_RequestInFlight] = set()
@@ -201,13 +205,14 @@ class HealthyUsers:
 
     async def _run_step(self, users: VisitingUsers, intended: float) -> None:
         user = users.next_user(intended)
-        think_time = user.visit.step.step.think_time
+        think_time = min(user.visit.step.step.think_time, self._longest_think_time)
         due = intended
         while await self._request(due, partial(self._attempt_step, users, user)) is Outcome.OK:
             due = self.now
             if not user.redirected:
                 users.answered(user, think_time, due)
                 return
+        users.left(user)
 
     async def _request(self, intended: float, attempt: Callable[[bool], Awaitable[Outcome]]) -> Outcome:
         request_in_flight = _RequestInFlight(intended, self.now)

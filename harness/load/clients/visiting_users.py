@@ -19,6 +19,7 @@ from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.load.generator.request_source import IDEMPOTENT
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, outcome_of
 from wsgi_gauntlet.harness.model import Outcome
+from wsgi_gauntlet.harness.traffic.rows import Rows
 from wsgi_gauntlet.harness.traffic.template import MissingValue
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
@@ -49,16 +50,20 @@ class VisitingUsers:
         self._scheme = "https" if address.tls else "http"
         self._random = random.Random(f"visits {seed}")
         self._weights = [each.weight for each in workload.traffic.sequences]
-        self._numbers = itertools.count()
+        self._rows = Rows(self._compiled, itertools.count())
         self._ready: list[tuple[float, int, VisitingUser]] = []
         self._order = itertools.count()
 
     def next_user(self, now: float) -> VisitingUser:
         """Return the user who makes the request that is due `now`."""
-        if self._ready and self._ready[0][0] <= now:
-            return heapq.heappop(self._ready)[2]
+        while self._ready and self._ready[0][0] <= now:
+            user = heapq.heappop(self._ready)[2]
+            if not user.visit.leaves_site:
+                return user
+            self.left(user)
         sequence = self._random.choices(range(len(self._weights)), self._weights)[0]
-        return VisitingUser(Visit(self._compiled, sequence, next(self._numbers), expected=self._expected[sequence]))
+        row = self._rows.take(sequence)
+        return VisitingUser(Visit(self._compiled, sequence, row, expected=self._expected[sequence]))
 
     def request(self, user: VisitingUser, *, keep: bool) -> UserRequest | None:
         """Return the next request of `user`, None if it needs a value that no response had."""
@@ -79,5 +84,11 @@ class VisitingUsers:
 
     def answered(self, user: VisitingUser, think_time: float, now: float) -> None:
         """Let `user` think for `think_time` seconds after the correct response to a step. A visit may end there."""
-        if not user.visit.ended:
+        if user.visit.ended:
+            self.left(user)
+        else:
             heapq.heappush(self._ready, (now + think_time, next(self._order), user))
+
+    def left(self, user: VisitingUser) -> None:
+        """End the visit of `user`, for example after a wrong response. Another user may have its row of values."""
+        self._rows.release(user.visit)

@@ -312,13 +312,16 @@ async def run_traffic(
     rate: float,
     per_second: float,
     progress: ProgressCallback | None = None,
+    longest_think_time: float = math.inf,
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
     `make_behaviour` makes the slow clients. In each second, `per_second` of them can connect. At the end of the block
-    all clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. Raises the
-    errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app answers
-    its page with an error.
+    all clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. In phases
+    that are shorter than the think times of traffic, `longest_think_time` lets users come to their later steps.
+
+    Raises the errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
+    answers its page with an error.
     """
     progress = progress or scaled_progress(ctx.progress, 0.0, 1.0)
     progress(0.0, "starting a fresh server")
@@ -341,7 +344,13 @@ async def run_traffic(
         rate = limit_to_capacity_share(rate, service)
         try:
             async with trio.open_nursery() as nursery:
-                healthy_users = HealthyUsers(running.address, page_view, workload=workload, seed=ARRIVALS_SEED)
+                healthy_users = HealthyUsers(
+                    running.address,
+                    page_view,
+                    workload=workload,
+                    seed=ARRIVALS_SEED,
+                    longest_think_time=longest_think_time,
+                )
                 slow_clients = SlowClientPool(
                     running.address,
                     make_behaviour(running),

@@ -30,6 +30,9 @@ LITERAL_FIELDS = frozenset(
 )
 """Header fields that decide how a response is read. They are always part of the pieces."""
 
+NO_PATH = b"\0"
+"""The folder of a request whose cookies have no path; no field can name it."""
+
 _FIELD = re.compile(rb"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 
 Span = tuple[int, int]
@@ -126,18 +129,27 @@ def _holes_of_head(correct: CorrectResponse, head_end: int) -> tuple[tuple[Cooki
     for field in _FIELD.finditer(raw, 0, head_end - 2):
         name = field[1].lower()
         if name == b"set-cookie":
-            cookies.append(_cookie_place(raw, field.span(2), correct.path))
+            cookies.append(_cookie_place(raw, field.span(2)))
             holes.append((cookies[-1].begin, cookies[-1].end))
         elif name == b"date" or name in correct.varying:
             holes.append(field.span(2))
     return tuple(cookies), holes
 
 
-def _cookie_place(raw: bytes, span: Span, path: bytes) -> CookiePlace:
-    """Return the place of the cookie in a Set-Cookie field at `span`: only its value if the rest can stay the same."""
+def _cookie_place(raw: bytes, span: Span) -> CookiePlace:
+    """Return the place of the cookie in a Set-Cookie field at `span`: only its value if the rest can stay the same.
+
+    Without a path in the field, the path is that of the request, which may differ for each user.
+    """
     field = raw[slice(*span)]
-    cookie = SetCookie.parse(field, path)
-    if cookie is None or cookie.expired or b"expires" in field.lower() or not COOKIE_VALUE.fullmatch(cookie.value):
+    cookie = SetCookie.parse(field, NO_PATH + b"/page")
+    if (
+        cookie is None
+        or cookie.path == NO_PATH
+        or cookie.expired
+        or b"expires" in field.lower()
+        or not COOKIE_VALUE.fullmatch(cookie.value)
+    ):
         return CookiePlace(*span)
     begin = raw.index(cookie.value, span[0] + field.index(b"=") + 1)
     return CookiePlace(begin, begin + len(cookie.value), cookie.name, cookie.path)

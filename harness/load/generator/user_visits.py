@@ -1,6 +1,6 @@
 """The visits of a loop: each connection belongs to a user, who goes through the steps of one visit after another.
 
-    UserVisit --> VisitStep --> VisitStep --> ... --> a new visit, with an empty cookie jar and the next row of values
+    UserVisit --> VisitStep --> VisitStep --> ... --> a new visit, with an empty cookie jar and a free row of values
 
 A user whose connection is closed waits for a new one, and goes on with the same visit. After a wrong response the visit
 ends, because the later steps need it. In most steps nothing is parsed: the request is put together from bytes, and the
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import Response
@@ -29,8 +29,9 @@ from wsgi_gauntlet.harness.load.generator.step_figures import StepFigures
 from wsgi_gauntlet.harness.load.generator.visit_step import StepCounts, VisitStep, kind_of
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
-from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue
-from wsgi_gauntlet.harness.traffic.visit import Fault, Visit
+from wsgi_gauntlet.harness.traffic.rows import Rows
+from wsgi_gauntlet.harness.traffic.template import ORIGIN, MissingValue, OtherSite
+from wsgi_gauntlet.harness.traffic.visit import Fault, Visit, contains_text, decoded_body
 
 CHOICES = 4096
 """Sequences that are chosen at once. After that the same choices come again."""
@@ -43,6 +44,9 @@ OTHER_STEPS = "other steps"
 
 MAX_ROWS_SEARCHED = 1000
 """Rows of a value list that are looked for in the page of another user. The loop stands still meanwhile."""
+
+MAX_OWNER_SEARCHES = 5
+"""Pages of one step in which the text of another user is looked for, until one has it."""
 
 MAX_VISITS_WITHOUT_REQUEST = 100
 """Visits in a row whose next request cannot be made. The traffic cannot be sent then."""
@@ -79,13 +83,15 @@ class UserVisits:
         self._host = address.authority.encode("ascii")
         self._scheme = "https" if address.tls else "http"
         self._origin = f"{self._scheme}://{address.authority}"
-        self._numbers = itertools.count(traffic.first_visit, traffic.stride)
+        self._rows = Rows(compiled, itertools.count(traffic.first_visit, traffic.stride))
         self._choices = _choices(traffic)
         self._counts: dict[str, StepCounts] = {}
         self._first_steps = [self._steps(number) for number in range(len(compiled.sequences))]
         self._waiting: deque[UserVisit] = deque()
         self._counters = LoopCounters(0)
         self._messages: dict[tuple[str, Fault], str] = {}
+        self._proven: set[tuple[str, Fault]] = set()
+        self._owner_searches: Counter[str] = Counter()
         self._users: list[UserVisit] = []
         self.longest_learned = 0
 
@@ -121,7 +127,7 @@ class UserVisits:
         if user.ended is RequestEnd.NOT_SENT:
             return user
         if user.ended is RequestEnd.FAILED:
-            user.visit, user.step = self._new_visit()
+            user.visit, user.step = self._new_visit(user.visit)
             user.hop, user.taken = 0, False
             return self._prepare(user)
         return self.following(user)
@@ -139,7 +145,7 @@ class UserVisits:
             step = user.step.next
         user.hop = 0
         if step is None:
-            user.visit, step = self._new_visit()
+            user.visit, step = self._new_visit(user.visit)
         user.step = step
         path = step.path
         if path is None:
@@ -159,17 +165,24 @@ class UserVisits:
         return user
 
     def _prepare(self, user: UserVisit) -> UserVisit:
-        """Make the next request of `user`. If a value is missing, the visit fails and a new one begins."""
+        """Make the next request of `user`. If a value is missing, the visit fails and a new one begins.
+
+        It ends without a failure at a link to another site.
+        """
         for _ in range(MAX_VISITS_WITHOUT_REQUEST):
             step, visit = user.step, user.visit
             visit.position = step.index
             try:
                 made = visit.request(self._host, self._scheme)
             except MissingValue as missing:
-                step.counts.failed += 1
-                self._counters.wrong += 1
-                self._counters.add_error(f"{step.counts.name}: no response had the value {missing}, which it needs")
-                user.visit, user.step = self._new_visit()
+                if isinstance(missing, OtherSite):
+                    # The pages of the app have such links, so no response is wrong.
+                    self._counters.add_error(f"{step.counts.name}: not sent, because {missing.reason}")
+                else:
+                    step.counts.failed += 1
+                    self._counters.wrong += 1
+                    self._counters.add_error(f"{step.counts.name}: no response had the value {missing}, which it needs")
+                user.visit, user.step = self._new_visit(visit)
                 user.hop = 0
                 continue
             user.request = made.data
@@ -181,9 +194,12 @@ class UserVisits:
             "see `wsgi-gauntlet traffic check`"
         )
 
-    def _new_visit(self) -> tuple[Visit, VisitStep]:
+    def _new_visit(self, ended: Visit | None = None) -> tuple[Visit, VisitStep]:
+        """Return a new visit in the place of the one that `ended`, with its first step."""
+        if ended is not None:
+            self._rows.release(ended)
         sequence = next(self._choices)
-        visit = Visit(self._compiled, sequence, next(self._numbers), expected=self._expected[sequence])
+        visit = Visit(self._compiled, sequence, self._rows.take(sequence), expected=self._expected[sequence])
         if visit.step.host is None:
             # The visit does this in its first request, which it may never make.
             visit.values[ORIGIN] = self._origin
@@ -256,32 +272,53 @@ class UserVisits:
         if outcome.ok:
             return None
         fault = outcome.fault or Fault.INCOMPLETE
+        message = self._message(user, fault, outcome.reason, response)
+        return WrongResponse(message, body=fault not in (Fault.INCOMPLETE, Fault.STATUS))
+
+    def _message(self, user: UserVisit, fault: Fault, reason: str, response: Response) -> str:
+        """Return one message for each fault of a step: the first one is an example of all.
+
+        For a page without its user it is the first one that is the page of another user, if one of the first few is.
+        """
         key = (user.step.counts.name, fault)
-        # One message for each fault of a step: the first one is an example of all.
-        if key not in self._messages:
-            self._messages[key] = self._describe_fault(user, fault, outcome.reason, response)
-        return WrongResponse(self._messages[key], body=fault not in (Fault.INCOMPLETE, Fault.STATUS))
-
-    def _describe_fault(self, user: UserVisit, fault: Fault, reason: str, response: Response) -> str:
         if fault is not Fault.OWNER:
-            return reason
-        names = {name for template, _ in user.step.compiled.contains for name in template.names}
-        for name in sorted(names):
-            mine = user.visit.values.get(name, "")
-            for value in self._values_of_others(name):
-                if value and value not in mine and value.encode() in response.body:
-                    return f"the page of another user: it has {name} {value[:80]!r} in place of {mine[:80]!r}"
-        return f"the page of another user, or of none: {reason}"
+            return self._messages.setdefault(key, reason)
+        if key not in self._proven and self._owner_searches[key[0]] < MAX_OWNER_SEARCHES:
+            self._owner_searches[key[0]] += 1
+            if proof := self._other_owner(user, decoded_body(response)):
+                self._proven.add(key)
+                self._messages[key] = f"the page of another user: it has {proof}"
+        return self._messages.setdefault(key, f"a page without the text of its user: {reason}")
 
-    def _values_of_others(self, name: str) -> Iterator[str]:
-        """Yield the values `name` of present visits, and of the first rows: the other user may have left."""
-        for user in self._users:
-            yield user.visit.values.get(name, "")
-        for each in self._compiled.traffic.values:
-            for number, column in enumerate(each.columns):
-                if f"{each.name}.{column}" == name:
-                    for row in each.rows[:MAX_ROWS_SEARCHED]:
-                        yield row[number]
+    def _other_owner(self, user: UserVisit, body: bytes) -> str:
+        """Return whose page `body` is, '' if it has no text of the step with the values of another user."""
+        mine = user.visit.values
+        for template, names_owner in user.step.compiled.contains:
+            if not (names_owner and mine.keys() >= {*template.names}) or contains_text(body, template, mine):
+                continue
+            for values in self._values_of_others(user, template.names):
+                theirs = {**mine, **values}
+                different = [name for name in template.names if theirs[name] != mine[name]]
+                if (
+                    different
+                    and all(theirs[name] for name in template.names)
+                    and template.render(theirs) not in template.render(mine)
+                    and contains_text(body, template, theirs)
+                ):
+                    name = different[0]
+                    return f"{name} {theirs[name][:80]!r} in place of {mine[name][:80]!r}"
+        return ""
+
+    def _values_of_others(self, user: UserVisit, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """Yield the values `names` of present visits, and of the first rows: the other user may have left."""
+        for each in self._users:
+            if each is not user:
+                yield {name: each.visit.values[name] for name in names if name in each.visit.values}
+        for values in self._compiled.traffic.values:
+            columns = [(f"{values.name}.{column}", at) for at, column in enumerate(values.columns)]
+            wanted = [(name, at) for name, at in columns if name in names]
+            for row in values.rows[:MAX_ROWS_SEARCHED] if wanted else ():
+                yield {name: row[at] for name, at in wanted}
 
     def learn(self, response: Response, user: UserVisit, *, closes: bool) -> None:
         """Learn the shape of a correct response."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.model import Step as LoadStep
 from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
+from wsgi_gauntlet.harness.recommendation import measurement
 from wsgi_gauntlet.harness.recommendation.capacity import ClosedLoop
 from wsgi_gauntlet.harness.recommendation.measurement import (
     PARAMETERS,
@@ -59,6 +62,10 @@ def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -
     assert found.evidence == (wrong.note,)
     other = trial_of(cell(Metric(WRONG, "wrong", 1, note="home: other bytes")), Stage.SCREENING, 1)
     assert other.ruled_out == "It gave 1 response with the wrong body under load."
+    nobodys = Metric(WRONG, "wrong", 3, note="log in: a page without the text of its user: the body lacks 'a'")
+    assert (
+        trial_of(cell(nobodys), Stage.SCREENING, 1).ruled_out == "It gave 3 responses with the wrong body under load."
+    )
     assert trial_of(cell(Metric(WRONG, "wrong", 0)), Stage.SCREENING, 1).ruled_out == ""
 
 
@@ -105,3 +112,19 @@ def test_errors_at_the_peak_count_as_the_longest_wait() -> None:
 )
 def test_the_rate_of_the_users_follows_from_their_number(users: int, slow: int, peak: float, rate: float) -> None:
     assert users_rate(users, slow, peak) == rate
+
+
+async def test_users_beside_slow_clients_think_for_a_tenth_of_their_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    class Started(Exception):
+        pass
+
+    def run_traffic(*_arguments: object, **options: object) -> None:
+        seen.update(options)
+        raise Started
+
+    monkeypatch.setattr(measurement, "run_traffic", run_traffic)
+    with pytest.raises(Started):
+        await measurement._measure_users(None, replace(PARAMETERS, users_phase=3.0), 8)  # type: ignore[arg-type]
+    assert seen["longest_think_time"] == pytest.approx(0.3)

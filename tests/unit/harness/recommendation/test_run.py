@@ -271,14 +271,72 @@ def test_a_page_that_fails_on_one_server_rules_that_server_out(machine: Machine)
     assert {each.reason for each in out} == {"It cannot serve the app: the page / answers 500"}
 
 
-def test_a_page_that_fails_on_the_first_server_ends_the_search(machine: Machine) -> None:
-    def fail(_name: str, _stage: Stage) -> Trial | None:
-        raise PageError("the page / answers 500")
+def test_a_page_that_fails_on_two_servers_ends_the_search(machine: Machine) -> None:
+    def fail(name: str, _stage: Stage) -> Trial | None:
+        raise PageError(f"the page / answers 500 on {name}")
 
     machine.before_trial = fail
     outcome = machine.search()
     assert isinstance(outcome.error, PageError)
-    assert len(machine.measured) == 1
+    names = [name for name, _, _ in machine.measured]
+    # Each is measured twice. Two candidates of one server are no proof.
+    assert names == [each for each in dict.fromkeys(names) for _ in range(2)]
+    servers = [machine.candidate(each).server for each in dict.fromkeys(names)]
+    assert len(set(servers)) == 2
+    assert servers.index(servers[-1]) == len(servers) - 1
+    assert str(outcome.error) == f"the page / answers 500 on {names[0]}"
+    # After the page is corrected, the search can go on with all servers.
+    machine.before_trial = lambda _name, _stage: None
+    again = dataclasses.replace(machine.options().common, resume=True)
+    found = machine.search(common=again)
+    assert found.error is None
+    assert not [each for each in found.recommendation.eliminated if each.stage is Stage.START]
+
+
+def test_a_page_that_fails_on_the_only_server_ends_the_search(machine: Machine) -> None:
+    def fail(_name: str, _stage: Stage) -> Trial | None:
+        raise PageError("the page / answers 500")
+
+    machine.before_trial = fail
+    outcome = machine.search(servers=("waitress",))
+    assert isinstance(outcome.error, PageError)
+    assert len(machine.measured) == 2
+
+
+def test_a_page_that_fails_on_the_first_server_only_rules_that_server_out(machine: Machine) -> None:
+    first: list[str] = []
+
+    def fail(name: str, _stage: Stage) -> Trial | None:
+        first.append(name)
+        if name == first[0]:
+            raise PageError("the page / answers 500")
+        return None
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert outcome.error is None
+    left = outcome.recommendation.elimination(first[0])
+    assert left is not None
+    assert (left.stage, left.reason) == (Stage.START, "It cannot serve the app: the page / answers 500")
+    assert outcome.recommendation.winner not in ("", first[0])
+
+
+def test_one_wrong_page_is_measured_once_more(machine: Machine) -> None:
+    failed: list[str] = []
+
+    def fail(name: str, _stage: Stage) -> Trial | None:
+        if not failed:
+            failed.append(name)
+            raise PageError("the page / answers 500")
+        return None
+
+    machine.before_trial = fail
+    outcome = machine.search()
+    assert outcome.error is None
+    (message,) = [each for each in machine.seen(Message) if "is measured once more" in each.text]
+    assert message.text == f"{failed[0]} is measured once more: the page / answers 500"
+    left = outcome.recommendation.elimination(failed[0])
+    assert left is None or left.stage is not Stage.START
 
 
 def test_a_finalist_that_was_wrong_stays_out_of_a_resumed_search(machine: Machine) -> None:

@@ -245,6 +245,13 @@ def test_a_form_without_a_chosen_file_and_one_without_files() -> None:
     assert posted(mime, "no parts")[0].body == RawBody(b"no parts", mime)
 
 
+def test_a_form_whose_only_file_has_no_field_can_be_written_and_read() -> None:
+    nameless = '--x\r\nContent-Disposition: form-data; name=""; filename="a.png"\r\n\r\npixels\r\n--x--\r\n'
+    step, _ = posted("multipart/form-data; boundary=x", nameless)
+    assert step.body == FileBody((), ())
+    assert written((step,)) == (step,)
+
+
 def test_json_keeps_its_content_type() -> None:
     step, _ = posted("application/vnd.api+json; v=1", '{"a": 1}')
     assert step.body == JsonBody('{"a": 1}')

@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.traffic.model import (
     ValueList,
 )
 from wsgi_gauntlet.harness.traffic.model import Sequence as Steps
-from wsgi_gauntlet.harness.traffic.template import MissingValue
+from wsgi_gauntlet.harness.traffic.template import MissingValue, OtherSite
 from wsgi_gauntlet.harness.traffic.toml_file import input_pattern
 from wsgi_gauntlet.harness.traffic.visit import MAX_REDIRECTS, Fault, StepOutcome, Visit, json_value, resolve
 
@@ -330,8 +330,12 @@ def test_a_captured_link_to_another_site_is_not_requested() -> None:
     played = visit(step(captures=(Capture("link", 'href="([^"]*)"'),)), step("${link}"))
     played.request(HOST)
     played.receive(response(200, b'<a href="http://other/">'))
-    with pytest.raises(MissingValue, match="link to another site"):
+    assert played.leaves_site
+    with pytest.raises(OtherSite) as raised:
         played.request(HOST)
+    assert raised.value.reason == "${link} is a link to another site"
+    played.values["link"] = "/here"
+    assert not played.leaves_site
 
 
 def test_a_captured_value_cannot_add_a_header() -> None:

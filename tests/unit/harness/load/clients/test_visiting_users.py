@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_t
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import verify_request
 from wsgi_gauntlet.harness.model import Outcome
-from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic
+from wsgi_gauntlet.harness.traffic.model import Capture, Sequence, Step, Traffic, ValueList
 from wsgi_gauntlet.harness.traffic.mount import with_mount
 
 from .....helpers.shop_server import VISIT, Reply, Shop, open_shop, shop_traffic
@@ -136,6 +137,36 @@ async def test_users_wait_for_their_think_time_and_new_ones_come_instead() -> No
     assert users.next_user(9.0) is not first
 
 
+async def test_long_think_times_can_be_shortened() -> None:
+    steps = (Step("a", "GET", "/list?a", think_time=3600.0), Step("b", "GET", "/list?b"))
+    shop = Shop()
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, Traffic((Sequence("s", steps),)))
+        for longest, second in ((math.inf, "GET /list?a"), (0.0, "GET /list?b")):
+            shop.log.clear()
+            users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0, longest_think_time=longest)
+            assert users._users is not None
+            for _ in range(2):
+                await users._run_step(users._users, users.now)
+            users.cancel_in_flight()
+            assert [line for line, _ in shop.log] == ["GET /list?a", second]
+
+
+async def test_a_new_user_never_has_the_row_of_a_present_one() -> None:
+    names = ValueList("user", ("name",), (("anna",), ("bob",)))
+    steps = (Step("a", "GET", "/list?${user.name}"), Step("b", "GET", "/list"))
+    shop = Shop()
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, Traffic((Sequence("s", steps),), (names,)))
+    users = VisitingUsers(workload, address, 1)
+    thinks = users.next_user(0.0)
+    assert thinks.visit.values["user.name"] == "anna"
+    for _ in range(3):
+        other = users.next_user(0.0)
+        assert other.visit.values["user.name"] == "bob"
+        users.left(other)
+
+
 async def test_a_request_without_its_value_is_wrong_and_not_sent() -> None:
     link = Capture("link", "<li>([a-z]*)")
     steps = (Step("a", "GET", "/list", captures=(link,)), Step("b", "GET", "/list?${link}"))
@@ -150,6 +181,25 @@ async def test_a_request_without_its_value_is_wrong_and_not_sent() -> None:
         shop.log.clear()
         assert await users._attempt_step(users._users, lost, True) is Outcome.WRONG
     assert shop.log == []
+
+
+async def test_a_link_to_another_site_ends_the_visit_and_is_not_wrong() -> None:
+    link = Capture("link", "<li>([a-z:/.]*)")
+    traffic = Traffic((Sequence("s", (Step("a", "GET", "/list", captures=(link,)), Step("b", "GET", "${link}"))),))
+    shop = Shop()
+    shop.change = lambda line, _number, reply: (200, (), b"") if line == "GET /shirt" else reply
+    with open_shop(shop) as address:
+        workload = await learn_traffic(address, traffic)
+        shop.change = lambda _line, _number, reply: (*reply[:2], reply[2].replace(b"shirt", b"http://other.test/"))
+        users = HealthyUsers(address, PageView(), workload=workload, timeout=60.0)
+        assert users._users is not None
+        users._users._expected = ((None, None),)
+        shop.log.clear()
+        for _ in range(3):
+            await users._run_step(users._users, users.now)
+        users.cancel_in_flight()
+    assert outcomes(users) == {Outcome.OK: 3}
+    assert [line for line, _ in shop.log] == ["GET /list"] * 3
 
 
 async def test_a_request_that_must_not_be_repeated_is_sent_once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from wsgi_gauntlet.harness.http.address import Address
@@ -11,6 +13,7 @@ from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
 from wsgi_gauntlet.harness.load.generator.request_source import Match, RequestEnd
 from wsgi_gauntlet.harness.load.generator.user_visits import UserVisit, UserVisits
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
+from wsgi_gauntlet.harness.recommendation.measurement import MIXED_UP
 from wsgi_gauntlet.harness.traffic.compiled import CompiledTraffic
 from wsgi_gauntlet.harness.traffic.model import (
     Body,
@@ -100,6 +103,37 @@ def test_a_visit_ends_and_a_new_one_has_an_empty_jar_and_the_next_row() -> None:
         source.following(user)
     assert [each.split(b" ")[1] for each in requests] == [b"/a/bob", b"/b", b"/a/ada%20&%20co", b"/b"]
     assert [b"Cookie: sid=5" in each for each in requests] == [False, True, False, True]
+
+
+def test_short_visits_never_take_the_row_of_a_long_one() -> None:
+    source = users(Step("a", "GET", "/a/${user.name}"), Step("b", "GET", "/b"))
+    long, short = source.take(), source.take()
+    answer(source, long, raw())
+    source.following(long)
+    names = []
+    for _ in range(10):
+        names.append(short.visit.values["user.name"])
+        answer(source, short, raw())
+        source.following(short)
+    assert set(names) == {"bob", "cyd"}
+    # The visit of the first user ends, and then its row is free.
+    answer(source, long, raw())
+    source.following(long)
+    for _ in range(2):
+        names.append(short.visit.values["user.name"])
+        answer(source, short, raw())
+        source.following(short)
+    assert "ada & co" in (*names, short.visit.values["user.name"])
+
+
+def test_a_cookie_without_a_path_belongs_to_the_folder_of_each_users_own_request() -> None:
+    source = users(Step("edit", "GET", "/p/${user.name}/edit"), Step("save", "POST", "/p/${user.name}/save"))
+    ada, bob = source.take(), source.take()
+    page = raw(b"ok", b"Set-Cookie: t=1")
+    assert [answer(source, user, page) for user in (ada, bob)] == [Match.NONE, Match.KEPT]
+    for user in (ada, bob):
+        assert source.following(user).request.startswith(b"POST /p/")
+        assert b"Cookie: t=1\r\n" in user.request
 
 
 def test_every_visit_has_the_origin_even_if_no_request_needs_it() -> None:
@@ -192,21 +226,31 @@ def test_a_link_of_a_page_is_the_next_target() -> None:
         answer(source, user, raw(b"an item"))
 
 
-def test_a_missing_value_ends_the_visit_and_counts() -> None:
-    source = users(
-        Step("list", "GET", "/list", captures=(Capture("link", 'href="([^"]*)"'),)), Step("item", "GET", "${link}")
-    )
+LINK = (Step("list", "GET", "/list", captures=(Capture("link", 'href="([^"]*)"'),)), Step("item", "GET", "${link}"))
+
+
+@pytest.mark.parametrize(
+    ("is_link", "wrong", "message"),
+    [
+        (True, 0, "s: item: not sent, because ${link} is a link to another site"),
+        (False, 1, "s: item: no response had the value link, which it needs"),
+    ],
+)
+def test_a_missing_value_ends_the_visit_and_a_link_to_another_site_is_not_wrong(
+    is_link: bool, wrong: int, message: str
+) -> None:
+    source = users(*LINK)
     counters = LoopCounters(0)
     source.restart_counters(counters)
     user = source.take()
     answer(source, user, raw(b'<a href="http://other.test/">'))
+    if not is_link:
+        del user.visit.values["link"]
     source.following(user)
     assert user.request.startswith(b"GET /list ")
-    assert counters.wrong == 1
-    assert list(counters.error_messages) == [
-        "s: item: no response had the value link (it is a link to another site), which it needs"
-    ]
-    assert [(each.name, each.failed) for each in source.steps()] == [("s: list", 0), ("s: item", 1)]
+    assert counters.wrong == wrong
+    assert list(counters.error_messages) == [message]
+    assert [(each.name, each.failed) for each in source.steps()] == [("s: list", 0), ("s: item", wrong)]
 
 
 def test_traffic_that_cannot_begin_says_what_to_do() -> None:
@@ -225,6 +269,66 @@ def test_one_message_for_each_fault_of_a_step() -> None:
     error = source.check(source.take(), parsed(raw(status=b"503 No")))
     assert error is not None
     assert not error.body
+
+
+def test_a_page_without_its_user_is_no_proof_of_a_mix_up() -> None:
+    source = users(Step("a", "GET", "/a", contains=("Hello ${user.name}",)))
+    wrong = source.check(source.take(), parsed(raw(b"Sorry, please try again")))
+    assert wrong is not None
+    assert wrong.message.startswith("a page without the text of its user: ")
+    assert MIXED_UP not in wrong.message
+
+
+def message_for(source: UserVisits, body: bytes, *fields: bytes) -> str:
+    """Return the message of the first user, `ada & co`, whose page is `body`. Another user is there, too."""
+    user = source.take()
+    source.take()
+    wrong = source.check(user, parsed(raw(body, *fields)))
+    assert wrong is not None
+    assert wrong.body
+    return wrong.message
+
+
+HELLO = Step("a", "GET", "/a", contains=("Hello ${user.name}",))
+OF_BOB = "the page of another user: it has user.name 'bob' in place of 'ada & co'"
+
+
+def test_the_page_of_another_user_has_the_text_with_the_values_of_that_user() -> None:
+    assert message_for(users(HELLO), b"<h1>Hello bob</h1>") == OF_BOB
+    # Cyd has no visit now: the row of the list is known.
+    assert "'cyd' in place of" in message_for(users(HELLO), b"<h1>Hello cyd</h1>")
+
+
+def test_the_name_of_another_user_elsewhere_is_no_proof() -> None:
+    message = message_for(users(HELLO), b"<p>bob wrote: please try again</p>")
+    assert message.startswith("a page without the text of its user: ")
+
+
+def test_the_page_of_another_user_may_be_compressed() -> None:
+    body = gzip.compress(b"<h1>Hello bob</h1>")
+    assert message_for(users(HELLO), body, b"Content-Encoding: gzip") == OF_BOB
+
+
+def test_a_mix_up_is_named_even_if_an_error_page_came_first() -> None:
+    source = users(HELLO)
+    assert "a page without" in message_for(source, b"sorry")
+    user = source.take()
+    assert user.visit.values["user.name"] == "cyd"
+    wrong = source.check(user, parsed(raw(b"<h1>Hello bob</h1>")))
+    assert wrong is not None
+    assert wrong.message == "the page of another user: it has user.name 'bob' in place of 'cyd'"
+
+
+def test_captured_values_of_a_present_visit_prove_a_mix_up() -> None:
+    own_key = Capture("key", "key=([a-z]+)")
+    source = users(Step("a", "GET", "/a", captures=(own_key,)), Step("b", "GET", "/b", contains=("Key ${key}",)))
+    one, two = source.take(), source.take()
+    for user, key in ((one, b"mine"), (two, b"yours")):
+        answer(source, user, raw(b"key=" + key))
+        source.following(user)
+    wrong = source.check(one, parsed(raw(b"Key yours")))
+    assert wrong is not None
+    assert wrong.message == "the page of another user: it has key 'yours' in place of 'mine'"
 
 
 def test_steps_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
