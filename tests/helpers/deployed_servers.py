@@ -38,6 +38,9 @@ def application(environ, start_response):
     return [body]
 
 
+application.wsgi_app = application
+
+
 def create_app(name, debug=False):
     assert name == "prod" and debug is False
     return application

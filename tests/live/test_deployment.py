@@ -92,6 +92,16 @@ def test_greenlets_serve_many_requests_in_one_process(name: str, sites: Sites) -
     assert found.total() >= 20
 
 
+@pytest.mark.parametrize("name", ["gunicorn:gthread", "uwsgi", "waitress", "cheroot", "bjoern"])
+def test_an_attribute_of_an_object_is_served(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan, app="shop:application.wsgi_app")
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
+        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+
+
 @pytest.mark.parametrize("name", ["gunicorn:gthread[threads=2]", "uwsgi", "waitress", "cheroot"])
 def test_a_procfile_serves_on_the_port_of_the_platform(name: str, sites: Sites) -> None:
     plan = installed_plan(name)
