@@ -161,10 +161,13 @@ async def _end_after_error(plan: Plan, place: Place) -> None:
 def _require_static_folders(setup: AppSetup) -> None:
     for each in setup.static:
         if not is_folder(each.folder):
-            raise ConfigurationError(
-                f"--static {each.prefix}: --before did not make the folder {setup.for_people(str(each.folder))}; "
-                "correct one of them"
+            folder = setup.for_people(str(each.folder))
+            what = (
+                f"--before did not make the folder {folder}; correct one of them"
+                if setup.before
+                else f"{folder} is no folder; name one"
             )
+            raise ConfigurationError(f"--static {each.prefix}: {what}")
 
 
 async def _run(option: str, command: str, plan: Plan, place: Place, timeout: float) -> None:

@@ -1,4 +1,4 @@
-"""How the team of a user app runs it: where it is imported from, its variables, its commands, its files. Pure.
+"""How the team of a user app runs it: where it is imported from, its variables, its commands, its files.
 
 `AppSetupOptions` is what the user wrote, `AppSetup` is what a plan carries. app_setup_resolver.py makes the second of
 the first.
@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from wsgi_gauntlet.harness.server.fresh_copy import is_left_out
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 MIN_SECRET_CHARACTERS = 6
@@ -85,11 +86,17 @@ class AppSetup:
         return bool(self.before or self.after or self.fresh_copy)
 
     def is_copied(self, path: Path) -> bool:
-        """Return whether `path` lies in the folder that each server instance gets a copy of."""
-        return self.fresh_copy is not None and Path(os.path.realpath(path)).is_relative_to(self.fresh_copy)
+        """Return whether `path` is among what each server instance gets a copy of: not in a virtual environment."""
+        if self.fresh_copy is None:
+            return False
+        real = Path(os.path.realpath(path))
+        # The copies may lie in the folder themselves.
+        if not real.is_relative_to(self.fresh_copy) or (self.copy is not None and real.is_relative_to(self.copy)):
+            return False
+        return not is_left_out(self.fresh_copy, real.relative_to(self.fresh_copy))
 
     def placed(self, path: Path) -> Path:
-        """Return `path` in the fresh copy if it lies in the folder that was copied, else `path` itself."""
+        """Return `path` in the fresh copy if it was copied, else `path` itself."""
         if self.copy is None or self.fresh_copy is None or not self.is_copied(path):
             return path
         return self.copy / Path(os.path.realpath(path)).relative_to(self.fresh_copy)

@@ -131,6 +131,22 @@ async def test_files_of_the_copy_are_sent_without_the_app(tmp_path: Path, server
         assert running.conditions["static files"] == f"/static by {server.partition('+')[0].partition(':')[0]}"
 
 
+async def test_files_and_modules_of_the_users_environment_are_used_in_its_place(folder: Path, tmp_path: Path) -> None:
+    packages = folder / ".venv" / "lib"
+    (packages / "admin").mkdir(parents=True)
+    (folder / ".venv" / "pyvenv.cfg").write_text("")
+    (packages / "admin" / "style.css").write_text("of the package")
+    (packages / "shop_helper.py").write_text("")
+    (folder / "src" / "shop" / "settings.py").write_text("import shop_helper\n")
+    (folder / ".env").write_text("SHOP_NAME='corner shop'\nPYTHONPATH=.venv/lib\n")
+    static = ("/static/admin=.venv/lib/admin", "/static=made")
+    plan = await planned_in_thread("nginx+waitress", replace(SETUP, static=static))
+    async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
+        assert (await get(running, "/static/admin/style.css")).body == b"of the package", running.log_since(0)
+        assert (await get(running, "/static/shop/style.css")).body == b"body {}"
+        assert b"visit" in (await get(running, "/x")).body
+
+
 @pytest.mark.parametrize("server", ["waitress", "haproxy+waitress"])
 @pytest.mark.usefixtures("folder")
 async def test_where_no_server_sends_files_the_app_gets_the_requests(tmp_path: Path, server: str) -> None:

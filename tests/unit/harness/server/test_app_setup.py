@@ -183,6 +183,33 @@ def test_paths_in_the_fresh_copy(project: Path, tmp_path: Path) -> None:
         assert {one.folder for one in each.app_setup.static} == {Path("/copy/static"), outside}
 
 
+def test_paths_that_a_copy_lacks_stay(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = project / ".venv" / "lib" / "admin"
+    admin.mkdir(parents=True)
+    (project / ".venv" / "pyvenv.cfg").write_text("")
+    (project / ".env").write_text("PYTHONPATH=.venv/lib:src:node_modules\n")
+    monkeypatch.setenv("PYTHONPATH", str(project / ".venv" / "lib"))
+    static = ("/static/admin=.venv/lib/admin", "/static=static", "/made=node_modules/made")
+    setup = resolved(project, fresh_copy=Path(), env_file=Path(".env"), static=static, before="npm ci").setup
+    plan = planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup)
+    copy = tmp_path.resolve() / "copy"
+    copied = in_fresh_copy(plan, copy)
+    found = {each.prefix: each.folder for each in copied.app_setup.static}
+    # The command may make node_modules in the copy.
+    assert found == {"/static/admin": admin, "/static": copy / "static", "/made": copy / "node_modules" / "made"}
+    assert copied.app_setup.python_path == (admin.parent, copy / "src", copy / "node_modules")
+    assert str(admin.parent) in import_path(copied)
+    assert not setup.is_copied(admin)
+    assert setup.is_copied(project / "static")
+
+
+def test_a_copy_within_the_folder_is_no_part_of_it(project: Path) -> None:
+    setup = resolved(project, fresh_copy=Path()).setup
+    copy = project / "tmp" / "copy"
+    copied = in_fresh_copy(planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup), copy)
+    assert import_path(copied)[:2] == [str(copy / "src"), str(copy)]
+
+
 def test_a_copied_subfolder_is_the_working_folder_and_imports_stay(project: Path) -> None:
     setup = resolved(project, fresh_copy=Path("static")).setup
     copied = in_fresh_copy(planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup), Path("/copy"))
