@@ -62,6 +62,12 @@ os.makedirs("made/shop", exist_ok=True)
 open("made/shop/style.css", "w").write("body {}")
 print("migrated with", os.environ["SHOP_NAME"])
 """
+UPLOAD = """
+def app(environ, start_response):
+    body = b"%d" % len(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
 APP = 'shop:create_app("prod", debug=False)'
 
 
@@ -154,6 +160,21 @@ async def test_where_no_server_sends_files_the_app_gets_the_requests(tmp_path: P
     async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
         assert (await get(running, "/static/shop/style.css")).body.endswith(b"/static/shop/style.css")
         assert running.conditions["static files"] == "/static by the app"
+
+
+@pytest.mark.parametrize("front", ["nginx", "nginx:unix", "apache", "lighttpd", "haproxy", "caddy"])
+async def test_a_proxy_lets_large_uploads_reach_the_app(folder: Path, tmp_path: Path, front: str) -> None:
+    (folder / "upload.py").write_text(UPLOAD)
+    plan = await planned_in_thread(f"{front}+waitress", AppSetupOptions(), "upload:app")
+    size = 20 << 20
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
+        link = await HttpConnection.open(running.address)
+        try:
+            response = await link.send_request(head.encode() + bytes(size))
+        finally:
+            link.close()
+        assert (response.status, response.body) == (200, b"%d" % size), running.log_since(0)
 
 
 @pytest.mark.usefixtures("folder")
