@@ -11,12 +11,10 @@ from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Launch
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
-from wsgi_gauntlet.harness.server.deployment import APP, DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment import APP, LOOPBACK, DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.deployment_command import command_files, variant_name
 from wsgi_gauntlet.harness.server.deployment_units import ServiceSignals, procfile, systemd_unit
 from wsgi_gauntlet.harness.server.plan import Plan
-
-LOOPBACK = "127.0.0.1"
 
 
 def deployment_files(plan: Plan, site: DeploymentSite) -> tuple[DeploymentFile, ...]:

@@ -191,7 +191,7 @@ def _location(launch: Launch, site: DeploymentSite, behind: Address, module: str
         written.add(name)
     if module == "proxy":
         yield commented(
-            "The app sees the address of the visitor, and whether they use https. nginx replaces what visitors claim.",
+            "The server learns the visitor's address, and whether they use https. nginx replaces what visitors claim.",
             "proxy_set_header X-Forwarded-For $remote_addr;",
             "proxy_set_header X-Forwarded-Proto $scheme;",
         )

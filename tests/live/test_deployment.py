@@ -215,6 +215,27 @@ def test_a_proxy_passes_requests_on_and_sends_static_files(name: str, workers: i
             assert psutil.Process(front).children()[0].num_threads() == 2
 
 
+@pytest.mark.parametrize("name", ["nginx+waitress", "nginx:unix+waitress", "nginx+gunicorn:gthread"])
+def test_the_app_learns_of_visitors_as_the_files_say(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan)
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    command = service_command(files)
+    advised = [line.lstrip("# ") for line in files[0].text.splitlines() if "--trusted-proxy" in line]
+    assert bool(advised) is ("waitress" in name)
+    with_advice = [command.replace(f" {site.app}", f" {' '.join(advised)} {site.app}")]
+    for start in ([command] if advised else []) + with_advice:
+        with ExitStack() as stack:
+            stack.enter_context(deployed_servers.running(["/bin/sh", "-c", f"exec env {start}"], site))
+            if "unix" in name:
+                let_the_proxy_connect(Path(site.socket_path))
+            stack.enter_context(deployed_servers.running(nginx(site, plan), site))
+            found = deployed_servers.request(site, site.public_port, "/visitor")
+            assert found == (200, "None at None" if advised and start == command else "http at 127.0.0.1")
+        Path(site.socket_path).unlink(missing_ok=True)
+
+
 def let_the_proxy_connect(socket: Path) -> None:
     """Do what the unit's Group does: the server runs as root here, and the proxy does not."""
     deadline = time.monotonic() + deployed_servers.START_SECONDS
