@@ -204,7 +204,8 @@ async def _run_now(option: str, command: str, plan: Plan, place: Place, timeout:
     if end == "exit code 0":
         return
     how = f"failed with {end}" if end else f"took more than {timeout:g} s"
-    raise ConfigurationError(f"{option} {command!r} {how}: {_end_of_output(log, plan.app_setup)}")
+    shown = plan.app_setup.for_people(command)
+    raise ConfigurationError(f"{option} {shown!r} {how}: {_end_of_output(log, plan.app_setup)}")
 
 
 def _end_of_output(log: Path, setup: AppSetup) -> str:

@@ -7,6 +7,7 @@ the first.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -18,6 +19,9 @@ from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 MIN_SECRET_CHARACTERS = 6
 """Shorter values are parts of many words, and say little."""
+
+MIN_SECRET_DIGITS = 8
+"""Numbers with fewer digits are sizes and ports, which are usual in logs."""
 
 COMMON_VALUES = frozenset({"127.0.0.1", "0.0.0.0", "localhost", "production", "development", "staging", "testing"})
 """Values that are no secrets and usual in logs."""
@@ -122,13 +126,18 @@ class AppSetup:
             text = text.replace(value, f"(value of {name})")
         return text
 
+    def command_for_people(self, command: str) -> str:
+        """Return a command line for a shell with `for_people` of each word."""
+        return shlex.join(map(self.for_people, shlex.split(command)))
+
     @cached_property
     def _secrets(self) -> list[tuple[str, str]]:
         """The values that must not be shown, with their names, the longest first."""
         found: dict[str, str] = {}
         for name, value in self.variables.items():
             for secret in _forms(value):
-                if len(secret) >= MIN_SECRET_CHARACTERS and secret not in COMMON_VALUES and not secret.isdigit():
+                least = MIN_SECRET_DIGITS if secret.isdigit() else MIN_SECRET_CHARACTERS
+                if len(secret) >= least and secret not in COMMON_VALUES:
                     found.setdefault(secret, name)
         return sorted(found.items(), key=lambda each: -len(each[0]))
 
@@ -136,8 +145,8 @@ class AppSetup:
         """Return what a reader of a figure must know, without any value."""
         named: dict[str, object] = {
             "variables of the env file": ", ".join(sorted(self.variables)),
-            "before": self.before,
-            "after": self.after,
+            "before": self.for_people(self.before),
+            "after": self.for_people(self.after),
             "fresh copy of": str(self.fresh_copy or ""),
         }
         return {name: value for name, value in named.items() if value}

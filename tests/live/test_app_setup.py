@@ -228,6 +228,7 @@ def test_an_environment_without_the_server_says_how_to_install_it(tmp_path: Path
         ("exit 1", "failed with exit code 1: it printed nothing"),
         ("kill -9 $$", "failed with signal SIGKILL"),
         ("echo in $SHOP_NAME; exit 1", "failed with exit code 1: in (value of SHOP_NAME)"),
+        ("cat corner shop", "--before 'cat (value of SHOP_NAME)' failed with exit code 1: cat: "),
         ("mkdir made; rm -r src", "does not import"),
         ("mkdir made; echo 'raise LookupError' > src/shop/settings.py",
          "project/src/shop/__init__.py, line 5: import shop.settings | "),
@@ -307,9 +308,10 @@ def test_a_load_of_it_shows_no_value_of_the_env_file(folder: Path) -> None:
     installed(planning.plan("waitress"))
     (folder / "src" / "shop" / "settings.py").write_text("import os\nprint('I am', os.environ['SHOP_NAME'])\n")
     (folder / "pyproject.toml").write_text(
-        '[tool.wsgi-gauntlet.app]\nenv-file = ".env"\nfresh-copy = "."\nbefore = "python migrate.py"\n'
+        '[tool.wsgi-gauntlet.app]\nenv-file = ".env"\nfresh-copy = "."\nbefore = "python migrate.py # corner shop"\n'
     )
-    options = ("--set", "clients=2", "--duration", "0.5", "--scenario", "throughput", "--app-dir", "src")
+    options = ("--set", "clients=2", "--duration", "0.5", "--scenario", "throughput", "--app-dir", "src",
+               "--after", "echo corner shop")  # fmt: skip
     done = program(folder, "load", "waitress", "--app", APP, *options)
     assert done.returncode in (0, EXIT_FAILED, EXIT_INVALID), done.stderr
     assert "corner shop" not in done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,23 @@ def test_values_are_not_shown() -> None:
     assert AppSetup().for_people(text) == text
     assert "hunter22" not in str(setup.conditions())
     assert AppSetup(variables={"BAD": "http://[::1"}).for_people("x http://[::1 x") == "x (value of BAD) x"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("1234567", True), ("12345678", False), ("abc45", True), ("abc456", False)]
+)
+def test_short_values_are_shown_and_numbers_of_eight_digits_are_not(value: str, shown: bool) -> None:
+    setup = AppSetup(variables={"PIN": value})
+    assert setup.for_people(f"got {value}") == (f"got {value}" if shown else "got (value of PIN)")
+
+
+def test_commands_are_shown_without_values() -> None:
+    setup = AppSetup(variables={"PASSWORD": "hunter 22"}, before="db --password 'hunter 22'")
+    assert setup.conditions()["before"] == "db --password '(value of PASSWORD)'"
+    shown = setup.command_for_people("gauntlet compare --before 'db --password \"hunter 22\"' --out x")
+    assert "hunter 22" not in shown
+    assert shlex.split(shown)[2:] == ["--before", 'db --password "(value of PASSWORD)"', "--out", "x"]
+    assert AppSetup().command_for_people("") == ""
 
 
 @pytest.mark.parametrize(
