@@ -102,6 +102,23 @@ def test_an_attribute_of_an_object_is_served(name: str, sites: Sites) -> None:
         assert deployed_servers.request(site, site.port, "/page")[0] == 200
 
 
+@pytest.mark.parametrize("name", ["gunicorn:gthread", "uwsgi", "waitress", "cheroot"])
+def test_the_first_folder_with_a_module_wins(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan, app="entry:application")
+    first, second = Path(site.folder) / "first", Path(site.folder) / "second"
+    for each in (first, second):
+        each.mkdir()
+        (each / "shop.py").write_text("raise LookupError('the folder of the app comes first')\n")
+    (first / "entry.py").write_text("from shop import application\n")
+    (second / "entry.py").write_text("raise LookupError('this folder comes last')\n")
+    site = replace(site, python_path=(str(first), str(second)))
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
+        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+
+
 @pytest.mark.parametrize("name", ["gunicorn:gthread[threads=2]", "uwsgi", "waitress", "cheroot"])
 def test_a_procfile_serves_on_the_port_of_the_platform(name: str, sites: Sites) -> None:
     plan = installed_plan(name)

@@ -58,6 +58,18 @@ def test_uwsgi_has_the_media_types_in_a_file(launching: Launching) -> None:
     assert "mime" not in alone.text
 
 
+def test_uwsgi_gets_the_folder_that_wins_last(launching: Launching) -> None:
+    launch = launching(executable="/usr/bin/none", address=Address(host="0.0.0.0", port=8000))
+    text = uwsgi.ADAPTER.deployment(launch, replace(SITE, python_path=("/srv/shop/src", "/srv/lib")))[0].text
+    assert [line for line in text.splitlines() if line.startswith("pythonpath")] == [
+        "pythonpath = /srv/lib",
+        "pythonpath = src",
+        "pythonpath = .",
+    ]
+    assert "The last folder wins." in text
+    assert "wins" not in uwsgi.ADAPTER.deployment(launch, SITE)[0].text
+
+
 def test_apache_without_a_name_of_the_site_needs_the_default_site_off(behind: Launch) -> None:
     named = replace(SITE, host_names=("shop.example",))
     assert apache.ADAPTER.deployment(behind, SITE)[0].start.startswith("sudo a2dissite 000-default; sudo a2enmod ")
