@@ -55,6 +55,7 @@ def service_command(files: tuple[DeploymentFile, ...]) -> str:
     [
         ("gunicorn:sync[workers=3]", 3, 1),
         ("gunicorn:gthread[workers=2,threads=3]", 2, 3),
+        ("gunicorn:asgi[workers=2,threads=3]", 2, 3),
         ("uwsgi[workers=2,threads=3]", 2, 3),
         ("uwsgi:http[workers=2,keep-alive=5]", 2, 1),
         ("waitress[threads=5]", 1, 5),

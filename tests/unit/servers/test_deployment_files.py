@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Launch
 from wsgi_gauntlet.harness.server.deployment import DeploymentSite
 from wsgi_gauntlet.harness.server.static_mapping import MEDIA_TYPES, StaticMapping, mime_types_file
-from wsgi_gauntlet.servers import apache, caddy, haproxy, lighttpd, nginx, uwsgi
+from wsgi_gauntlet.servers import apache, caddy, gunicorn, haproxy, lighttpd, nginx, uwsgi
 
 Launching = Callable[..., Launch]
 
@@ -68,6 +68,27 @@ def test_uwsgi_gets_the_folder_that_wins_last(launching: Launching) -> None:
     ]
     assert "The last folder wins." in text
     assert "wins" not in uwsgi.ADAPTER.deployment(launch, SITE)[0].text
+
+
+def test_the_asgi_worker_has_a_command_with_all_values(launching: Launching) -> None:
+    launch = launching(variant="asgi", app=SITE.app, address=Address(host="0.0.0.0", port=8000), threads=3)
+    main, module = gunicorn.ADAPTER.deployment(launch, SITE)
+    words = main.start.split()
+    assert main.install_path == "/srv/shop/start-gunicorn.sh"
+    for option, value in (
+        ("--worker-class", "asgi"),
+        ("--worker-tmp-dir", "/dev/shm"),
+        ("--workers", "1"),
+        ("--keep-alive", "2"),
+        ("--timeout", "30"),
+        ("--backlog", "2048"),
+    ):
+        assert words[words.index(option) + 1] == value
+        assert f"# {option}: " in main.text or option == "--worker-class"
+    assert "$PORT" in main.start_on_port
+    assert module.install_path == "/srv/shop/through_a2wsgi.py"
+    assert "'shop.wsgi:application'" in module.text
+    assert "workers=3" in module.text
 
 
 def test_apache_without_a_name_of_the_site_needs_the_default_site_off(behind: Launch) -> None:
