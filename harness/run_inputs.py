@@ -30,7 +30,9 @@ def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
         "--python": _fingerprint((python, os.path.realpath(python))),
         "--app": _fingerprint(app),
         "--app-dir": _fingerprint(setup.import_folders),
-        "the content of --env-file": _fingerprint((sorted(setup.variables.items()), setup.python_path)),
+        "the content of --env-file": _fingerprint(
+            (sorted({**setup.variables, **setup.command_variables}.items()), setup.python_path)
+        ),
         "--before": _fingerprint(setup.before),
         "--after": _fingerprint(setup.after),
         "--fresh-copy": _fingerprint(setup.fresh_copy),

@@ -70,13 +70,15 @@ class AppSetupOptions:
 class AppSetup:
     """How a server instance gets the user app. All paths are absolute.
 
-    The app is imported from `import_folders`, then from the folder of the plan. `variables` are those of the env file;
-    `python_path` are the folders of its PYTHONPATH. `before` and `after` are commands of the user. Each server instance
+    The app is imported from `import_folders`, then from the folder of the plan. `variables` are those of the env file,
+    `command_variables` those that the user's commands get and servers do not, and `python_path` are the folders of its
+    PYTHONPATH. `before` and `after` are commands of the user. Each server instance
     gets a copy of `fresh_copy`; `copy` is that of this instance, None before it is made.
     """
 
     import_folders: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    command_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     python_path: tuple[Path, ...] = ()
     before: str = ""
     after: str = ""

@@ -54,6 +54,7 @@ def keep(folder: Path, kept: dict[str, str]) -> None:
         (inputs(setup=replace(SETUP, variables={**SETUP.variables, "DEBUG": "1"})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, variables={})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, python_path=(Path("/lib"),))), "the content of --env-file"),
+        (inputs(setup=replace(SETUP, command_variables={"FLASK_APP": "shop"})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, before="")), "--before"),
         (inputs(setup=replace(SETUP, after="", before="x")), "--before, --after"),
         (inputs(setup=replace(SETUP, fresh_copy=None)), "--fresh-copy"),

@@ -10,7 +10,13 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server import planning
-from wsgi_gauntlet.harness.server.app_preparation import import_path, in_fresh_copy, working_folder
+from wsgi_gauntlet.harness.server.app_preparation import (
+    app_variables,
+    command_environment,
+    import_path,
+    in_fresh_copy,
+    working_folder,
+)
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.app_setup_resolver import ResolvedSetup, resolve_app_setup, source_folders
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
@@ -98,6 +104,20 @@ def test_variables_of_servers_are_left_out_by_name(project: Path) -> None:
     assert "hunter22" not in repr(planning.plan("waitress", app="shop:app", app_setup=found.setup))
     (project / ".env").write_text("SECRET_KEY=other123\n")
     assert resolved(project, env_file=Path(".env")).setup.variables == {"SECRET_KEY": "other123"}
+
+
+def test_commands_get_the_variables_of_flask_and_servers_do_not(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".env").write_text("FLASK_APP=shop.wsgi\nPORT=8\nSHOP=1\n")
+    monkeypatch.setenv("FLASK_APP", "other")
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    monkeypatch.setenv("WEB_CONCURRENCY", "9")
+    found = resolved(project, env_file=Path(".env"))
+    assert found.left_out == ("FLASK_APP", "PORT")
+    assert app_variables(found.setup) == {"SHOP": "1"}
+    plan = planning.plan("waitress", app="shop:app", app_path=project, app_setup=found.setup)
+    environment = command_environment(plan, project)
+    names = ("FLASK_APP", "FLASK_DEBUG", "PORT", "WEB_CONCURRENCY", "SHOP")
+    assert [environment.get(each) for each in names] == ["shop.wsgi", "1", None, None, "1"]
 
 
 def test_an_env_file_that_cannot_be_read_is_one_line(project: Path) -> None:
