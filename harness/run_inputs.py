@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server.app_setup import AppSetup
+from wsgi_gauntlet.harness.server.user_app import is_user_app
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal
 from wsgi_gauntlet.harness.traffic.model import Traffic
@@ -26,11 +28,16 @@ def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
 
     `python` is an absolute path. An env file counts by its variables, so another name for the same content is equal.
     """
+    # The app runs in the current folder, and files beside it are its own.
+    where = {"the current folder": _fingerprint(Path.cwd())} if is_user_app(app) else {}
     return {
+        **where,
         "--python": _fingerprint((python, os.path.realpath(python))),
         "--app": _fingerprint(app),
         "--app-dir": _fingerprint(setup.import_folders),
-        "the content of --env-file": _fingerprint((sorted(setup.variables.items()), setup.python_path)),
+        "the content of --env-file": _fingerprint(
+            (sorted({**setup.variables, **setup.command_variables}.items()), setup.python_path)
+        ),
         "--before": _fingerprint(setup.before),
         "--after": _fingerprint(setup.after),
         "--fresh-copy": _fingerprint(setup.fresh_copy),

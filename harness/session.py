@@ -139,7 +139,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         if previous_results is None:
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             infos = {each.id: each.info() for each in scenarios}
-            run_journal.write(StartLine(SCHEMA, environment(options), cases, infos, inputs))
+            facts = environment(options, plans[0].app_setup if plans else AppSetup())
+            run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)
         if base is not None:
@@ -484,8 +485,11 @@ def require_output_folder(options: RunOptions) -> None:
     output_folder.check_output_files(options.output_files, options.out or Path(DEFAULT_RUN_FOLDER))
 
 
-def environment(options: RunOptions) -> dict[str, object]:
-    """Return the facts about the machine, the program and the options that a reader of the report needs."""
+def environment(options: RunOptions, setup: AppSetup) -> dict[str, object]:
+    """Return the facts about the machine, the program and the options that a reader of the report needs.
+
+    `setup` is that of the user app. Values of its env file are not shown.
+    """
     return {
         "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
         "python": platform.python_version(),
@@ -504,7 +508,7 @@ def environment(options: RunOptions) -> dict[str, object]:
             options.load_options.page,
             options.config,
             str(options.case_file or ""),
-            options.app_setup.words(),
+            [setup.for_people(each) for each in options.app_setup.words()],
         ),
     }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import (
     Adapter,
     Command,
@@ -19,6 +21,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     pip_install_command,
 )
 from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment_command import command_files
 from wsgi_gauntlet.servers._support import gunicorn_configuration, gunicorn_deployment, script_server
 
 WORKERS = 1
@@ -44,6 +47,12 @@ ASGI_ADDED_IN = (24, 0)
 GRACEFUL_SIGNALS = (signal.SIGTERM,)
 QUICK_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
 """https://docs.gunicorn.org/en/stable/signals.html: TERM is a graceful shutdown, QUIT and INT are quick ones."""
+
+MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file there that only its user can open
+"""The folder for --worker-tmp-dir that gunicorn's documentation advises.
+
+https://docs.gunicorn.org/en/stable/faq.html#how-do-i-avoid-gunicorn-excessively-blocking-in-os-fchmod
+"""
 
 UNKNOWN_VERSION = (0, 0)
 """The version of a gunicorn that is not installed, or whose version is no number."""
@@ -120,25 +129,56 @@ class Gunicorn(Adapter):
         )
 
     def deployment(self, launch: Launch, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
-        """Return gunicorn.conf.py; () for the ASGI worker, which needs more than that file."""
+        """Return gunicorn.conf.py, or for the ASGI worker the command and the module for a2wsgi."""
         variant = launch.variant or "sync"
-        if variant == "asgi":
-            return ()
         asked, effective = launch.settings, self.conditions(launch)
         worker = gunicorn_deployment.Worker(
             variant=variant,
             workers=asked.workers or WORKERS,
-            threads=asked.threads or THREADS,
+            threads=asked.threads or (script_server.A2WSGI_THREADS if variant == "asgi" else THREADS),
             greenlets=GREENLETS if "greenlets" in effective else None,
             # The other workers do not have the setting.
             keep_alive=script_server.whole_seconds(KEEP_ALIVE if asked.keep_alive is None else asked.keep_alive)
-            if variant in ("gthread", "gevent", "eventlet")
+            if variant in ("gthread", "gevent", "eventlet", "asgi")
             else None,
             timeout=script_server.whole_seconds(TIMEOUT if asked.timeout is None else asked.timeout) or 0,
             backlog=asked.backlog or BACKLOG,
             version_options=tuple(_version_options(launch.python)),
         )
+        if variant == "asgi":
+            return self._asgi_files(launch, site, worker)
         return gunicorn_deployment.files(launch, site, worker)
+
+    def _asgi_files(
+        self, launch: Launch, site: DeploymentSite, worker: gunicorn_deployment.Worker
+    ) -> tuple[DeploymentFile, ...]:
+        asked = launch.settings
+        settings = replace(
+            asked,
+            workers=worker.workers,
+            keep_alive=worker.keep_alive,
+            timeout=worker.timeout,
+            backlog=worker.backlog,
+        )
+        recycling = () if asked.max_requests is None else (
+            f"--max-requests: {reasons.recycling_reason(asked.max_requests)}",
+        )  # fmt: skip
+        return command_files(
+            self,
+            # The folder is that of --worker-tmp-dir.
+            replace(launch, settings=settings, folder=Path(MEMORY_FOLDER)),
+            site,
+            (
+                f"--worker-tmp-dir: files in {MEMORY_FOLDER} are in memory, so that a slow disk delays no worker.",
+                f"--workers: {reasons.workers_reason(worker.workers)}",
+                "a2wsgi runs the app in threads. Their number is in through_a2wsgi.py.",
+                reasons.threads_reason(worker.threads),
+                f"--keep-alive: {reasons.keep_alive_reason(worker.keep_alive or 0)}",
+                f"--timeout: {gunicorn_deployment.timeout_reason(worker)}",
+                f"--backlog: {reasons.backlog_reason(worker.backlog)}",
+                *recycling,
+            ),
+        )
 
     def tuned_settings(self, variant: str, cores: int) -> Settings:
         """Return (2 x cores) + 1 workers, and 2 x cores threads for gthread.

@@ -24,14 +24,15 @@ from wsgi_gauntlet.harness.server.adapter import (
     pip_install_command,
 )
 from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
-from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
 from wsgi_gauntlet.servers._support import nginx_deployment, nginx_file, nginx_user_configuration, system_programs
 from wsgi_gauntlet.servers._support.nginx_configuration import (
     MANY_CONNECTIONS,
+    MAX_BODY_MEGABYTES,
     SECOND_PATH,
     UPSTREAM_KEEP_ALIVE,
     WORKERS,
     configuration,
+    serves_user_app,
     static_files,
     uses_upstream_block,
 )
@@ -52,7 +53,10 @@ UPSTREAM_KEEP_ALIVE_SINCE = (1, 29, 7)
 
 
 class Nginx(Adapter):
-    """nginx with its defaults: it buffers requests and responses, and passes the Host header on."""
+    """nginx with its defaults: it buffers requests and responses, and passes the Host header on.
+
+    Before a user app it takes larger uploads.
+    """
 
     name = "nginx"
     title = "nginx"
@@ -131,8 +135,7 @@ class Nginx(Adapter):
             return (
                 "the uwsgi protocol keeps no connection; nginx:tcp[upstream-keep-alive]+uwsgi:http speaks HTTP to uWSGI"
             )
-        serves_test_app = launch.app.startswith(REFERENCE_APP_PACKAGE) and launch.app != USER_APP_UNDER_LOAD
-        if "static" in asked.features and not serves_test_app:
+        if "static" in asked.features and serves_user_app(launch):
             return "nginx[static] has the files of the test app, and not those of a user app"
         if "$" in str(launch.folder) and ("static" in asked.features or launch.identity is not None):
             return f"nginx takes the $ in {launch.folder} for a variable: choose another folder with TMPDIR"
@@ -184,6 +187,8 @@ class Nginx(Adapter):
         }
         if launch.config is not None:
             effective |= _file_conditions(launch, launch.config)
+        elif serves_user_app(launch):
+            effective["largest upload"] = f"{MAX_BODY_MEGABYTES} MB"
         if asked.features:
             effective["features"] = ", ".join(each for each in self.features if each in asked.features)
         return effective

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server import deployment as reasons
 from wsgi_gauntlet.harness.server.adapter import Adapter, Command, Launch, no_option_for
 from wsgi_gauntlet.harness.server.deployment import DeploymentFile, DeploymentSite
@@ -72,6 +73,7 @@ class Waitress(Adapter):
                 f"--threads: {reasons.threads_reason(settings.threads or THREADS)}",
                 f"--channel-timeout: {reasons.keep_alive_reason(keep_alive or CHANNEL_TIMEOUT)}",
                 f"--backlog: {reasons.backlog_reason(settings.backlog or BACKLOG)}",
+                *_proxy_reasons(launch.address),
             ),
         )
 
@@ -86,6 +88,18 @@ class Waitress(Adapter):
             "backlog": asked.backlog or BACKLOG,
             "connection limit": CONNECTION_LIMIT,
         }
+
+
+def _proxy_reasons(address: Address) -> tuple[str, ...]:
+    """Return how the app learns of its visitors behind a proxy, waitress/proxy_headers.py; () without a proxy."""
+    if not address.path and address.host != reasons.LOOPBACK:
+        return ()
+    proxy = "localhost" if address.path else address.host
+    return (
+        "waitress removes the X-Forwarded-For and X-Forwarded-Proto of the proxy. If the app needs the address of the",
+        "visitor or https links, add to the command:",
+        f'  --trusted-proxy={proxy} --trusted-proxy-headers="x-forwarded-for x-forwarded-proto"',
+    )
 
 
 ADAPTER = Waitress()

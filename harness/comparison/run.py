@@ -8,7 +8,7 @@ import random
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from wsgi_gauntlet.harness.load.catalog import check_overrides
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult, ComparisonWord, Results, SlotResult
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
+from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
@@ -92,6 +93,8 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
     scenarios = session.select_scenarios(options.common) if options.common.scenarios else []
     check_overrides(scenarios, options.common.load_options.overrides)
     candidates = [plan_candidate(each, options.common, configuration, handle) for each in options.candidates]
+    setup = next((each.plan.app_setup for each in candidates if each.plan.app_setup.variables), AppSetup())
+    options = replace(options, command=setup.command_for_people(options.command))
     runs = [ScenarioRun(each, options.common.load_options.parameters(each)) for each in scenarios]
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         session.mention_previous_run(run_journal, handle)
@@ -100,7 +103,7 @@ def compare(options: CompareOptions, configuration: Configuration, handle: Event
         if session.has_journal(run_journal.folder):
             require_same_inputs(run_journal, inputs)
         if not comparison.rounds:
-            _write_start(options, comparison, candidates, runs, run_journal, inputs)
+            _write_start(session.environment(options.common, setup), comparison, candidates, runs, run_journal, inputs)
         handle(Message(f"seed {comparison.seed}"))
         preload_thread = session.start_report_preload()
         recorder = _Recorder(run_journal, handle, comparison)
@@ -200,7 +203,7 @@ def _inputs(options: CompareOptions, candidates: Sequence[PlannedCandidate]) -> 
 
 
 def _write_start(
-    options: CompareOptions,
+    facts: dict[str, object],
     comparison: ComparisonResult,
     candidates: Sequence[PlannedCandidate],
     runs: Sequence[ScenarioRun],
@@ -208,7 +211,7 @@ def _write_start(
     inputs: dict[str, str],
 ) -> None:
     infos = {each.scenario.id: each.scenario.info() for each in runs}
-    run_journal.write(StartLine(SCHEMA, session.environment(options.common), {}, infos, inputs))
+    run_journal.write(StartLine(SCHEMA, facts, {}, infos, inputs))
     for each in candidates:
         run_journal.write(ServerLine(each.info))
     run_journal.write(ComparisonLine(comparison))

@@ -199,6 +199,8 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
     space = _search_space(options, configuration)
     found = space.first
     plans = _plans(options, configuration, space.every, handle)
+    setup = next(iter(plans.values())).app_setup
+    options = dataclasses.replace(options, command=setup.command_for_people(options.command))
     with session.open_run_folder(options.common) as run_journal, scratch_folder() as scratch:
         session.mention_previous_run(run_journal, handle)
         earlier = previous_search(options, run_journal)
@@ -214,16 +216,15 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
         )
         load_options = options.common.load_options
         inputs = {
-            **server_inputs(
-                session.interpreter(options.common.python), options.common.app, next(iter(plans.values())).app_setup
-            ),
+            **server_inputs(session.interpreter(options.common.python), options.common.app, setup),
             **request_inputs(load_options.page, load_options.traffic),
         }
         if earlier is not None:
             require_same_inputs(run_journal, inputs)
         else:
             cases = {each.id: each.info() for each in checked_cases()}
-            run_journal.write(StartLine(SCHEMA, session.environment(options.common), cases, {}, inputs))
+            facts = session.environment(options.common, setup)
+            run_journal.write(StartLine(SCHEMA, facts, cases, {}, inputs))
             for each in found:
                 run_journal.write(ServerLine(planning.server_info(plans[each.name])))
         recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)

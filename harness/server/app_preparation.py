@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.server.adapter import absolute_interpreter
 from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh, is_folder
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.server.process.environment import server_environment, user_python_path
+from wsgi_gauntlet.harness.server.process.environment import FLASK_NAMES, server_environment, user_python_path
 from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import User, chown_tree
@@ -161,10 +161,13 @@ async def _end_after_error(plan: Plan, place: Place) -> None:
 def _require_static_folders(setup: AppSetup) -> None:
     for each in setup.static:
         if not is_folder(each.folder):
-            raise ConfigurationError(
-                f"--static {each.prefix}: --before did not make the folder {setup.for_people(str(each.folder))}; "
-                "correct one of them"
+            folder = setup.for_people(str(each.folder))
+            what = (
+                f"--before did not make the folder {folder}; correct one of them"
+                if setup.before
+                else f"{folder} is no folder; name one"
             )
+            raise ConfigurationError(f"--static {each.prefix}: {what}")
 
 
 async def _run(option: str, command: str, plan: Plan, place: Place, timeout: float) -> None:
@@ -201,7 +204,8 @@ async def _run_now(option: str, command: str, plan: Plan, place: Place, timeout:
     if end == "exit code 0":
         return
     how = f"failed with {end}" if end else f"took more than {timeout:g} s"
-    raise ConfigurationError(f"{option} {command!r} {how}: {_end_of_output(log, plan.app_setup)}")
+    shown = plan.app_setup.for_people(command)
+    raise ConfigurationError(f"{option} {shown!r} {how}: {_end_of_output(log, plan.app_setup)}")
 
 
 def _end_of_output(log: Path, setup: AppSetup) -> str:
@@ -215,10 +219,13 @@ def _end_of_output(log: Path, setup: AppSetup) -> str:
 
 
 def command_environment(plan: Plan, temporary: Path) -> dict[str, str]:
-    """Return the environment of the user's commands: that of the app, and the programs beside its interpreter first."""
-    environment = server_environment(
-        os.environ, path=import_path(plan), temporary=str(temporary), added=app_variables(plan.app_setup)
-    )
+    """Return the environment of the user's commands: that of the app, and the programs beside its interpreter first.
+
+    They also get the variables of the command `flask`, which would configure a server.
+    """
+    flask = {name: value for name, value in os.environ.items() if name in FLASK_NAMES}
+    own = {**flask, **plan.app_setup.command_variables, **app_variables(plan.app_setup)}
+    environment = server_environment(os.environ, path=import_path(plan), temporary=str(temporary), added=own)
     python = absolute_interpreter(plan.interpreter)
     programs = [str(Path(python).parent)] if "/" in python else []
     return {**environment, "PATH": os.pathsep.join([*programs, environment.get("PATH", os.defpath)])}

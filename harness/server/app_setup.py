@@ -1,4 +1,4 @@
-"""How the team of a user app runs it: where it is imported from, its variables, its commands, its files. Pure.
+"""How the team of a user app runs it: where it is imported from, its variables, its commands, its files.
 
 `AppSetupOptions` is what the user wrote, `AppSetup` is what a plan carries. app_setup_resolver.py makes the second of
 the first.
@@ -7,16 +7,21 @@ the first.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from wsgi_gauntlet.harness.server.fresh_copy import is_left_out
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 MIN_SECRET_CHARACTERS = 6
 """Shorter values are parts of many words, and say little."""
+
+MIN_SECRET_DIGITS = 8
+"""Numbers with fewer digits are sizes and ports, which are usual in logs."""
 
 COMMON_VALUES = frozenset({"127.0.0.1", "0.0.0.0", "localhost", "production", "development", "staging", "testing"})
 """Values that are no secrets and usual in logs."""
@@ -65,13 +70,15 @@ class AppSetupOptions:
 class AppSetup:
     """How a server instance gets the user app. All paths are absolute.
 
-    The app is imported from `import_folders`, then from the folder of the plan. `variables` are those of the env file;
-    `python_path` are the folders of its PYTHONPATH. `before` and `after` are commands of the user. Each server instance
+    The app is imported from `import_folders`, then from the folder of the plan. `variables` are those of the env file,
+    `command_variables` those that the user's commands get and servers do not, and `python_path` are the folders of its
+    PYTHONPATH. `before` and `after` are commands of the user. Each server instance
     gets a copy of `fresh_copy`; `copy` is that of this instance, None before it is made.
     """
 
     import_folders: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    command_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     python_path: tuple[Path, ...] = ()
     before: str = ""
     after: str = ""
@@ -85,11 +92,17 @@ class AppSetup:
         return bool(self.before or self.after or self.fresh_copy)
 
     def is_copied(self, path: Path) -> bool:
-        """Return whether `path` lies in the folder that each server instance gets a copy of."""
-        return self.fresh_copy is not None and Path(os.path.realpath(path)).is_relative_to(self.fresh_copy)
+        """Return whether `path` is among what each server instance gets a copy of: not in a virtual environment."""
+        if self.fresh_copy is None:
+            return False
+        real = Path(os.path.realpath(path))
+        # The copies may lie in the folder themselves.
+        if not real.is_relative_to(self.fresh_copy) or (self.copy is not None and real.is_relative_to(self.copy)):
+            return False
+        return not is_left_out(self.fresh_copy, real.relative_to(self.fresh_copy))
 
     def placed(self, path: Path) -> Path:
-        """Return `path` in the fresh copy if it lies in the folder that was copied, else `path` itself."""
+        """Return `path` in the fresh copy if it was copied, else `path` itself."""
         if self.copy is None or self.fresh_copy is None or not self.is_copied(path):
             return path
         return self.copy / Path(os.path.realpath(path)).relative_to(self.fresh_copy)
@@ -115,13 +128,18 @@ class AppSetup:
             text = text.replace(value, f"(value of {name})")
         return text
 
+    def command_for_people(self, command: str) -> str:
+        """Return a command line for a shell with `for_people` of each word."""
+        return shlex.join(map(self.for_people, shlex.split(command)))
+
     @cached_property
     def _secrets(self) -> list[tuple[str, str]]:
         """The values that must not be shown, with their names, the longest first."""
         found: dict[str, str] = {}
         for name, value in self.variables.items():
             for secret in _forms(value):
-                if len(secret) >= MIN_SECRET_CHARACTERS and secret not in COMMON_VALUES and not secret.isdigit():
+                least = MIN_SECRET_DIGITS if secret.isdigit() else MIN_SECRET_CHARACTERS
+                if len(secret) >= least and secret not in COMMON_VALUES:
                     found.setdefault(secret, name)
         return sorted(found.items(), key=lambda each: -len(each[0]))
 
@@ -129,8 +147,8 @@ class AppSetup:
         """Return what a reader of a figure must know, without any value."""
         named: dict[str, object] = {
             "variables of the env file": ", ".join(sorted(self.variables)),
-            "before": self.before,
-            "after": self.after,
+            "before": self.for_people(self.before),
+            "after": self.for_people(self.after),
             "fresh copy of": str(self.fresh_copy or ""),
         }
         return {name: value for name, value in named.items() if value}

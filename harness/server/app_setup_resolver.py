@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from wsgi_gauntlet.harness.server.app_name import parse_app_name
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.env_file import parse_env_file
 from wsgi_gauntlet.harness.server.fresh_copy import is_file, is_folder, require_copyable
-from wsgi_gauntlet.harness.server.process.environment import is_removed
+from wsgi_gauntlet.harness.server.process.environment import FLASK_NAMES, is_removed
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping, is_path_prefix
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
@@ -39,10 +38,15 @@ def resolve_app_setup(options: AppSetupOptions, app: str, folder: Path) -> Resol
     if options.fresh_copy is not None:
         require_copyable(options.fresh_copy)
     fresh_copy = options.fresh_copy.resolve() if options.fresh_copy is not None else None
-    variables, left_out, python_path = _variables(options.env_file, fresh_copy or working)
+    found = _variables(options.env_file)
+    python_path = tuple(
+        (fresh_copy or working) / each for each in found.pop("PYTHONPATH", "").split(os.pathsep) if each
+    )
+    left_out = tuple(sorted(each for each in found if is_removed(each) or each == "TMPDIR"))
     setup = AppSetup(
         import_folders=_import_folders(options.app_dir, app, working),
-        variables=variables,
+        variables={name: value for name, value in found.items() if name not in left_out},
+        command_variables={name: found[name] for name in left_out if name in FLASK_NAMES},
         python_path=python_path,
         before=options.before,
         after=options.after,
@@ -94,14 +98,8 @@ def _get(table: object, name: str) -> object:
     return table.get(name) if isinstance(table, dict) else None
 
 
-def _variables(env_file: Path | None, working: Path) -> tuple[Mapping[str, str], tuple[str, ...], tuple[Path, ...]]:
-    """Return the variables of the file, the names that servers do not get, and the folders of its PYTHONPATH."""
-    if env_file is None:
-        return {}, (), ()
-    found = parse_env_file(_env_file_text(env_file), str(env_file), os.environ)
-    python_path = tuple(working / each for each in found.pop("PYTHONPATH", "").split(os.pathsep) if each)
-    left_out = tuple(sorted(each for each in found if is_removed(each) or each == "TMPDIR"))
-    return {name: value for name, value in found.items() if name not in left_out}, left_out, python_path
+def _variables(env_file: Path | None) -> dict[str, str]:
+    return parse_env_file(_env_file_text(env_file), str(env_file), os.environ) if env_file is not None else {}
 
 
 def _env_file_text(path: Path) -> str:

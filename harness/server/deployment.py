@@ -16,6 +16,9 @@ from wsgi_gauntlet.harness.server.static_mapping import StaticMapping, is_path_p
 ALL_INTERFACES = "0.0.0.0"
 """The address on which other machines reach a server."""
 
+LOOPBACK = "127.0.0.1"
+"""The address on which a proxy of the same machine reaches a server."""
+
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 IP_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+")

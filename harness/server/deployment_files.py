@@ -11,12 +11,10 @@ from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Adapter, Launch
 from wsgi_gauntlet.harness.server.certificates import CertificateFiles
-from wsgi_gauntlet.harness.server.deployment import APP, DeploymentFile, DeploymentSite
+from wsgi_gauntlet.harness.server.deployment import APP, LOOPBACK, DeploymentFile, DeploymentSite
 from wsgi_gauntlet.harness.server.deployment_command import command_files, variant_name
 from wsgi_gauntlet.harness.server.deployment_units import ServiceSignals, procfile, systemd_unit
 from wsgi_gauntlet.harness.server.plan import Plan
-
-LOOPBACK = "127.0.0.1"
 
 
 def deployment_files(plan: Plan, site: DeploymentSite) -> tuple[DeploymentFile, ...]:
@@ -80,18 +78,21 @@ def _require_files(plan: Plan, adapter: Adapter, measured: Launch) -> None:
 
 
 def _entry_module(site: DeploymentSite) -> DeploymentFile | None:
-    """Return a module that calls the app's factory, for servers that call none; None if `site.app` is no call."""
+    """Return a module that has the app as `application`, or None if every server finds the app by itself.
+
+    Many servers call no factory, and take no attribute of an object, as `shop:app.wsgi_app`.
+    """
     app = APP.fullmatch(site.app)
     assert app is not None
-    if not app["call"]:
+    module, attribute, call = app["module"], app["attribute"], app["call"] or ""
+    if not call and "." not in attribute:
         return None
     # The name of a site may have letters that no module has.
     name = "".join(each if each.isalnum() else "_" for each in site.service)
-    module, function, call = app["module"], app["attribute"], app["call"]
     if all(each.isidentifier() and not keyword.iskeyword(each) for each in module.split(".")):
-        lines = (f"import {module}", "", f"application = {module}.{function}{call}")
+        lines = (f"import {module}", "", f"application = {module}.{attribute}{call}")
     else:
-        lines = ("import importlib", "", f'application = importlib.import_module("{module}").{function}{call}')
-    first = f"# The server imports this module. It calls {function} once in each process."
-    text = "\n".join((first, *lines, ""))
+        lines = ("import importlib", "", f'application = importlib.import_module("{module}").{attribute}{call}')
+    what = f"calls {attribute} once in each process" if call else f"gives {attribute} a name that each server can find"
+    text = "\n".join((f"# The server imports this module. It {what}.", *lines, ""))
     return DeploymentFile(f"serve_{name}_app.py", text, site.file(f"serve_{name}_app.py"))

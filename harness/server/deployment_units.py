@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.server.deployment import (
 from wsgi_gauntlet.harness.server.deployment_command import split_command
 
 STOP_SECONDS = 30
-"""Seconds for requests in flight when a service stops: gunicorn's default, graceful_timeout."""
+"""Seconds that a server may take to stop: gunicorn's default for requests in flight, graceful_timeout."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def systemd_unit(
             f"KillSignal={signals.stop.name}",
             "KillMode=mixed",
         ),
-        commented("Requests in flight have this many seconds.", f"TimeoutStopSec={STOP_SECONDS}"),
+        commented("A server that has not ended after this many seconds is killed.", f"TimeoutStopSec={STOP_SECONDS}"),
         commented("If the server dies, systemd starts it again.", "Restart=on-failure"),
         commented("", "", "[Install]", "WantedBy=multi-user.target"),
     ]

@@ -65,6 +65,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_left_out(folder: Path, place: Path) -> bool:
+    """Return whether `place`, a path relative to `folder`, exists and a copy of `folder` lacks it."""
+    if not (is_file(folder / place) or is_folder(folder / place)):
+        return False
+    *above, _ = (place, *place.parents)
+    return any(each.name in IGNORED_NAMES or _is_marked(folder / each) for each in above)
+
+
 def require_copyable(folder: Path) -> None:
     """Raise ConfigurationError, in one line, if `folder` cannot be copied for every server instance."""
     if not is_folder(folder):
@@ -143,9 +151,15 @@ def _is_marked(folder: Path) -> bool:
 
 
 def _link(source: Path, target: Path, place: Path) -> str:
-    """Return where the copied link leads: within the copy if the original leads to a place within the folder."""
+    """Return where the copied link leads: within the copy if the original leads to a place that is copied."""
     to = (source / place).readlink()
-    if to.is_absolute():
-        return str(target / to.relative_to(source)) if to.is_relative_to(source) else str(to)
-    leads_to = Path(os.path.normpath(source / place.parent / to))
-    return str(to if leads_to.is_relative_to(source) else leads_to)
+    found = source / place.parent / to
+    # The folder may have another name too, as /home in place of /var/home.
+    leads_to = Path(os.path.normpath(Path(os.path.realpath(found.parent)) / found.name))
+    if not leads_to.is_relative_to(source):
+        return str(to if to.is_absolute() else leads_to)
+    inside = leads_to.relative_to(source)
+    if is_left_out(source, inside):
+        return str(leads_to)
+    through_outside = os.path.normpath(place.parent / to).startswith(os.pardir + os.sep)
+    return str(target / inside if to.is_absolute() or through_outside else to)

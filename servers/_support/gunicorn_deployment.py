@@ -77,7 +77,7 @@ def _settings(launch: Launch, worker: Worker) -> Iterator[Commented]:
         )
     if worker.keep_alive is not None:
         yield commented(reasons.keep_alive_reason(worker.keep_alive), f"keepalive = {worker.keep_alive}")
-    yield commented(_timeout_reason(worker), f"timeout = {worker.timeout}")
+    yield commented(timeout_reason(worker), f"timeout = {worker.timeout}")
     yield commented(reasons.backlog_reason(worker.backlog), f"backlog = {worker.backlog}")
     if (most := launch.settings.max_requests) is not None:
         yield commented(reasons.recycling_reason(most), f"max_requests = {most}")
@@ -90,7 +90,8 @@ def _settings(launch: Launch, worker: Worker) -> Iterator[Commented]:
     yield from (VERSION_SETTINGS[each] for each in worker.version_options if each in VERSION_SETTINGS)
 
 
-def _timeout_reason(worker: Worker) -> str:
+def timeout_reason(worker: Worker) -> str:
+    """Say what gunicorn's timeout does."""
     if not worker.timeout:
         return "gunicorn waits without limit for a worker that is stuck."
     if worker.variant == "sync":

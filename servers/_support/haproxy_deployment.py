@@ -77,7 +77,7 @@ def _frontend(launch: Launch, site: DeploymentSite) -> Iterator[Commented]:
     if asked.keep_alive == 0:
         yield commented(reasons.keep_alive_reason(0), "option httpclose")
     yield commented(
-        "The app sees the address of the visitor, and whether they use https. HAProxy replaces what visitors claim.",
+        "The server learns the visitor's address, and whether they use https. HAProxy replaces what visitors claim.",
         "http-request set-header X-Forwarded-For %[src]",
         f"http-request set-header X-Forwarded-Proto {'https' if launch.identity else 'http'}",
     )

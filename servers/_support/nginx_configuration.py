@@ -1,6 +1,6 @@
 """The text of nginx.conf for one launch. Pure. https://nginx.org/en/docs/http/ngx_http_proxy_module.html
 
-Settings that nobody asks for are not written, so nginx uses its defaults.
+Settings that nobody asks for are not written, so nginx uses its defaults. Only uploads to a user app may be larger.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, Settings
 from wsgi_gauntlet.harness.server.static_files import STATIC_FILES, STATIC_FOLDER, static_content
 from wsgi_gauntlet.harness.server.static_mapping import DEFAULT_MEDIA_TYPE, MEDIA_TYPES, StaticMapping
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP_PACKAGE, USER_APP_UNDER_LOAD
 
 WORKERS = 1
 """nginx's default."""
 
 MANY_CONNECTIONS = 20_000
 """The worker_connections with many-connections: ten thousand clients, each with one connection to a server behind."""
+
+MAX_BODY_MEGABYTES = 100
+"""The client_max_body_size before a user app: nginx's default of 1 MB would refuse photographs, and with them every
+candidate behind nginx. Traffic files have less."""
 
 UPSTREAM_KEEP_ALIVE = 32
 """Idle connections that each worker keeps to the servers behind: the default in upstream blocks since nginx 1.29.7."""
@@ -83,6 +88,11 @@ def static_files(settings: Settings) -> dict[str, str]:
     )
 
 
+def serves_user_app(launch: Launch) -> bool:
+    """Return whether the app behind nginx is one of the user, and not the test app."""
+    return launch.app == USER_APP_UNDER_LOAD or not launch.app.startswith(REFERENCE_APP_PACKAGE)
+
+
 def upstream_addresses(launch: Launch) -> tuple[list[Address], Address | None]:
     """Return the servers that get requests in turns, and the one below SECOND_PATH if there is one."""
     addresses = [each for each in (launch.upstream, *launch.other_upstreams) if each is not None]
@@ -114,6 +124,8 @@ def _http(launch: Launch) -> list[str]:
     lines = ["access_log off;"]
     temporary = (("client_body", "client_body"), *((each, each) for each in ("proxy", "fastcgi", "uwsgi", "scgi")))
     lines += [f"{name}_temp_path {quoted(f'{folder}/{place}')};" for name, place in temporary]
+    if serves_user_app(launch):
+        lines.append(f"client_max_body_size {MAX_BODY_MEGABYTES}m;")
     if asked.keep_alive is not None:
         lines.append(f"keepalive_timeout {duration(asked.keep_alive)};")
     if asked.timeout is not None:

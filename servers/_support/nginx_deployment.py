@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.server.deployment import (
 )
 from wsgi_gauntlet.servers._support.nginx_configuration import (
     GZIP_TYPES,
+    MAX_BODY_MEGABYTES,
     duration,
     format_address,
     proxy_directives,
@@ -161,7 +162,8 @@ def _server(launch: Launch, site: DeploymentSite, proxy: Proxy, module: str) -> 
     for name, why in (*WAITS.items(), (f"{module}_read_timeout", READ_WAIT)):
         yield commented(why, f"{name} {_time(proxy.timeout)};")
     yield commented(
-        "A larger upload gets the error 413. Write more if the app takes large files.", "client_max_body_size 1m;"
+        "A larger upload gets the error 413; nginx's default is 1m. Write what the app needs.",
+        f"client_max_body_size {MAX_BODY_MEGABYTES}m;",
     )
     if "gzip" in features:
         yield commented(
@@ -189,7 +191,7 @@ def _location(launch: Launch, site: DeploymentSite, behind: Address, module: str
         written.add(name)
     if module == "proxy":
         yield commented(
-            "The app sees the address of the visitor, and whether they use https. nginx replaces what visitors claim.",
+            "The server learns the visitor's address, and whether they use https. nginx replaces what visitors claim.",
             "proxy_set_header X-Forwarded-For $remote_addr;",
             "proxy_set_header X-Forwarded-Proto $scheme;",
         )

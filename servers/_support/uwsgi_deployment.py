@@ -88,9 +88,12 @@ def _place(launch: Launch, site: DeploymentSite, worker: Worker) -> Iterator[Com
         )
     else:
         yield commented("uWSGI listens here.", f"{option} = {where}")
-    folders = (site.folder, *site.python_path)
+    # uWSGI puts each folder before the earlier ones, plugins/python/python_plugin.c.
+    folders = [*reversed(site.python_path), site.folder]
+    last_wins = " The last folder wins." if len(folders) > 1 else ""
     yield commented(
-        "Python finds the app's modules here.", *(f"pythonpath = {site.relative(each)}" for each in folders)
+        f"Python finds the app's modules here.{last_wins}",
+        *(f"pythonpath = {site.relative(each)}" for each in folders),
     )
     if worker.plugins:
         yield commented("Debian's uWSGI has Python in a plugin.", f"plugin = {worker.plugins}")

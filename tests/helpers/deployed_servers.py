@@ -34,8 +34,13 @@ def application(environ, start_response):
             meeting.sendall(b"%d" % os.getpid())
             meeting.recv(1)
     body = ("the app at %s in %s for %s" % (path, os.getcwd(), environ.get("HTTP_HOST"))).encode()
+    if path == "/visitor":
+        body = ("%s at %s" % (environ.get("HTTP_X_FORWARDED_PROTO"), environ.get("HTTP_X_FORWARDED_FOR"))).encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+application.wsgi_app = application
 
 
 def create_app(name, debug=False):

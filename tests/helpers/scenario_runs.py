@@ -13,7 +13,7 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext
 from wsgi_gauntlet.harness.load.parameters import Parameters
-from wsgi_gauntlet.harness.model import Grade, ScenarioResult
+from wsgi_gauntlet.harness.model import Grade, Outcome, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 
 TRY_SECONDS = 100.0
@@ -60,6 +60,18 @@ def check_metrics(cell: ScenarioResult) -> ScenarioResult:
     ids = [each.id for each in cell.metrics]
     assert len(set(ids)) == len(ids), ids
     return cell
+
+
+def require_right_answers(cell: ScenarioResult) -> None:
+    """Fail the test unless each phase has right answers, and none that is wrong or an error.
+
+    How many there are depends on the speed of the machine, and so does the share that the end of a phase cuts off.
+    """
+    assert cell.phases, cell.note
+    for each in cell.phases:
+        assert each.outcomes[Outcome.OK], (each.name, cell.note, cell.caveats)
+        for bad in (Outcome.WRONG, Outcome.ERROR):
+            assert not each.outcomes[bad], (each.name, bad, cell.note, cell.caveats)
 
 
 async def run_until_graded(scenario: str, plan: Plan, folder: Path, **parameters: float) -> ScenarioResult:

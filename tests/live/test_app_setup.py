@@ -62,6 +62,12 @@ os.makedirs("made/shop", exist_ok=True)
 open("made/shop/style.css", "w").write("body {}")
 print("migrated with", os.environ["SHOP_NAME"])
 """
+UPLOAD = """
+def app(environ, start_response):
+    body = b"%d" % len(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
 APP = 'shop:create_app("prod", debug=False)'
 
 
@@ -131,6 +137,22 @@ async def test_files_of_the_copy_are_sent_without_the_app(tmp_path: Path, server
         assert running.conditions["static files"] == f"/static by {server.partition('+')[0].partition(':')[0]}"
 
 
+async def test_files_and_modules_of_the_users_environment_are_used_in_its_place(folder: Path, tmp_path: Path) -> None:
+    packages = folder / ".venv" / "lib"
+    (packages / "admin").mkdir(parents=True)
+    (folder / ".venv" / "pyvenv.cfg").write_text("")
+    (packages / "admin" / "style.css").write_text("of the package")
+    (packages / "shop_helper.py").write_text("")
+    (folder / "src" / "shop" / "settings.py").write_text("import shop_helper\n")
+    (folder / ".env").write_text("SHOP_NAME='corner shop'\nPYTHONPATH=.venv/lib\n")
+    static = ("/static/admin=.venv/lib/admin", "/static=made")
+    plan = await planned_in_thread("nginx+waitress", replace(SETUP, static=static))
+    async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
+        assert (await get(running, "/static/admin/style.css")).body == b"of the package", running.log_since(0)
+        assert (await get(running, "/static/shop/style.css")).body == b"body {}"
+        assert b"visit" in (await get(running, "/x")).body
+
+
 @pytest.mark.parametrize("server", ["waitress", "haproxy+waitress"])
 @pytest.mark.usefixtures("folder")
 async def test_where_no_server_sends_files_the_app_gets_the_requests(tmp_path: Path, server: str) -> None:
@@ -138,6 +160,21 @@ async def test_where_no_server_sends_files_the_app_gets_the_requests(tmp_path: P
     async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
         assert (await get(running, "/static/shop/style.css")).body.endswith(b"/static/shop/style.css")
         assert running.conditions["static files"] == "/static by the app"
+
+
+@pytest.mark.parametrize("front", ["nginx", "nginx:unix", "apache", "lighttpd", "haproxy", "caddy"])
+async def test_a_proxy_lets_large_uploads_reach_the_app(folder: Path, tmp_path: Path, front: str) -> None:
+    (folder / "upload.py").write_text(UPLOAD)
+    plan = await planned_in_thread(f"{front}+waitress", AppSetupOptions(), "upload:app")
+    size = 20 << 20
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:
+        link = await HttpConnection.open(running.address)
+        try:
+            response = await link.send_request(head.encode() + bytes(size))
+        finally:
+            link.close()
+        assert (response.status, response.body) == (200, b"%d" % size), running.log_since(0)
 
 
 @pytest.mark.usefixtures("folder")
@@ -191,6 +228,7 @@ def test_an_environment_without_the_server_says_how_to_install_it(tmp_path: Path
         ("exit 1", "failed with exit code 1: it printed nothing"),
         ("kill -9 $$", "failed with signal SIGKILL"),
         ("echo in $SHOP_NAME; exit 1", "failed with exit code 1: in (value of SHOP_NAME)"),
+        ("cat corner shop", "--before 'cat (value of SHOP_NAME)' failed with exit code 1: cat: "),
         ("mkdir made; rm -r src", "does not import"),
         ("mkdir made; echo 'raise LookupError' > src/shop/settings.py",
          "project/src/shop/__init__.py, line 5: import shop.settings | "),
@@ -270,9 +308,10 @@ def test_a_load_of_it_shows_no_value_of_the_env_file(folder: Path) -> None:
     installed(planning.plan("waitress"))
     (folder / "src" / "shop" / "settings.py").write_text("import os\nprint('I am', os.environ['SHOP_NAME'])\n")
     (folder / "pyproject.toml").write_text(
-        '[tool.wsgi-gauntlet.app]\nenv-file = ".env"\nfresh-copy = "."\nbefore = "python migrate.py"\n'
+        '[tool.wsgi-gauntlet.app]\nenv-file = ".env"\nfresh-copy = "."\nbefore = "python migrate.py # corner shop"\n'
     )
-    options = ("--set", "clients=2", "--duration", "0.5", "--scenario", "throughput", "--app-dir", "src")
+    options = ("--set", "clients=2", "--duration", "0.5", "--scenario", "throughput", "--app-dir", "src",
+               "--after", "echo corner shop")  # fmt: skip
     done = program(folder, "load", "waitress", "--app", APP, *options)
     assert done.returncode in (0, EXIT_FAILED, EXIT_INVALID), done.stderr
     assert "corner shop" not in done.stdout + done.stderr

@@ -55,6 +55,7 @@ def service_command(files: tuple[DeploymentFile, ...]) -> str:
     [
         ("gunicorn:sync[workers=3]", 3, 1),
         ("gunicorn:gthread[workers=2,threads=3]", 2, 3),
+        ("gunicorn:asgi[workers=2,threads=3]", 2, 3),
         ("uwsgi[workers=2,threads=3]", 2, 3),
         ("uwsgi:http[workers=2,keep-alive=5]", 2, 1),
         ("waitress[threads=5]", 1, 5),
@@ -90,6 +91,33 @@ def test_greenlets_serve_many_requests_in_one_process(name: str, sites: Sites) -
         found = deployed_servers.meeting(site, site.port, 20)
     assert len(found) == 1
     assert found.total() >= 20
+
+
+@pytest.mark.parametrize("name", ["gunicorn:gthread", "uwsgi", "waitress", "cheroot", "bjoern"])
+def test_an_attribute_of_an_object_is_served(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan, app="shop:application.wsgi_app")
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
+        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+
+
+@pytest.mark.parametrize("name", ["gunicorn:gthread", "uwsgi", "waitress", "cheroot"])
+def test_the_first_folder_with_a_module_wins(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan, app="entry:application")
+    first, second = Path(site.folder) / "first", Path(site.folder) / "second"
+    for each in (first, second):
+        each.mkdir()
+        (each / "shop.py").write_text("raise LookupError('the folder of the app comes first')\n")
+    (first / "entry.py").write_text("from shop import application\n")
+    (second / "entry.py").write_text("raise LookupError('this folder comes last')\n")
+    site = replace(site, python_path=(str(first), str(second)))
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
+        assert deployed_servers.request(site, site.port, "/page")[0] == 200
 
 
 @pytest.mark.parametrize("name", ["gunicorn:gthread[threads=2]", "uwsgi", "waitress", "cheroot"])
@@ -203,6 +231,27 @@ def test_a_proxy_passes_requests_on_and_sends_static_files(name: str, workers: i
         assert child_processes(front, workers) == workers
         if proxy == "haproxy":
             assert psutil.Process(front).children()[0].num_threads() == 2
+
+
+@pytest.mark.parametrize("name", ["nginx+waitress", "nginx:unix+waitress", "nginx+gunicorn:gthread"])
+def test_the_app_learns_of_visitors_as_the_files_say(name: str, sites: Sites) -> None:
+    plan = installed_plan(name)
+    site = sites(plan)
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    command = service_command(files)
+    advised = [line.lstrip("# ") for line in files[0].text.splitlines() if "--trusted-proxy" in line]
+    assert bool(advised) is ("waitress" in name)
+    with_advice = [command.replace(f" {site.app}", f" {' '.join(advised)} {site.app}")]
+    for start in ([command] if advised else []) + with_advice:
+        with ExitStack() as stack:
+            stack.enter_context(deployed_servers.running(["/bin/sh", "-c", f"exec env {start}"], site))
+            if "unix" in name:
+                let_the_proxy_connect(Path(site.socket_path))
+            stack.enter_context(deployed_servers.running(nginx(site, plan), site))
+            found = deployed_servers.request(site, site.public_port, "/visitor")
+            assert found == (200, "None at None" if advised and start == command else "http at 127.0.0.1")
+        Path(site.socket_path).unlink(missing_ok=True)
 
 
 def let_the_proxy_connect(socket: Path) -> None:

@@ -1,7 +1,7 @@
 """The scenarios of the open model, on servers whose answer is known by construction.
 
-Times are tens of milliseconds and more, so that a busy machine moves nothing; where it kept the generator from its work
-the cell says so itself and is let pass.
+Times are tens of milliseconds and more, so that a busy machine moves nothing. Where it kept the generator from its work
+the cell says so itself, and the test tries again or lets it pass.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ async def test_capacity_is_what_so_many_slots_can_do(folder: Path) -> None:
         duration=1.0,
         budget=10,
     )
-    if cell.grade in (Grade.INVALID, Grade.INCONCLUSIVE):
-        return
-    assert cell.grade is Grade.MEASURED
+    assert cell.grade is Grade.MEASURED, cell.note
     found = measure(cell, "capacity")
     assert found.value is not None
     # Up to 10 % more does not show in a second; the search is no finer than 12 %.
@@ -269,9 +267,7 @@ async def test_the_knee_is_where_all_slots_are_busy(folder: Path) -> None:
     )
     assert len(cell.windows) == 20
     assert cell.windows[-1].offered > cell.windows[0].offered
-    if cell.grade is Grade.INVALID:
-        return
-    assert cell.grade is Grade.MEASURED
+    assert cell.grade is Grade.MEASURED, cell.note
     # Two windows more; a busy machine may take from it, and adds nothing.
     assert 50 <= value(cell, "knee") <= 116
     assert not measure(cell, "knee").censored

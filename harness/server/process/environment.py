@@ -32,12 +32,12 @@ REMOVED_PREFIXES = (
 )
 """Settings of this program, of servers, and of Python: PYTHONWARNINGS of a test run must not reach a server."""
 
-REMOVED_NAMES = frozenset(
+FLASK_NAMES = frozenset({"FLASK_APP", "FLASK_DEBUG", "FLASK_ENV", "FLASK_SKIP_DOTENV"})
+"""What configures the command `flask`, which is a server, and runs migrations too. Other names beginning with FLASK_
+are settings of apps."""
+
+REMOVED_NAMES = FLASK_NAMES | frozenset(
     {
-        "FLASK_APP",
-        "FLASK_DEBUG",  # other names beginning with FLASK_ are settings of apps
-        "FLASK_ENV",
-        "FLASK_SKIP_DOTENV",
         "FORWARDED_ALLOW_IPS",  # gunicorn, uvicorn
         "LISTEN_FDNAMES",
         "LISTEN_FDS",  # socket activation: gunicorn and waitress would use those descriptors

@@ -14,7 +14,7 @@ from wsgi_gauntlet.harness.cli.options import AppSetupArguments
 from wsgi_gauntlet.harness.server import adapter_registry, fresh_copy
 from wsgi_gauntlet.harness.server.app_name import parse_app_name
 from wsgi_gauntlet.harness.server.app_preparation import COMMAND_TIMEOUT_SECONDS
-from wsgi_gauntlet.harness.server.app_setup import MIN_SECRET_CHARACTERS
+from wsgi_gauntlet.harness.server.app_setup import MIN_SECRET_CHARACTERS, MIN_SECRET_DIGITS
 from wsgi_gauntlet.harness.server.env_file import parse_env_file
 
 TEXT = (Path(__file__).parents[3] / "docs" / "own-app.md").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_the_table_of_pyproject_is_valid() -> None:
 
 def test_the_numbers_are_those_of_the_program() -> None:
     assert COMMAND_TIMEOUT_SECONDS == 600
-    assert MIN_SECRET_CHARACTERS == 6
+    assert (MIN_SECRET_CHARACTERS, MIN_SECRET_DIGITS) == (6, 8)
     assert f"{fresh_copy.MAX_COPY_BYTES >> 20} MB and {fresh_copy.MAX_COPY_ENTRIES:,} files" in TEXT
 
 

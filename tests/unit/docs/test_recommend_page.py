@@ -1,4 +1,4 @@
-"""docs/recommend.md names the options of `recommend`, with their defaults."""
+"""docs/recommend.md names the options of `recommend`, with their defaults, and its commands are valid."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import re
 from pathlib import Path
 
 import click
+import pytest
+from click.testing import CliRunner
 
+from wsgi_gauntlet.harness.cli.commands.recommend import RecommendArguments, search_options
 from wsgi_gauntlet.harness.cli.main import cli
+from wsgi_gauntlet.harness.cli.options import command
+from wsgi_gauntlet.harness.server.app_name import parse_app_name
+from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
+
+from ...helpers.example_projects import copy_project, documented_commands, words_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recommend.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(--[a-z0-9-]+)[ `][^|]*\| [^|]+ \|(?: ([^|]+) \|)?$", re.MULTILINE)
@@ -36,3 +44,28 @@ def test_the_defaults_of_the_table_are_those_of_the_command() -> None:
     assert str(known["--budget"].default) == defaults["--budget"].replace(" minutes", "m")
     assert "[any]" in (known["--memory"].help or "")
     assert defaults["--memory"] == "any"
+
+
+@pytest.mark.parametrize("name", ["flask_board", "django_notes", "pyramid_todo"])
+def test_the_command_of_a_project_is_valid_in_its_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copy_project(name, tmp_path.resolve())
+    monkeypatch.chdir(project)
+    given: list[RecommendArguments] = []
+
+    def keep(arguments: RecommendArguments) -> None:
+        given.append(arguments)
+
+    words = words_of(documented_commands(name), "recommend")
+    CliRunner().invoke(command(RecommendArguments)(keep), words, standalone_mode=False, catch_exceptions=False)
+    options = search_options(given[0])
+    assert (options.peak, options.common.python) == (40, ".venv/bin/python")
+    assert options.common.load_options.traffic is not None
+    module = project.joinpath(*parse_app_name(options.common.app).module.split("."))
+    assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()
+    found = resolve_app_setup(options.common.app_setup, options.common.app, project)
+    assert found.left_out == ()
+    assert found.setup.fresh_copy == project
+    assert all(each.folder.is_dir() for each in found.setup.static)
+    assert found.setup.before or found.setup.variables

@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.model import SCHEMA
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
+from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
@@ -54,6 +55,7 @@ def keep(folder: Path, kept: dict[str, str]) -> None:
         (inputs(setup=replace(SETUP, variables={**SETUP.variables, "DEBUG": "1"})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, variables={})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, python_path=(Path("/lib"),))), "the content of --env-file"),
+        (inputs(setup=replace(SETUP, command_variables={"FLASK_APP": "shop"})), "the content of --env-file"),
         (inputs(setup=replace(SETUP, before="")), "--before"),
         (inputs(setup=replace(SETUP, after="", before="x")), "--before, --after"),
         (inputs(setup=replace(SETUP, fresh_copy=None)), "--fresh-copy"),
@@ -73,6 +75,18 @@ def test_each_changed_input_is_named_in_one_line(tmp_path: Path, changed: dict[s
     assert f"had another value for {named};" in text
     assert "\n" not in text
     assert "hunter2" not in text
+
+
+def test_a_user_app_in_another_folder_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(tmp_path / "out", inputs())
+    test_app = server_inputs(sys.executable, REFERENCE_APP, AppSetup())
+    monkeypatch.chdir(tmp_path)
+    with (
+        Journal.open(tmp_path / "out", resume=True) as book,
+        pytest.raises(ConfigurationError, match="had another value for the current folder;"),
+    ):
+        require_same_inputs(book, inputs())
+    assert server_inputs(sys.executable, REFERENCE_APP, AppSetup()) == test_app
 
 
 def test_the_same_inputs_are_accepted_under_other_names_and_orders(tmp_path: Path) -> None:

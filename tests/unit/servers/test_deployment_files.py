@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Launch
 from wsgi_gauntlet.harness.server.deployment import DeploymentSite
 from wsgi_gauntlet.harness.server.static_mapping import MEDIA_TYPES, StaticMapping, mime_types_file
-from wsgi_gauntlet.servers import apache, caddy, haproxy, lighttpd, nginx, uwsgi
+from wsgi_gauntlet.servers import apache, caddy, gunicorn, haproxy, lighttpd, nginx, uwsgi
 
 Launching = Callable[..., Launch]
 
@@ -56,6 +56,39 @@ def test_uwsgi_has_the_media_types_in_a_file(launching: Launching) -> None:
     assert (types.install_path, types.text, types.start) == ("/srv/shop/mime.types", mime_types_file(), "")
     (alone,) = uwsgi.ADAPTER.deployment(launch, replace(SITE, static=()))
     assert "mime" not in alone.text
+
+
+def test_uwsgi_gets_the_folder_that_wins_last(launching: Launching) -> None:
+    launch = launching(executable="/usr/bin/none", address=Address(host="0.0.0.0", port=8000))
+    text = uwsgi.ADAPTER.deployment(launch, replace(SITE, python_path=("/srv/shop/src", "/srv/lib")))[0].text
+    assert [line for line in text.splitlines() if line.startswith("pythonpath")] == [
+        "pythonpath = /srv/lib",
+        "pythonpath = src",
+        "pythonpath = .",
+    ]
+    assert "The last folder wins." in text
+    assert "wins" not in uwsgi.ADAPTER.deployment(launch, SITE)[0].text
+
+
+def test_the_asgi_worker_has_a_command_with_all_values(launching: Launching) -> None:
+    launch = launching(variant="asgi", app=SITE.app, address=Address(host="0.0.0.0", port=8000), threads=3)
+    main, module = gunicorn.ADAPTER.deployment(launch, SITE)
+    words = main.start.split()
+    assert main.install_path == "/srv/shop/start-gunicorn.sh"
+    for option, value in (
+        ("--worker-class", "asgi"),
+        ("--worker-tmp-dir", "/dev/shm"),
+        ("--workers", "1"),
+        ("--keep-alive", "2"),
+        ("--timeout", "30"),
+        ("--backlog", "2048"),
+    ):
+        assert words[words.index(option) + 1] == value
+        assert f"# {option}: " in main.text or option == "--worker-class"
+    assert "$PORT" in main.start_on_port
+    assert module.install_path == "/srv/shop/through_a2wsgi.py"
+    assert "'shop.wsgi:application'" in module.text
+    assert "workers=3" in module.text
 
 
 def test_apache_without_a_name_of_the_site_needs_the_default_site_off(behind: Launch) -> None:

@@ -13,6 +13,7 @@ import pytest
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, Settings, start_command
+from wsgi_gauntlet.harness.server.deployment import DeploymentSite
 from wsgi_gauntlet.servers import gunicorn, nginx, uwsgi
 from wsgi_gauntlet.servers.nginx import ADAPTER, command_version
 
@@ -43,6 +44,23 @@ def test_it_keeps_its_defaults_and_passes_host_on(launching: Launching) -> None:
     assert "proxy_pass http://127.0.0.1:9000;" in lines
     assert "proxy_set_header Host $http_host;" in lines
     assert not [line for line in lines if "timeout" in line or "buffer" in line or "max_body" in line]
+
+
+@pytest.mark.parametrize(
+    ("app", "larger"),
+    [
+        ("shop:app", True),
+        ("gauntlet_apps.user_app:application", True),
+        ("gauntlet_apps.reference:application", False),
+        ("gauntlet_apps.with_user_app:application", False),
+    ],
+)
+def test_a_user_app_gets_larger_uploads(launching: Launching, app: str, larger: bool) -> None:
+    launch = launching(upstream=BEHIND, app=app)
+    assert ("client_max_body_size 100m;" in configuration(ADAPTER.command(launch))) is larger
+    assert ADAPTER.conditions(launch).get("largest upload") == ("100 MB" if larger else None)
+    site = DeploymentSite(app="shop:app", folder="/srv/shop", python="/srv/venv/bin/python")
+    assert "    client_max_body_size 100m;\n" in ADAPTER.deployment(launch, site)[0].text
 
 
 @pytest.mark.parametrize(("user", "expected"), [(0, True), (1000, False)])

@@ -9,6 +9,7 @@ import pytest
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.server.adapter import Launch, Protocol, start_command
+from wsgi_gauntlet.harness.server.deployment import DeploymentSite
 from wsgi_gauntlet.servers.waitress import ADAPTER
 
 Launching = Callable[..., Launch]
@@ -54,3 +55,23 @@ def test_conditions_are_the_figures_that_hold(launching: Launching) -> None:
         "backlog": 1024,
         "connection limit": 100,
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "trusted"),
+    [
+        (Address(host="0.0.0.0", port=8000), None),
+        (Address(host="127.0.0.1", port=8000), "--trusted-proxy=127.0.0.1 "),
+        (Address(path="/run/shop.sock"), "--trusted-proxy=localhost "),
+    ],
+)
+def test_behind_a_proxy_its_script_says_how_the_app_learns_of_visitors(
+    launching: Launching, address: Address, trusted: str | None
+) -> None:
+    site = DeploymentSite(app="shop:app", folder="/srv/shop", python="/srv/venv/bin/python")
+    text = ADAPTER.deployment(launching(address=address), site)[0].text
+    assert ("trusted" in text) is (trusted is not None)
+    comments = [line for line in text.splitlines() if "--trusted-proxy" in line]
+    assert comments == (
+        [] if trusted is None else [f'#   {trusted}--trusted-proxy-headers="x-forwarded-for x-forwarded-proto"']
+    )

@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.cli.execute import run_options
 from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.cli.options import command
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
+from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 
 WORDS = ("--app-dir", "src", "--env-file", ".env", "--before", "make db", "--after", "make clean", "--fresh-copy", ".",
          "--static", "/static=made", "--static", "/media=m")  # fmt: skip
@@ -61,8 +61,15 @@ def test_a_comparison_gets_them_and_repeats_them() -> None:
 
 
 def test_the_commands_of_a_report_have_them() -> None:
-    found = session.environment(session.RunOptions(app="shop:app", app_setup=SETUP))
+    found = session.environment(session.RunOptions(app="shop:app", app_setup=SETUP), AppSetup())
     assert found["options"] == ["--app", "shop:app", *WORDS]
+
+
+def test_the_commands_of_a_report_have_no_value_of_the_env_file() -> None:
+    options = AppSetupOptions(before="db --password hunter22")
+    setup = AppSetup(variables={"PASSWORD": "hunter22"})
+    found = session.environment(session.RunOptions(app="shop:app", app_setup=options), setup)
+    assert found["options"] == ["--app", "shop:app", "--before", "db --password (value of PASSWORD)"]
 
 
 def test_a_target_already_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_gauntlet.harness.server.app_preparation import MAX_READ_BYTES, MAX_SHOWN_CHARACTERS, _end_of_output
+from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.server.app_preparation import (
+    MAX_READ_BYTES,
+    MAX_SHOWN_CHARACTERS,
+    _end_of_output,
+    _require_static_folders,
+)
 from wsgi_gauntlet.harness.server.app_setup import AppSetup
+from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
 
 
 @pytest.mark.parametrize(
@@ -31,3 +38,19 @@ def test_no_part_of_a_value_is_left_where_the_text_is_cut(tmp_path: Path) -> Non
     shown = _end_of_output(tmp_path / "log", AppSetup(variables={"KEY": secret}))
     assert "s3cret" not in shown
     assert len(shown) <= MAX_SHOWN_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        ("collect", "--static /static: --before did not make the folder {}; correct one of them"),
+        ("", "--static /static: {} is no folder; name one"),
+    ],
+)
+def test_a_missing_folder_of_static_files_blames_a_command_that_there_is(
+    tmp_path: Path, before: str, says: str
+) -> None:
+    setup = AppSetup(before=before, static=(StaticMapping("/static", tmp_path / "gone"),))
+    with pytest.raises(ConfigurationError) as raised:
+        _require_static_folders(setup)
+    assert str(raised.value) == says.format(tmp_path / "gone")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server import planning
-from wsgi_gauntlet.harness.server.app_preparation import import_path, in_fresh_copy, working_folder
+from wsgi_gauntlet.harness.server.app_preparation import (
+    app_variables,
+    command_environment,
+    import_path,
+    in_fresh_copy,
+    working_folder,
+)
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.app_setup_resolver import ResolvedSetup, resolve_app_setup, source_folders
 from wsgi_gauntlet.harness.server.static_mapping import StaticMapping
@@ -99,6 +106,20 @@ def test_variables_of_servers_are_left_out_by_name(project: Path) -> None:
     assert resolved(project, env_file=Path(".env")).setup.variables == {"SECRET_KEY": "other123"}
 
 
+def test_commands_get_the_variables_of_flask_and_servers_do_not(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".env").write_text("FLASK_APP=shop.wsgi\nPORT=8\nSHOP=1\n")
+    monkeypatch.setenv("FLASK_APP", "other")
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    monkeypatch.setenv("WEB_CONCURRENCY", "9")
+    found = resolved(project, env_file=Path(".env"))
+    assert found.left_out == ("FLASK_APP", "PORT")
+    assert app_variables(found.setup) == {"SHOP": "1"}
+    plan = planning.plan("waitress", app="shop:app", app_path=project, app_setup=found.setup)
+    environment = command_environment(plan, project)
+    names = ("FLASK_APP", "FLASK_DEBUG", "PORT", "WEB_CONCURRENCY", "SHOP")
+    assert [environment.get(each) for each in names] == ["shop.wsgi", "1", None, None, "1"]
+
+
 def test_an_env_file_that_cannot_be_read_is_one_line(project: Path) -> None:
     (project / "binary").write_bytes(b"A=\xff\n")
     (project / "huge").write_bytes(b"A=" + b"x" * (1 << 20))
@@ -183,6 +204,33 @@ def test_paths_in_the_fresh_copy(project: Path, tmp_path: Path) -> None:
         assert {one.folder for one in each.app_setup.static} == {Path("/copy/static"), outside}
 
 
+def test_paths_that_a_copy_lacks_stay(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = project / ".venv" / "lib" / "admin"
+    admin.mkdir(parents=True)
+    (project / ".venv" / "pyvenv.cfg").write_text("")
+    (project / ".env").write_text("PYTHONPATH=.venv/lib:src:node_modules\n")
+    monkeypatch.setenv("PYTHONPATH", str(project / ".venv" / "lib"))
+    static = ("/static/admin=.venv/lib/admin", "/static=static", "/made=node_modules/made")
+    setup = resolved(project, fresh_copy=Path(), env_file=Path(".env"), static=static, before="npm ci").setup
+    plan = planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup)
+    copy = tmp_path.resolve() / "copy"
+    copied = in_fresh_copy(plan, copy)
+    found = {each.prefix: each.folder for each in copied.app_setup.static}
+    # The command may make node_modules in the copy.
+    assert found == {"/static/admin": admin, "/static": copy / "static", "/made": copy / "node_modules" / "made"}
+    assert copied.app_setup.python_path == (admin.parent, copy / "src", copy / "node_modules")
+    assert str(admin.parent) in import_path(copied)
+    assert not setup.is_copied(admin)
+    assert setup.is_copied(project / "static")
+
+
+def test_a_copy_within_the_folder_is_no_part_of_it(project: Path) -> None:
+    setup = resolved(project, fresh_copy=Path()).setup
+    copy = project / "tmp" / "copy"
+    copied = in_fresh_copy(planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup), copy)
+    assert import_path(copied)[:2] == [str(copy / "src"), str(copy)]
+
+
 def test_a_copied_subfolder_is_the_working_folder_and_imports_stay(project: Path) -> None:
     setup = resolved(project, fresh_copy=Path("static")).setup
     copied = in_fresh_copy(planning.plan("waitress", app="shop:app", app_path=project, app_setup=setup), Path("/copy"))
@@ -208,6 +256,23 @@ def test_values_are_not_shown() -> None:
     assert AppSetup().for_people(text) == text
     assert "hunter22" not in str(setup.conditions())
     assert AppSetup(variables={"BAD": "http://[::1"}).for_people("x http://[::1 x") == "x (value of BAD) x"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("1234567", True), ("12345678", False), ("abc45", True), ("abc456", False)]
+)
+def test_short_values_are_shown_and_numbers_of_eight_digits_are_not(value: str, shown: bool) -> None:
+    setup = AppSetup(variables={"PIN": value})
+    assert setup.for_people(f"got {value}") == (f"got {value}" if shown else "got (value of PIN)")
+
+
+def test_commands_are_shown_without_values() -> None:
+    setup = AppSetup(variables={"PASSWORD": "hunter 22"}, before="db --password 'hunter 22'")
+    assert setup.conditions()["before"] == "db --password '(value of PASSWORD)'"
+    shown = setup.command_for_people("gauntlet compare --before 'db --password \"hunter 22\"' --out x")
+    assert "hunter 22" not in shown
+    assert shlex.split(shown)[2:] == ["--before", 'db --password "(value of PASSWORD)"', "--out", "x"]
+    assert AppSetup().command_for_people("") == ""
 
 
 @pytest.mark.parametrize(

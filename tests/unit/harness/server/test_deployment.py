@@ -157,6 +157,18 @@ def test_a_factory_becomes_a_module_that_calls_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("app", "assigned"),
+    [("my.shop:app.wsgi_app", "my.shop.app.wsgi_app"), ("my.shop:App.make()", "my.shop.App.make()")],
+)
+def test_an_attribute_of_an_object_becomes_the_app_of_a_module(app: str, assigned: str) -> None:
+    entry, main, *_ = deployment_files(plan(), replace(SITE, app=app))
+    assert ast.unparse(ast.parse(entry.text)) == f"import my.shop\napplication = {assigned}"
+    assert ("calls" in entry.text) == app.endswith("()")
+    assert main.start.endswith(" serve_my_app:application")
+    assert named(deployment_files(plan(), replace(SITE, app=app)), "my.service")
+
+
+@pytest.mark.parametrize(
     ("app", "service", "start"),
     [
         ("my-shop:app", "my-shop", "my-shop:app"),

@@ -13,7 +13,7 @@ import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server import fresh_copy
-from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh, require_copyable
+from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh, is_left_out, require_copyable
 
 
 @pytest.fixture
@@ -62,6 +62,39 @@ def test_links_within_it_lead_into_the_copy(project: Path, tmp_path: Path) -> No
     assert (copy / "shop" / "outside").resolve() == (tmp_path / "other").resolve()
     assert str((copy / "loop").readlink()) == "."
     assert (copy / "broken").is_symlink()
+
+
+def test_links_through_another_name_of_the_folder_lead_into_the_copy(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").symlink_to(project)
+    (project / "absolute").symlink_to(tmp_path / "other" / "shop.sqlite")
+    (project / "around").symlink_to("../other/shop.sqlite")
+    (project / "shop" / "back").symlink_to("../../project/shop.sqlite")
+    (project / "shop" / "up").symlink_to("..")
+    (project / "out").symlink_to("..")
+    copy = tmp_path / "a" / "copy"
+    copy.parent.mkdir()
+    copy_fresh(tmp_path / "other", copy)
+    for each in (copy / "absolute", copy / "around", copy / "shop" / "back"):
+        assert each.resolve() == (copy / "shop.sqlite").resolve(), each
+    assert (copy / "shop" / "up").resolve() == copy.resolve()
+    assert (copy / "out").resolve() == tmp_path.resolve()
+
+
+def test_links_into_what_is_left_out_lead_to_the_original(project: Path, tmp_path: Path) -> None:
+    (project / ".venv").symlink_to("env")
+    (project / "absolute").symlink_to(project / "node_modules" / "large")
+    (project / "later").symlink_to("node_modules/later")
+    copy_fresh(project, tmp_path / "copy")
+    assert (tmp_path / "copy" / ".venv").resolve() == (project / "env").resolve()
+    assert (tmp_path / "copy" / "absolute").read_bytes() == b"x"
+    assert str((tmp_path / "copy" / "later").readlink()) == "node_modules/later"
+
+
+def test_what_a_copy_lacks(project: Path) -> None:
+    for name in (".git", "node_modules/large", "env", "env/pyvenv.cfg", "gauntlet-out", "shop/__pycache__/x.pyc"):
+        assert is_left_out(project, Path(name)), name
+    for name in ("", "shop", "shop/app.py", "empty", "nothing", "node_modules/nothing"):
+        assert not is_left_out(project, Path(name)), name
 
 
 def test_sockets_and_pipes_are_left_out(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
