@@ -68,6 +68,12 @@ def capacity(found: Recommendation, name: str) -> float:
     )
 
 
+def unmeasured(found: Recommendation) -> list[str]:
+    """Return the candidates that the machine disturbed in every measurement."""
+    out = {each.candidate for each in found.eliminated if each.stage in (Stage.START, Stage.CORRECTNESS)}
+    return [each.candidate for each in found.figures if each.candidate not in out and not each.is_measured]
+
+
 def of_cpu_bound(found: Recommendation) -> Iterator[str]:
     """Yield the faults of the answer for an app that computes."""
     if not says(found, "More workers than cores gain nothing"):
@@ -235,7 +241,7 @@ def main() -> None:
             for number in range(1, options.runs + 1):
                 for attempt in range(1, TRIES + 1):
                     found, code = search(name, options.budget, folder / f"{name}-{number}-{attempt}", python)
-                    if code != EXIT_INVALID:
+                    if code != EXIT_INVALID and not unmeasured(found):
                         break
                 faults = list(APPS[name].faults(found))
                 if found.answer is Answer.NOT_DECIDED:

@@ -146,7 +146,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     return replace(
         search,
         answer=Answer.RECOMMENDED,
-        headline=f"Take {winner.name}.",
+        headline=f"Take {winner.name}{_only_one(search, winner, gone, figures)}.",
         winner=winner.name,
         eliminated=(*(each for each in search.eliminated if each.candidate != winner.name), *failing),
         runner_up=runner_up.name if runner_up else "",
@@ -300,6 +300,19 @@ def _holds(winner: RecommendationCandidate, found: CandidateFigures, conditions:
     if memory is not None and memory.value is not None:
         of = f" of {format_bytes(conditions.memory_limit)}" if conditions.memory_limit else ""
         yield Reason(f"It needs {format_bytes(memory.value)}{of} of memory.", (Cell(name, FigureId.MEMORY),))
+
+
+def _only_one(
+    search: Recommendation,
+    winner: RecommendationCandidate,
+    gone: Mapping[str, Stage],
+    figures: Callable[[str], CandidateFigures],
+) -> str:
+    """Return what the headline says of a winner without a rival: the machine disturbed every other measurement."""
+    able = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING and each != winner]
+    if not able or any(figures(each.name).is_measured for each in able):
+        return ""
+    return ", the only candidate with a valid measurement"
 
 
 def _for_development(winner: RecommendationCandidate) -> Iterable[Reason]:

@@ -148,6 +148,7 @@ def test_a_candidate_without_a_valid_measurement_is_never_the_runner_up() -> Non
         replace(state, candidates=(*state.candidates, other), trials=(*state.trials, busy), eliminated=(out,)), None
     )
     assert (found.winner, found.runner_up) == (candidate(1, 16).name, "")
+    assert found.headline == f"Take {candidate(1, 16).name}, the only candidate with a valid measurement."
     assert all(each.winner != other.name for each in found.what_would_change)
 
 
