@@ -41,7 +41,7 @@ class VisitsInTurn:
     whole: bool = True
 
 
-class _Lane:
+class _Series:
     """Visits of one sequence, one after the other. The next one begins in turn `due`, from 0."""
 
     def __init__(self, sequence: int, length: int, due: int) -> None:
@@ -56,9 +56,9 @@ async def play_in_turn(address: Address, traffic: CompiledTraffic, first_row: in
     """Play visits of each sequence in turn, from row `first_row` of the value lists on, and return what is correct.
 
     A visit ends after a wrong response: with few rows, two users with one account disturb each other. So this blames
-    nobody. Sequences of one step have one lane and others three. Visits begin for as many turns as the longest sequence
-    has steps. So that one has three visits, and each shorter sequence has about as many requests. MAX_REQUESTS and
-    MAX_SECONDS are the limits. Raises OutOfResources.
+    nobody. Sequences of one step have one series of visits and others three. Visits begin for as many turns as the
+    longest sequence has steps. So that one has three visits, and each shorter sequence has about as many requests.
+    MAX_REQUESTS and MAX_SECONDS are the limits. Raises OutOfResources.
     """
     playing = _Turns(address, traffic, first_row)
     try:
@@ -77,14 +77,13 @@ class _Turns:
         self._rows = Rows(traffic, itertools.count(first_row))
         lengths = [len(each.steps) for each in traffic.sequences]
         self._turns = max(lengths)
-        self._lanes = [
-            _Lane(sequence, length, begin)
+        self._series = [
+            _Series(sequence, length, length // 2 if place == 2 else 0)
             for place in range(3)
             for sequence, length in enumerate(lengths)
-            for begin in (0, 0, length // 2)[place : place + 1]
-            if length > 1 or not place
+            if length > 1 or place == 0
         ]
-        self._pause = pause_between([each.length for each in self._lanes], self._turns)
+        self._pause = pause_between([each.length for each in self._series], self._turns)
         self._requests = 0
 
     async def play(self) -> bool:
@@ -92,55 +91,55 @@ class _Turns:
         deadline = trio.current_time() + MAX_SECONDS
         for turn in itertools.count():
             self._begin_visits(turn)
-            active = [each for each in self._lanes if each.player is not None]
+            active = [each for each in self._series if each.player is not None]
             if not active and turn >= self._turns:
                 break
-            for lane in active:
+            for series in active:
                 if self._requests >= MAX_REQUESTS or trio.current_time() > deadline:
                     return False
-                await self._play_step(lane)
+                await self._play_step(series)
         return True
 
     def close(self) -> None:
         """Close all connections."""
-        for each in self._lanes:
+        for each in self._series:
             if each.player is not None:
                 each.player.close()
 
     def _begin_visits(self, turn: int) -> None:
-        # A lane without a visit comes first. If it has no row of its own, it waits for one for a while.
-        for lane in sorted(self._lanes, key=lambda each: each.visits):
-            last = self._turns if lane.visits else 2 * self._turns
-            if lane.player is None and lane.due <= turn < last and self._rows.has_free(lane.sequence):
-                visit = Visit(self._traffic, lane.sequence, self._rows.take(lane.sequence))
+        # A series without a visit comes first. If there is no free row, it waits for one for a while.
+        for series in sorted(self._series, key=lambda each: each.visits):
+            last = self._turns if series.visits else 2 * self._turns
+            if series.player is None and series.due <= turn < last and self._rows.has_free(series.sequence):
+                visit = Visit(self._traffic, series.sequence, self._rows.take(series.sequence))
                 # A kept connection could keep the only thread of a server busy.
-                lane.player = Player(self._address, visit, keep=False)
-                lane.visits += 1
-                lane.due = turn + max(lane.length, self._pause)
+                series.player = Player(self._address, visit, keep=False)
+                series.visits += 1
+                series.due = turn + max(series.length, self._pause)
 
-    async def _play_step(self, lane: _Lane) -> None:
-        assert lane.player is not None
-        visit = lane.player.visit
+    async def _play_step(self, series: _Series) -> None:
+        assert series.player is not None
+        visit = series.player.visit
         step = visit.position
         while True:
-            played = await lane.player.play_next()
+            played = await series.player.play_next()
             self._requests += 1
             if played.is_last_of_step:
                 break
         if played.outcome.ok:
-            self.found[lane.sequence][step].append(played)
+            self.found[series.sequence][step].append(played)
         else:
             self.failed = True
         if visit.ended or not played.outcome.ok:
-            lane.player.close()
-            lane.player = None
+            series.player.close()
+            series.player = None
             self._rows.release(visit)
 
 
 def pause_between(lengths: Sequence[int], turns: int) -> int:
-    """Return the least turns from one visit of a lane to the next, so that all visits stay within MAX_REQUESTS.
+    """Return the least turns from one visit of a series to the next, so that all visits stay within MAX_REQUESTS.
 
-    `lengths` are the steps of the visits of each lane. If nothing is enough, each lane has one visit.
+    `lengths` are the steps of the visits of each series. If nothing is enough, each series has one visit.
     """
 
     def requests(pause: int) -> int:

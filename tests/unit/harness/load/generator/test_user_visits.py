@@ -299,7 +299,7 @@ def test_the_page_of_another_user_has_the_text_with_the_values_of_that_user() ->
     assert "'cyd' in place of" in message_for(users(HELLO), b"<h1>Hello cyd</h1>")
 
 
-def test_the_name_of_another_user_elsewhere_is_no_proof() -> None:
+def test_the_name_of_another_user_in_another_text_is_no_proof() -> None:
     message = message_for(users(HELLO), b"<p>bob wrote: please try again</p>")
     assert message.startswith("a page without the text of its user: ")
 
