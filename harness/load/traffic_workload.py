@@ -168,9 +168,9 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         tuple(
             tuple(
                 expected_body([*(each for each in played if each.is_last_of_step), *others])
-                for played, others in zip(*steps, strict=True)
+                for played, others in zip(steps, steps_in_turn, strict=True)
             )
-            for steps in zip(learned, in_turn.steps, strict=True)
+            for steps, steps_in_turn in zip(learned, in_turn.steps, strict=True)
         ),
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
