@@ -466,6 +466,8 @@ class _Search:
         }
         self._first_page_error: tuple[str, PageError] | None = None
         """The server that gave the first wrong page before any valid trial, and what was wrong."""
+        self._wrong_pages: set[str] = set()
+        """The candidates that gave a wrong page twice."""
 
     def run_until_interrupted(self) -> GauntletError | OSError | None:
         """Measure until the end or a signal. Return the error that ended the search, None if none did."""
@@ -665,7 +667,7 @@ class _Search:
                 await self._out_of_time(racing[place:], number, events)
                 break
             trial = await self._trial(each, Stage.SCREENING, parameters, events)
-            if trial.ruled_out and trial.evidence:
+            if trial.ruled_out and (trial.evidence or each.name in self._wrong_pages):
                 await self._rule_out(each, trial, events)
             elif trial.ruled_out or not trial.valid:
                 again.append((each, trial))  # one failed start says little
@@ -731,6 +733,7 @@ class _Search:
                 found = await measure(on_activity)
             except PageError as problem:
                 self._require_another_server(candidate, problem)
+                self._wrong_pages.add(candidate.name)
                 why = str(problem).partition("\n")[0]
                 found = Trial(candidate.name, stage, number, ruled_out=f"It cannot serve the app: {why}")
         trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)

@@ -319,6 +319,7 @@ def test_a_page_that_fails_on_the_first_server_only_rules_that_server_out(machin
     assert left is not None
     assert (left.stage, left.reason) == (Stage.START, "It cannot serve the app: the page / answers 500")
     assert outcome.recommendation.winner not in ("", first[0])
+    assert [name for name, _, _ in machine.measured].count(first[0]) == 2
 
 
 def test_one_wrong_page_is_measured_once_more(machine: Machine) -> None:
