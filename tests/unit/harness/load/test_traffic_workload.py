@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.load import traffic_workload
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
+from wsgi_gauntlet.harness.traffic import player
 from wsgi_gauntlet.harness.traffic.compiled import compile_step
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
 from wsgi_gauntlet.harness.traffic.player import PlayedRequest, expected_body
@@ -86,9 +87,8 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
         return (302, b"") if target == "/go" else (200, b"page")
 
     async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
-        return [replace(each, seconds=seconds[each.target]) for each in await real_play(address, visit)]
+        return [replace(each, seconds=seconds[each.target]) for each in await player.play(address, visit)]
 
-    real_play = traffic_workload.play
     monkeypatch.setattr(traffic_workload, "play", play)
     often = Sequence("often", (Step("a", "GET", "/slow"),), weight=3)
     rarely = Sequence("rarely", (Step("b", "GET", "/go", follow=True), Step("c", "GET", "/slow")), weight=1)
