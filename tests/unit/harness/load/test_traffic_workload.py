@@ -87,9 +87,8 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
         return (302, b"") if target == "/go" else (200, b"page")
 
     async def play(address: Address, visit: Visit) -> list[PlayedRequest]:
-        return [replace(each, seconds=seconds[each.target]) for each in await real_play(address, visit)]
+        return [replace(each, seconds=seconds[each.target]) for each in await player.play(address, visit)]
 
-    real_play = player.play
     monkeypatch.setattr(traffic_workload, "play", play)
     often = Sequence("often", (Step("a", "GET", "/slow"),), weight=3)
     rarely = Sequence("rarely", (Step("b", "GET", "/go", follow=True), Step("c", "GET", "/slow")), weight=1)
