@@ -165,7 +165,7 @@ async def test_where_no_server_sends_files_the_app_gets_the_requests(tmp_path: P
 @pytest.mark.parametrize("front", ["nginx", "nginx:unix", "apache", "lighttpd", "haproxy", "caddy"])
 async def test_a_proxy_lets_large_uploads_reach_the_app(folder: Path, tmp_path: Path, front: str) -> None:
     (folder / "upload.py").write_text(UPLOAD)
-    plan = await planned_in_thread(f"{front}+waitress", AppSetupOptions(), "upload:app")
+    plan = await planned_in_thread(f"{front}+waitress", AppSetupOptions(fresh_copy=Path()), "upload:app")
     size = 20 << 20
     head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
     async with instance.running(plan, scratch=tmp_path, logs=tmp_path, observe=False) as running:

@@ -70,7 +70,8 @@ def test_uwsgi_gets_the_folder_that_wins_last(launching: Launching) -> None:
     assert "wins" not in uwsgi.ADAPTER.deployment(launch, SITE)[0].text
 
 
-def test_the_asgi_worker_has_a_command_with_all_values(launching: Launching) -> None:
+def test_the_asgi_worker_has_a_command_with_all_values(launching: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn, "distribution_version", lambda *_: "25.0.0")
     launch = launching(variant="asgi", app=SITE.app, address=Address(host="0.0.0.0", port=8000), threads=3)
     main, module = gunicorn.ADAPTER.deployment(launch, SITE)
     words = main.start.split()
