@@ -13,14 +13,16 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import select
 from wsgi_gauntlet.harness.errors import EnvironmentUnavailable
 from wsgi_gauntlet.harness.events import ignore_event
+from wsgi_gauntlet.harness.model import Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.requirements import fail_or_skip
+from ..helpers.scenario_runs import attempts
 from .test_reference_server import cells
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
 def made(name: str) -> Plan:
@@ -49,5 +51,8 @@ def made(name: str) -> Plan:
 async def test_a_reported_fault_is_found_where_it_was(tmp_path: Path, faulty: str, mended: str, case: str) -> None:
     plans = [made(faulty), made(mended)]
     row = select(registry.cases(), [case])
-    found = await cells(tmp_path, {each.name: row for each in plans}, plans, tries=1, instances=1)
+    for number in attempts():
+        found = await cells(tmp_path / str(number), {each.name: row for each in plans}, plans, tries=1, instances=1)
+        if all(each.verdict is not Verdict.ERROR for each in found):  # the machine stood still
+            break
     assert {each.server: each.verdict.blames_server for each in found} == {faulty: True, mended: False}

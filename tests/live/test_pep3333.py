@@ -14,14 +14,14 @@ from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.runs import check_cases
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 BLAME = (Verdict.FAIL, Verdict.WARN)
 
 
 async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, CaseResult]:
     cases = select(registry.cases(), prefixes or ["pep3333"])
-    with trio.fail_after(100):
+    with trio.fail_after(270):
         found = await check_cases(tmp_path, [planning.plan(server)], {server: cases}, tries=tries)
     assert found.failed == []
     cells = {cell.case: cell for cell in found.cases}

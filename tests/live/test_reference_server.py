@@ -22,7 +22,7 @@ from ..reference_server.adapter import plan
 from ..reference_server.mutants import all_mutants
 from ..reference_server.mutants.mutation import Mutant
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 GROUPS = 8
 """Into how many tests the faults are dealt, so that pytest-xdist can run them side by side."""
@@ -90,7 +90,7 @@ async def cells(
 async def asked(
     folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
 ) -> list[CaseResult]:
-    with trio.fail_after(280):
+    with trio.fail_after(570):
         collected = await check_cases(folder, plans, rows, instances=instances, tries=tries)
     assert not collected.failed
     found = collected.cases

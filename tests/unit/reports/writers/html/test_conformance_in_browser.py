@@ -472,8 +472,8 @@ def test_the_views_are_accessible(reader: ReportBrowser, page_of_few: Path, size
     assert found == {}
 
 
-def test_on_a_telephone_the_sections_of_the_pep_open_on_demand(reader: ReportBrowser, page_of_few: Path) -> None:
-    page = reader.open(page_of_few, "#/pep3333", size=(360, 800)).page
+def test_on_a_telephone_the_sections_of_the_pep_open_on_demand(reader: ReportBrowser, sample_page: Path) -> None:
+    page = reader.open(sample_page, "#/pep3333", size=(360, 800)).page
     page.locator(".pep summary").first.wait_for()
     assert page.locator(".pep details[open]").count() == 0
     section = page.locator(".pep details", has=page.locator("li.broken")).first
