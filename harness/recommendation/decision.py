@@ -223,6 +223,11 @@ def judge_against(comparison: ComparisonResult | None, name: str) -> tuple[Figur
 def _nothing_measured(search: Recommendation) -> str:
     under_load = [each for each in search.trials if each.stage in LAST_STAGE_FIRST]
     valid = [each for each in under_load if each.valid and not each.ruled_out]
+    if not valid and any(each.evidence for each in under_load):
+        return (
+            "Nothing is decided: every server gave wrong bodies under load. If a page lists what users add, write "
+            "compare = false for its step in the traffic file."
+        )
     if not valid and any(not each.valid for each in under_load):
         return "Nothing is decided: the machine or the generator could not keep up in any measurement."
     if search.trials:

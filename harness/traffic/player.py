@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -90,8 +91,7 @@ class Player:
         response, problem = NO_RESPONSE, f"no complete response within {RESPONSE_TIMEOUT_SECONDS:g} s"
         with trio.move_on_after(RESPONSE_TIMEOUT_SECONDS):
             try:
-                self._connection = self._connection or await HttpConnection.open(address)
-                response = await self._connection.send_request(request.data)
+                response = await self._exchange(request.data)
                 problem = response.describe()
             except OSError as error:
                 problem = f"no response: {error.strerror or error}"
@@ -100,6 +100,17 @@ class Player:
         if not self._keep or not response.complete or response.announces_close:
             self.close()
         return _played(request, visit, response, problem, seconds)
+
+    async def _exchange(self, data: bytes) -> Response:
+        """Send a request. If the server closed a kept connection just then, open a new one, as a browser does."""
+        if self._connection is not None:
+            with suppress(OSError):
+                response = await self._connection.send_request(data)
+                if not response.is_empty:
+                    return response
+            self.close()
+        self._connection = await HttpConnection.open(self._address)
+        return await self._connection.send_request(data)
 
     def close(self) -> None:
         """Close the connection."""
