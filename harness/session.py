@@ -72,6 +72,9 @@ from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
+MAX_NAMES = 4
+"""Servers that a message names."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -436,16 +439,21 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     planning.require_user_app(plans, checked_interpreters)
     plans = [server_config.with_overrides(each) if planning.missing(each).available else each for each in plans]
     for each in plans:
-        for text in (*server_config.description(each), *_static_description(each)):
+        for text in server_config.description(each):
             handle(Message(text))
+    for text in _static_description(plans):
+        handle(Message(text))
     return plans
 
 
-def _static_description(plan: Plan) -> Iterator[str]:
-    """Yield a sentence about static files that no server of `plan` sends, for people."""
-    if plan.app_setup.static and plan.static_server is None:
-        prefixes = ", ".join(each.prefix for each in plan.app_setup.static)
-        yield f"{plan.name} sends no files by itself: requests below {prefixes} reach the app"
+def _static_description(plans: Sequence[Plan]) -> Iterator[str]:
+    """Yield a sentence about static files that servers of `plans` do not send, for people."""
+    names = [each.name for each in plans if each.app_setup.static and each.static_server is None]
+    if names:
+        prefixes = ", ".join(each.prefix for each in plans[0].app_setup.static)
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        verb = "sends no files by itself" if len(names) == 1 else "send no files by themselves"
+        yield f"{', '.join(names[:MAX_NAMES])}{more} {verb}: requests below {prefixes} reach the app"
 
 
 def _app_setup(

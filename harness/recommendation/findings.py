@@ -160,7 +160,10 @@ def _one_at_a_time(known: Sequence[_Measured]) -> Reason | None:
 
 def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
     fastest = max(known, key=lambda each: each.capacity, default=None)
-    if fastest is None or fastest.cpu_cores is None or fastest.cpu_cores < CPU_LIMIT_SHARE * cores:
+    if fastest is None or fastest.cpu_cores is None:
+        return None
+    # More than all cores: the loops had other mixtures of requests, so the mean is not that of the fastest loop.
+    if not CPU_LIMIT_SHARE * cores <= fastest.cpu_cores <= SAME * cores:
         return None
     cpu = _value(fastest.figures.cpu) or 0.0
     return Reason(
