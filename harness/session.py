@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import chain
 from pathlib import Path, PurePath
 
 import msgspec
@@ -438,10 +439,7 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
             planning.require(each)
     planning.require_user_app(plans, checked_interpreters)
     plans = [server_config.with_overrides(each) if planning.missing(each).available else each for each in plans]
-    for each in plans:
-        for text in server_config.description(each):
-            handle(Message(text))
-    for text in _static_description(plans):
+    for text in (*chain.from_iterable(map(server_config.description, plans)), *_static_description(plans)):
         handle(Message(text))
     return plans
 
