@@ -425,6 +425,10 @@ def _when(
         return f"The finals show no difference between the two: take {runner_up.name} if your team knows it better."
     if winner.front and not runner_up.front:
         return f"Take {runner_up.name} if you do not want to run {winner.front} before it."
+    if runner_up.front and not winner.front and runner_up.server == winner.server:
+        return f"Take {runner_up.name} if you run {runner_up.front} before your app anyway."
+    if runner_up.server == winner.server:
+        return f"Both are {winner.server}: take {runner_up.name} if its settings suit you better."
     return f"Take {runner_up.name} if you cannot or do not want to run {winner.server}."
 
 

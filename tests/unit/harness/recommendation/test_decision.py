@@ -101,6 +101,20 @@ def test_a_server_for_development_comes_after_those_for_production() -> None:
     assert alone.reasons[0].text.startswith(f"It is a server for development: {words} No server for production")
 
 
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (candidate(1, 16, front="nginx"), "if you run nginx before your app anyway."),
+        (candidate(2, 16), "if its settings suit you better."),
+        (candidate(1, 16, server="waitress"), "if you cannot or do not want to run gunicorn."),
+    ],
+)
+def test_when_to_take_the_runner_up_fits_its_server(other: RecommendationCandidate, words: str) -> None:
+    found = decide(search(App(wait=0.02), candidate(1, 16), other, slow_clients=0), None)
+    assert (found.winner, found.runner_up) == (candidate(1, 16).name, other.name)
+    assert found.when_runner_up.endswith(words)
+
+
 def test_nobody_holds_and_the_nearest_is_named_with_what_it_breaks() -> None:
     found = decide(
         search(App(cpu=0.0002, wait=0.02, locked=True), candidate(1, 16), candidate(2, 16), peak=200.0), None
