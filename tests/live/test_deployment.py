@@ -50,6 +50,14 @@ def service_command(files: tuple[DeploymentFile, ...]) -> str:
     return next(each.start for each in files if each.start)
 
 
+def assert_serves(plan: Plan, site: DeploymentSite) -> None:
+    """Install the files of `site`, start its service, and require that it sends the page of the app."""
+    files = deployment_files(plan, site)
+    deployed_servers.install(files)
+    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
+        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+
+
 @pytest.mark.parametrize(
     ("name", "processes", "requests_each"),
     [
@@ -97,10 +105,7 @@ def test_greenlets_serve_many_requests_in_one_process(name: str, sites: Sites) -
 def test_an_attribute_of_an_object_is_served(name: str, sites: Sites) -> None:
     plan = installed_plan(name)
     site = sites(plan, app="shop:application.wsgi_app")
-    files = deployment_files(plan, site)
-    deployed_servers.install(files)
-    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
-        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+    assert_serves(plan, site)
 
 
 @pytest.mark.parametrize("name", ["gunicorn:gthread", "uwsgi", "waitress", "cheroot"])
@@ -114,10 +119,7 @@ def test_the_first_folder_with_a_module_wins(name: str, sites: Sites) -> None:
     (first / "entry.py").write_text("from shop import application\n")
     (second / "entry.py").write_text("raise LookupError('this folder comes last')\n")
     site = replace(site, python_path=(str(first), str(second)))
-    files = deployment_files(plan, site)
-    deployed_servers.install(files)
-    with deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site):
-        assert deployed_servers.request(site, site.port, "/page")[0] == 200
+    assert_serves(plan, site)
 
 
 @pytest.mark.parametrize("name", ["gunicorn:gthread[threads=2]", "uwsgi", "waitress", "cheroot"])
