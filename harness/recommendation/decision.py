@@ -379,7 +379,8 @@ def _about_checks(search: Recommendation, name: str, found: CandidateFigures) ->
 
 
 def _clause(why: str) -> str:
-    return why.rstrip(".") or "it was not measured"
+    """Return the first sentence of a reason, without its full stop: the rest describes what was measured anyway."""
+    return why.partition(". ")[0].rstrip(".") or "it was not measured"
 
 
 def _better_than(

@@ -412,10 +412,11 @@ def test_a_check_that_was_cut_off_does_not_say_that_nothing_is_broken() -> None:
 
 def test_checks_without_a_result_say_why() -> None:
     state = search(App(wait=0.02), candidate(1, 16))
-    trials = checked(candidate(1, 16).name, None, lost=None, why="the page failed.", started="the port is in use")
+    why = "the page failed for 1.5 s. The server reloaded 3 times."
+    trials = checked(candidate(1, 16).name, None, lost=None, why=why, started="the port is in use")
     texts = [each.text for each in decide(replace(state, trials=(*state.trials, *trials)), None).reasons]
     assert "Its requirements of PEP 3333 and HTTP were not checked: the port is in use." in texts
-    assert "Nobody knows whether a reload loses requests: the page failed." in texts
+    assert "Nobody knows whether a reload loses requests: the page failed for 1.5 s." in texts
 
 
 def test_without_checks_nothing_is_said_about_them() -> None:
