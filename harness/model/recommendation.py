@@ -26,6 +26,7 @@ class Stage(enum.StrEnum):
     START = "start"
     CORRECTNESS = "correctness"
     SCREENING = "screening"
+    SECURITY = "security"
     FINALS = "finals"
     RELOAD = "reload"
 
@@ -318,7 +319,7 @@ class Recommendation(msgspec.Struct, frozen=True):
         return next((each for each in self.figures if each.candidate == name), CandidateFigures(name))
 
     def requirements_of(self, name: str) -> RequirementCheck | None:
-        """Return the last check of the candidate `name`, None if its requirements were not checked."""
+        """Return the last check of the candidate `name`, None if not all its requirements (must) were to be asked."""
         own = (each for each in self.trials if each.candidate == name and each.valid)
         return next((each.requirements for each in reversed(list(own)) if each.requirements is not None), None)
 

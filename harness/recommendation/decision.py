@@ -60,6 +60,15 @@ FORMATS: Mapping[str, Callable[[float], str]] = {
 """How the value of a compared figure is written."""
 
 
+def without_checks(search: Recommendation, wanted: Requirements) -> Requirements:
+    """Return `wanted` for candidates of which most were not checked for all requirements.
+
+    Those of security count if the search asked them of the best servers, and not of the finalists alone.
+    """
+    asked = any(each.stage is Stage.SECURITY for each in search.trials)
+    return dataclasses.replace(wanted, compare_checks=False, compare_security=asked)
+
+
 def requirements(conditions: SearchConditions, *, margin: float = 0.0) -> Requirements:
     """Return what must hold for the user's `conditions`."""
     return Requirements(
@@ -127,7 +136,7 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     if not meeting_all:
         # The finals may break a limit that the margin of the screening allowed.
         left = [each for each in search.candidates if gone.get(each.name) is Stage.SCREENING]
-        held = best_that_holds(left, short_figures, dataclasses.replace(wanted, compare_checks=False))
+        held = best_that_holds(left, short_figures, without_checks(search, wanted))
         meeting_all = [held] if held is not None else []
     if not meeting_all:
         changes = tuple(_changes(search, None, gone, figures, short_figures, wanted))
@@ -273,7 +282,7 @@ def _runner_up(
     wanted: Requirements,
 ) -> RecommendationCandidate | None:
     fit = [each for each in search.candidates if each != winner and gone.get(each.name) not in DISQUALIFYING]
-    other = dataclasses.replace(wanted, compare_checks=False)
+    other = without_checks(search, wanted)
     return best_that_holds(fit, figures, other, order_by=short_figures)
 
 
@@ -490,7 +499,7 @@ def _changes(
 ) -> Iterable[Change]:
     """Yield the answers to other questions, from the figures that are there."""
     fit = [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING]
-    for each in _other_questions(search.conditions, winner, figures, wanted):
+    for each in _other_questions(search.conditions, winner, figures, without_checks(search, wanted)):
         found = best_that_holds(fit, figures, each.wanted, order_by=short_figures)
         stays = winner is not None and not each.easier and not broken_requirements(figures(winner.name), each.wanted)
         if found is None:
@@ -516,7 +525,6 @@ def _other_questions(
     figures: Callable[[str], CandidateFigures],
     wanted: Requirements,
 ) -> Iterable[_OtherQuestion]:
-    wanted = dataclasses.replace(wanted, compare_checks=False)
     if conditions.peak and winner is not None:
         double = 2 * conditions.peak
         yield _OtherQuestion(f"twice the peak ({format_rate(double)})", dataclasses.replace(wanted, peak=double))

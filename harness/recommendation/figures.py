@@ -18,6 +18,9 @@ from wsgi_gauntlet.harness.model.recommendation import (
 LAST_STAGE_FIRST = (Stage.FINALS, Stage.SCREENING)
 """A figure is that of the last stage that measured it: its trials are longer."""
 
+OF_CHECKS = (Stage.CORRECTNESS, Stage.SECURITY, Stage.RELOAD)
+"""The stages without load, the one that asks most first."""
+
 UNDER_LOAD = frozenset(FigureId) - {
     FigureId.MUST_BROKEN,
     FigureId.SECURITY_MUST_BROKEN,
@@ -27,6 +30,7 @@ MEASURED_AT = {
     Stage.SCREENING: UNDER_LOAD,
     Stage.FINALS: UNDER_LOAD,
     Stage.CORRECTNESS: frozenset({FigureId.MUST_BROKEN, FigureId.SECURITY_MUST_BROKEN}),
+    Stage.SECURITY: frozenset({FigureId.SECURITY_MUST_BROKEN}),
     Stage.RELOAD: frozenset({FigureId.RELOAD_LOSSES}),
 }
 """The figures that the trials of a stage have. An invalid trial says nothing about the other figures."""
@@ -55,15 +59,15 @@ def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
 
 def _figure(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
     trials = [each for each in trials if which in MEASURED_AT.get(each.stage, ())]
-    groups = [[each for each in trials if each.stage is stage] for stage in LAST_STAGE_FIRST]
-    others = [each for each in trials if each.stage not in LAST_STAGE_FIRST]
-    invalid: MeasuredFigure | None = None
-    for group in (*groups, others):
-        found = _of_stage(which, group)
-        if found is not None and found.valid:
+    incomplete: MeasuredFigure | None = None
+    for stage in (*LAST_STAGE_FIRST, *OF_CHECKS):
+        found = _of_stage(which, [each for each in trials if each.stage is stage])
+        # A check that was cut off gives a lower bound; that of another stage may be complete.
+        if found is not None and found.valid and not (found.bound and stage is Stage.CORRECTNESS):
             return found
-        invalid = invalid or found
-    return invalid
+        if found is not None and (incomplete is None or not incomplete.valid):
+            incomplete = found
+    return incomplete
 
 
 def _of_stage(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:

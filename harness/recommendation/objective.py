@@ -3,7 +3,8 @@
     must hold     correct answers; capacity >= peak; p99 at the peak within its limit; memory within its limit;
                   users served beside slow clients
     then          a server for production, by its own documentation; room for twice the peak, fewer broken requirements
-                  of security, less memory, a lower p99, fewer broken requirements of all kinds, fewer parts
+                  of security, not many more broken requirements of all kinds, less memory, a lower p99, fewer broken
+                  requirements, fewer parts
 
 Without a peak the highest capacity comes first. A figure within a band of the best one counts as equal to it.
 """
@@ -28,6 +29,10 @@ MIN_GOODPUT = 0.95
 CAPACITY_BAND, MEMORY_BAND, P99_BAND, REQUIREMENTS_BAND = 1.15, 1.15, 1.5, 1.15
 """Factors within which two figures count as equal: rounds of a search are short, and requirements differ in weight."""
 
+MANY_REQUIREMENTS = 14
+"""Broken requirements more than the best one has, above which no memory that is saved makes up for them: a twentieth of
+the 280 that most servers are judged by."""
+
 HEADROOM = 2.0
 """Room above the peak that a good choice has. More room than that is no reason to take more memory."""
 
@@ -41,8 +46,8 @@ class Requirements:
 
     Without `slow_clients`, nobody needs to be served beside them. `margin` is a share by which a figure may miss its
     limit: in screening, a figure that misses it by less than that may be within it. Only two finalists
-    are checked, so `compare_checks` is false where others take part. `at_the_peak` is false if p99 was measured at
-    another peak than `peak`.
+    are checked for all requirements, so `compare_checks` is false where others take part; `compare_security` is the
+    same for those of security. `at_the_peak` is false if p99 was measured at another peak than `peak`.
     """
 
     peak: float = 0.0
@@ -51,6 +56,7 @@ class Requirements:
     slow_clients: bool = True
     margin: float = 0.0
     compare_checks: bool = True
+    compare_security: bool = True
     at_the_peak: bool = True
 
 
@@ -114,10 +120,14 @@ def _because(figure: MeasuredFigure) -> str:
 
 @dataclass(frozen=True)
 class _Criterion:
-    """One figure of all candidates, less is better. Values up to the best one times `band` count as equal to it."""
+    """One figure of all candidates, less is better.
+
+    Values up to the best one times `band`, and up to the best one plus `slack`, count as equal to it.
+    """
 
     values: Mapping[str, float]
     band: float = 1.0
+    slack: float = 0.0
 
 
 def ranked(
@@ -142,7 +152,8 @@ def ranked(
 
 def _best(candidates: Sequence[RecommendationCandidate], criteria: Sequence[_Criterion]) -> RecommendationCandidate:
     for each in criteria:
-        limit = each.band * min(each.values[one.name] for one in candidates)
+        best = min(each.values[one.name] for one in candidates)
+        limit = max(each.band * best, best + each.slack)
         candidates = [one for one in candidates if each.values[one.name] <= limit]
     return candidates[0]
 
@@ -157,21 +168,23 @@ def _criteria(
     def values(of: Callable[[CandidateFigures], float]) -> dict[str, float]:
         return {name: of(each) for name, each in found.items()}
 
-    def broken(which: FigureId) -> dict[str, float]:
+    def broken(which: FigureId, *, compared: bool) -> dict[str, float]:
         known = {name: count for name, each in found.items() if (count := _complete(each.figure(which))) is not None}
         # A candidate that was not checked counts as the worst one: it must not win because nobody looked.
         worst = max(known.values(), default=0.0)
-        return {name: known.get(name, worst) if wanted.compare_checks else 0.0 for name in found}
+        return {name: known.get(name, worst) if compared else 0.0 for name in found}
 
+    musts = broken(FigureId.MUST_BROKEN, compared=wanted.compare_checks)
     return (
         _Criterion(values(lambda each: float(len(broken_requirements(each, wanted))))),
         _Criterion({each.name: float(bool(each.for_development)) for each in candidates}),
         _Criterion(values(lambda each: float(each.capacity is None or each.capacity.value is None))),
         _Criterion(values(lambda each: _lack_of_room(each, wanted)), CAPACITY_BAND),
-        _Criterion(broken(FigureId.SECURITY_MUST_BROKEN)),
+        _Criterion(broken(FigureId.SECURITY_MUST_BROKEN, compared=wanted.compare_security)),
+        _Criterion(musts, slack=MANY_REQUIREMENTS),
         _Criterion(values(lambda each: _value(each.memory, math.inf)), MEMORY_BAND),
         _Criterion(values(lambda each: max(_value(each.p99_at_peak, math.inf), SHORTEST_P99)), P99_BAND),
-        _Criterion(broken(FigureId.MUST_BROKEN), REQUIREMENTS_BAND),
+        _Criterion(musts, REQUIREMENTS_BAND),
         _Criterion({each.name: float(bool(each.front)) for each in candidates}),
         _Criterion({each.name: float(each.workers or 1) for each in candidates}),
         _Criterion({each.name: float(each.threads or 1) for each in candidates}),

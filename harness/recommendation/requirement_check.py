@@ -39,12 +39,40 @@ def checked_cases() -> list[Case]:
     return sorted(with_dependencies(musts, known), key=lambda each: SECURITY_TAG not in each.tags)
 
 
+def security_cases() -> list[Case]:
+    """Return those of `checked_cases` that are about smuggling and injection, with the cases that they need."""
+    known = checked_cases()
+    return with_dependencies([each for each in known if SECURITY_TAG in each.tags], known)
+
+
 async def check_requirements(plan: Plan, folders: RunFolders, seconds: float, events: EventQueue) -> Trial:
     """Return a trial with the requirements that the server of `plan` breaks. Puts a CaseFinished for each cell.
 
     It ends after `seconds`. The numbers are lower bounds then.
     """
     cases = checked_cases()
+    cells, failed = await _check(plan, cases, folders, seconds, events)
+    trial = trial_of_check(plan.name, cells, cases, failed)
+    for each in cells:
+        await events.put(CaseFinished(each))
+    return trial
+
+
+async def check_security(plan: Plan, folders: RunFolders, seconds: float, events: EventQueue) -> Trial:
+    """Return a trial with the number of requirements of security that the server of `plan` breaks.
+
+    It ends after `seconds`. The number is a lower bound then. The cells are not kept: those of a finalist are asked
+    again with all its other requirements.
+    """
+    cases = security_cases()
+    cells, failed = await _check(plan, cases, folders, seconds, events)
+    return trial_of_security(plan.name, cells, cases, failed)
+
+
+async def _check(
+    plan: Plan, cases: Sequence[Case], folders: RunFolders, seconds: float, events: EventQueue
+) -> tuple[list[CaseResult], str]:
+    """Return the cells of `cases` that were judged within `seconds`, and why the server did not start, '' if it did."""
     cells: list[CaseResult] = []
     failed: list[str] = []
 
@@ -58,12 +86,10 @@ async def check_requirements(plan: Plan, folders: RunFolders, seconds: float, ev
     config = runner.RunnerConfig(folders, all_segmentations=False)
     with trio.move_on_after(min(MAX_SECONDS, seconds)):
         await handle_events(
-            lambda own_events: runner.check([without_user_app(plan)], {plan.name: cases}, config, own_events), handle
+            lambda own_events: runner.check([without_user_app(plan)], {plan.name: list(cases)}, config, own_events),
+            handle,
         )
-    trial = trial_of_check(plan.name, cells, cases, failed[0] if failed else "")
-    for each in cells:
-        await events.put(CaseFinished(each))
-    return trial
+    return cells, failed[0] if failed else ""
 
 
 def trial_of_check(server: str, cells: Sequence[CaseResult], cases: Iterable[Case], failed: str = "") -> Trial:
@@ -80,6 +106,19 @@ def trial_of_check(server: str, cells: Sequence[CaseResult], cases: Iterable[Cas
         for which, count in counts.items()
     )
     return Trial(server, Stage.CORRECTNESS, figures=figures, requirements=found)
+
+
+def trial_of_security(server: str, cells: Iterable[CaseResult], cases: Iterable[Case], failed: str = "") -> Trial:
+    """Return the trial of a check of security that asked `cases` and got `cells`, as `trial_of_check`."""
+    of_security = {each.id: each for each in cases if SECURITY_TAG in each.tags}
+    found = count_requirements([each for each in cells if each.case in of_security], of_security.values())
+    number = float(found.broken) if found.judged else None
+    why = f"of {found.judged} requirements of security" if found.judged else failed or "no case got a verdict in time"
+    return Trial(
+        server,
+        Stage.SECURITY,
+        figures=(figure(FigureId.SECURITY_MUST_BROKEN, number, bound=not found.complete, why=why),),
+    )
 
 
 def count_requirements(cells: Iterable[CaseResult], cases: Iterable[Case]) -> RequirementCheck:

@@ -2,6 +2,7 @@
 
     correctness    in every trial: a wrong response under load rules a candidate out
     screening      short trials of each server, then of settings and proxies of the best ones; the best third goes on
+    security       requirements of security, of the best servers in the screening
     finals         interleaved rounds with the statistics of `compare`
     checks         requirements (must), and reloads, of the best finalists
 
@@ -79,9 +80,15 @@ from wsgi_gauntlet.harness.recommendation.measurement import PARAMETERS, TrialPa
 from wsgi_gauntlet.harness.recommendation.objective import HEADROOM, ranked
 from wsgi_gauntlet.harness.recommendation.paste_files import paste_files
 from wsgi_gauntlet.harness.recommendation.reload_test import measure_reload
-from wsgi_gauntlet.harness.recommendation.requirement_check import check_requirements, checked_cases
+from wsgi_gauntlet.harness.recommendation.requirement_check import check_requirements, check_security, checked_cases
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch, base_servers
-from wsgi_gauntlet.harness.recommendation.time_budget import FINALS_TRIAL_FACTOR, SERVERS_SHARE, TimeBudget
+from wsgi_gauntlet.harness.recommendation.time_budget import (
+    FINALS_TRIAL_FACTOR,
+    SECURITY_CHECK_SECONDS,
+    SECURITY_CHECKS_AT_ONCE,
+    SERVERS_SHARE,
+    TimeBudget,
+)
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -488,10 +495,14 @@ class _Search:
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
 
+    @property
+    def _seconds_left(self) -> float:
+        return max(0.0, self._budget.seconds - self._elapsed)
+
     def _figures(self, name: str) -> CandidateFigures:
         """Return the figures of the screening. A resumed search has trials of the finals too: they are longer."""
-        trials = (each for each in self._recorder.state.trials if each.stage is Stage.SCREENING)
-        return candidate_figures(name, trials)
+        stages = (Stage.SCREENING, Stage.SECURITY)
+        return candidate_figures(name, (each for each in self._recorder.state.trials if each.stage in stages))
 
     async def _search(self, events: EventQueue) -> None:
         await events.put(StageStarted("recommend", len(self._in_race)))
@@ -521,12 +532,15 @@ class _Search:
                 scale = self._budget.scale(until - self._elapsed, count)
                 await self._screen_once(1, self._in_race, scale, SERVERS_SHARE * until, events)
                 await self._rule_out_threads(events)
+                await self._check_security(events)
                 joining = await self._add_settings(events)
                 await self._screen_once(1, joining, scale, until, events)
             else:
                 scale = self._budget.scale(until - self._elapsed, len(self._in_race))
                 await self._screen_once(number, self._in_race, scale, until, events)
             await self._rule_out_threads(events)
+            if number == 1:
+                await self._check_security(events)
             finalists = self._finalists()
             wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
             known = [each for each in self._in_race if self._figures(each.name).is_measured]
@@ -626,6 +640,51 @@ class _Search:
         await self._eliminate(
             [Elimination(each.name, Stage.CORRECTNESS, reason, evidence=evidence) for each in lucky], events
         )
+
+    async def _check_security(self, events: EventQueue) -> None:
+        """Check the requirements of security of the best servers that were not checked yet, if the budget has time.
+
+        They do not depend on the workers and threads, so the settings of a server share one check.
+        """
+        wanted = requirements(self._recorder.state.conditions, margin=screening.SCREENING_MARGIN)
+        measured = [each for each in self._in_race if self._figures(each.name).is_measured]
+        if len({_kind(each) for each in measured}) == 1:
+            return
+        chosen: dict[tuple[str, str, str], RecommendationCandidate] = {}
+        for each in ranked(measured, self._figures, wanted):
+            if not self._security_trials(each):
+                chosen.setdefault(_kind(each), each)
+        limiter = trio.CapacityLimiter(SECURITY_CHECKS_AT_ONCE)
+
+        async def check(candidate: RecommendationCandidate) -> None:
+            async with limiter:
+                plan = self._plans[candidate.name]
+                measure = partial(self._measure_security, plan, events)
+                await self._store(measure, candidate, events, Stage.SECURITY)
+
+        async with trio.open_nursery() as nursery:
+            for each in [*chosen.values()][: self._budget.security_checks]:
+                nursery.start_soon(check, each)
+        for each in measured:
+            if (known := self._security_trials(each)) and known[0].candidate != each.name:
+                shared = msgspec.structs.replace(known[0], candidate=each.name, started=self._elapsed, seconds=0.0)
+                if not self._has(each, Stage.SECURITY):
+                    await events.put(TrialFinished(shared, len(self._in_race), self._seconds_left))
+
+    async def _measure_security(self, plan: Plan, events: EventQueue, _on_activity: Callable[[str], None]) -> Trial:
+        return await check_security(plan, self._folders, 2 * SECURITY_CHECK_SECONDS, events)
+
+    def _security_trials(self, candidate: RecommendationCandidate) -> list[Trial]:
+        """Return the checks of security of the server of `candidate`, with whatever settings."""
+        by_name = {each.name: each for each in self._recorder.state.candidates}
+        return [
+            each
+            for each in self._recorder.state.trials
+            if each.stage is Stage.SECURITY
+            and each.valid
+            and (own := by_name.get(each.candidate)) is not None
+            and _kind(own) == _kind(candidate)
+        ]
 
     def _disturbed(self, known: Sequence[RecommendationCandidate]) -> list[Elimination]:
         """Return the candidates without a valid measurement: they cannot be compared with the others."""
@@ -737,7 +796,7 @@ class _Search:
                 why = str(problem).partition("\n")[0]
                 found = Trial(candidate.name, stage, number, ruled_out=f"It cannot serve the app: {why}")
         trial = msgspec.structs.replace(found, started=started, seconds=self._elapsed - started)
-        await events.put(TrialFinished(trial, len(self._in_race), max(0.0, self._budget.seconds - self._elapsed)))
+        await events.put(TrialFinished(trial, len(self._in_race), self._seconds_left))
         return trial
 
     def _require_another_server(self, candidate: RecommendationCandidate, problem: PageError) -> None:
@@ -896,6 +955,11 @@ class _Search:
     def _has(self, candidate: RecommendationCandidate, stage: Stage) -> bool:
         own = (each for each in self._recorder.state.trials if each.candidate == candidate.name)
         return any(each.stage is stage and each.valid for each in own)
+
+
+def _kind(candidate: RecommendationCandidate) -> tuple[str, str, str]:
+    """Return what the verdicts of a candidate depend on: not on its workers and threads."""
+    return candidate.server, candidate.variant, candidate.front
 
 
 class _RuledOut(Exception):

@@ -38,11 +38,15 @@ SCREENING_MARGIN = 0.2
 FOR_DEVELOPMENT = "Its documentation says that it is a server for development, and others hold the same."
 """Why a server for development leaves."""
 
+CLEARLY_MORE_BROKEN = 3
+"""The difference of two numbers of broken requirements that is clear: some requirements weigh more than others."""
+
 COMPARED = {
     FigureId.CAPACITY: True,
     FigureId.P99_AT_PEAK: False,
     FigureId.GOODPUT_AMONG_SLOW: True,
     FigureId.MEMORY: False,
+    FigureId.SECURITY_MUST_BROKEN: False,
 }
 """The figures by which one candidate can dominate another, and whether more is better."""
 
@@ -123,7 +127,12 @@ def _difference(which: FigureId, more: bool, first: CandidateFigures, second: Ca
     if one is None or two is None or one.value is None or two.value is None:
         return 0
     high, low = max(one.value, two.value), min(one.value, two.value)
-    clear = high - low > CLEAR_SHARE if which is FigureId.GOODPUT_AMONG_SLOW else high > low * CLEAR_FACTOR
+    if which is FigureId.SECURITY_MUST_BROKEN:
+        clear = high - low >= CLEARLY_MORE_BROKEN
+    elif which is FigureId.GOODPUT_AMONG_SLOW:
+        clear = high - low > CLEAR_SHARE
+    else:
+        clear = high > low * CLEAR_FACTOR
     if not clear:
         return 0
     return 1 if (one.value > two.value) is more else -1
@@ -164,6 +173,7 @@ SHOWN: dict[FigureId, tuple[str, Callable[[float], str]]] = {
     FigureId.P99_AT_PEAK: ("p99 at the peak", format_seconds),
     FigureId.GOODPUT_AMONG_SLOW: ("users served beside slow clients", format_share),
     FigureId.MEMORY: ("memory", format_bytes),
+    FigureId.SECURITY_MUST_BROKEN: ("broken requirements of security", "{:.0f}".format),
 }
 """The words of a figure, and how its value is written."""
 

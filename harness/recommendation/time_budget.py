@@ -25,6 +25,12 @@ FIRST_ROUND_SHARE, LONGEST_FIRST_ROUND_SHARE = 0.6, 0.9
 SERVERS_SHARE = 0.6
 """The share of the first round for the first candidate of each server."""
 
+SECURITY_SHARE = 0.04
+"""The share of the budget that each of the two checks of security may have."""
+
+SECURITY_CHECK_SECONDS, SECURITY_CHECKS_AT_ONCE = 12.0, 4
+"""Seconds of one check of security, and how many run at the same time: they wait most of their time."""
+
 SHORT_TRIAL_SECONDS = 7.0
 """Seconds of the shortest trial with its two server starts."""
 
@@ -87,6 +93,11 @@ class TimeBudget:
         usual, most = FIRST_ROUND_SHARE * self.screening_end, LONGEST_FIRST_ROUND_SHARE * self.screening_end
         first = max(usual, min(most, candidates * SHORT_TRIAL_SECONDS))
         return first + (self.screening_end - first) * (number - 1) / (rounds - 1)
+
+    @property
+    def security_checks(self) -> int:
+        """Return how many servers each check of security has time for, 0 in a short search."""
+        return SECURITY_CHECKS_AT_ONCE * int(self.seconds * SECURITY_SHARE / SECURITY_CHECK_SECONDS)
 
     def scale(self, seconds: float, trials: int) -> float:
         """Return how long the measurements of each of `trials` in `seconds` may be, 1 for the usual length."""

@@ -90,6 +90,7 @@ STAGES: dict[Stage, str] = {
     Stage.START: "start",
     Stage.CORRECTNESS: "correct answers",
     Stage.SCREENING: "screening",
+    Stage.SECURITY: "security",
     Stage.FINALS: "finals",
     Stage.RELOAD: "reload",
 }

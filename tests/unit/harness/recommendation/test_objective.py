@@ -105,8 +105,16 @@ def test_figures_that_differ_by_less_than_the_band_are_equal_wherever_they_lie(c
 def test_fewer_broken_requirements_of_security_come_first() -> None:
     unsafe, safe = {"security_must_broken": 2.0}, {"security_must_broken": 1.0}
     assert order(WANTED, unsafe=unsafe, safe=safe) == ["safe", "unsafe"]
-    other = Requirements(peak=30, compare_checks=False)
+    other = Requirements(peak=30, compare_security=False)
     assert order(other, unsafe=unsafe, safe=safe) == ["unsafe", "safe"]
+
+
+def test_many_more_broken_requirements_are_worse_than_more_memory() -> None:
+    lean = {"must_broken": 60.0, "memory": 20.0 * MB}
+    correct = {"must_broken": 10.0, "memory": 80.0 * MB}
+    assert order(WANTED, lean=lean, correct=correct) == ["correct", "lean"]
+    near = {"must_broken": 20.0, "memory": 20.0 * MB}
+    assert order(WANTED, near=near, correct=correct) == ["near", "correct"], "a few more do not outweigh memory"
 
 
 def test_a_candidate_that_was_not_checked_for_security_does_not_win_by_that() -> None:

@@ -9,7 +9,13 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.model import CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RequirementCheck
 from wsgi_gauntlet.harness.model.requirement import SECURITY_TAG
-from wsgi_gauntlet.harness.recommendation.requirement_check import checked_cases, count_requirements, trial_of_check
+from wsgi_gauntlet.harness.recommendation.requirement_check import (
+    checked_cases,
+    count_requirements,
+    security_cases,
+    trial_of_check,
+    trial_of_security,
+)
 
 KNOWN = {each.id: each for each in registry.cases()}
 GROUPS = {
@@ -87,3 +93,22 @@ def test_a_server_that_did_not_start_has_the_reason_and_no_figure() -> None:
     assert [(each.value, each.why) for each in found.figures] == [(None, "the port is in use")] * 2
     assert found.requirements is None
     assert trial_of_check("a", [], [ALONE]).figures[0].why == "no case got a verdict in time"
+
+
+def test_the_check_of_security_asks_for_all_of_it_with_what_it_needs() -> None:
+    cases = security_cases()
+    ids = {each.id for each in cases}
+    assert {each.id for each in checked_cases() if SECURITY_TAG in each.tags} <= ids
+    assert {need for each in cases for need in each.needs} <= ids
+    assert len(ids) < len(checked_cases()) / 2
+
+
+def test_the_check_of_security_counts_requirements_of_security_alone() -> None:
+    cells = [cell(FIRST[0], Verdict.FAIL), *map(cell, FIRST[1:]), *map(cell, SECOND), cell(ALONE, Verdict.FAIL)]
+    (found,) = trial_of_security("a", cells, [*FIRST, *SECOND, ALONE]).figures
+    assert (found.id, found.value, found.bound) == (FigureId.SECURITY_MUST_BROKEN, 1.0, False)
+    assert found.why == "of 2 requirements of security"
+    (cut,) = trial_of_security("a", cells[:1], [*FIRST, *SECOND]).figures
+    assert (cut.value, cut.bound) == (1.0, True)
+    (none,) = trial_of_security("a", [], FIRST, "it does not start").figures
+    assert (none.value, none.why) == (None, "it does not start")

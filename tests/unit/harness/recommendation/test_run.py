@@ -64,12 +64,15 @@ class Machine:
         self.measured: list[tuple[str, Stage, int]] = []
         self.seconds = TRIAL_SECONDS
         self.before_trial: Callable[[str, Stage], Trial | None] = lambda _name, _stage: None
+        self.security_broken: Callable[[str], float] = lambda _name: 0.0
+        self.checked_for_security: list[str] = []
         self.folder = folder
         self.configuration = Configuration()
         self._candidates: dict[str, RecommendationCandidate] = {}
         monkeypatch.setattr(search_run, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(search_run, "measure_trial", self._measure)
         monkeypatch.setattr(search_run, "check_requirements", self._check)
+        monkeypatch.setattr(search_run, "check_security", self._check_security)
         monkeypatch.setattr(search_run, "measure_reload", self._reload)
         monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
         monkeypatch.setattr(session, "start_report_preload", lambda: SimpleNamespace(join=lambda: None))
@@ -98,6 +101,12 @@ class Machine:
             figures=(figure(FigureId.MUST_BROKEN, 2.0), figure(FigureId.SECURITY_MUST_BROKEN, 0.0)),
             requirements=RequirementCheck(2, 0, 300, 310, 310, ("http/a/b", "http/a/c")),
         )
+
+    async def _check_security(self, plan: Any, _folders: Any, _seconds: float, _events: EventQueue) -> Trial:
+        self.now += 2
+        self.checked_for_security.append(plan.name)
+        broken = self.security_broken(plan.name)
+        return Trial(plan.name, Stage.SECURITY, figures=(figure(FigureId.SECURITY_MUST_BROKEN, broken),))
 
     async def _reload(self, plan: Any, _environment: Any, _on_activity: Any) -> Trial:
         self.now += 10
@@ -158,6 +167,34 @@ def test_the_checks_of_the_winner_and_the_runner_up_are_in_the_answer(machine: M
     stored = {(each.server, each.case): each.verdict for each in outcome.results.conformance}
     assert stored == {(name, BROKEN): Verdict.FAIL for name in checked}
     assert BROKEN in outcome.results.cases
+
+
+def test_a_lean_server_that_breaks_security_is_not_recommended(machine: Machine) -> None:
+    first = machine.search().recommendation
+    assert len(set(machine.checked_for_security)) == len(machine.checked_for_security)
+    unsafe = first.candidate(first.winner).server
+    machine.folder = machine.folder.with_name("again")
+    machine.security_broken = lambda name: 30.0 if unsafe in name else 1.0
+    found = machine.search().recommendation
+    assert found.candidate(found.winner).server != unsafe
+    assert found.candidate(found.runner_up).server != unsafe
+    known = [each for each in found.trials if each.stage is Stage.SECURITY]
+    settings = {each.candidate for each in known if found.candidate(each.candidate).server == unsafe}
+    assert len(settings) > 1, "the settings of a server share one check"
+    assert any("broken requirements of security (30 against 1)" in each.reason for each in found.eliminated)
+
+
+def test_a_short_search_has_no_time_for_a_check_of_security(machine: Machine) -> None:
+    found = machine.search(budget=120.0).recommendation
+    assert machine.checked_for_security == []
+    assert found.answer is Answer.RECOMMENDED
+
+
+def test_a_resumed_search_does_not_check_security_twice(machine: Machine) -> None:
+    machine.search()
+    machine.checked_for_security.clear()
+    machine.search(common=dataclasses.replace(machine.options().common, resume=True))
+    assert machine.checked_for_security == []
 
 
 @pytest.mark.parametrize(("budget", "seconds"), [(600.0, 6.0), (600.0, 12.0), (60.0, 5.0), (120.0, 8.0)])
@@ -645,6 +682,7 @@ def test_nobody_holds_what_the_user_asks_for(machine: Machine) -> None:
 def test_one_candidate_needs_no_finals(machine: Machine) -> None:
     found = machine.search(servers=("waitress[threads=16]",)).recommendation
     assert found.winner == "waitress[threads=16]"
+    assert machine.checked_for_security == [], "there is nothing to choose by it"
     assert not machine.seen(RoundFinished)
 
 
@@ -709,7 +747,7 @@ def test_a_full_disk_ends_the_search_with_the_trials_until_then(machine: Machine
     outcome = machine.search()
     assert isinstance(outcome.error, StorageFull)
     assert outcome.recommendation.stopped == "the disk is full"
-    assert len(outcome.recommendation.trials) == 3
+    assert len([each for each in outcome.recommendation.trials if each.stage is Stage.SCREENING]) == 3
 
 
 def test_a_wrong_response_on_a_busy_machine_counts_after_a_resume_too(machine: Machine) -> None:

@@ -70,3 +70,14 @@ def test_a_candidate_without_a_clear_difference_is_not_called_worse() -> None:
     _, out = run(values)
     (reason,) = out.values()
     assert reason.startswith("Others came before it, without a clear difference; it and gunicorn[workers=1,threads=1]:")
+
+
+def test_a_lean_server_does_not_drop_one_that_breaks_fewer_requirements_of_security() -> None:
+    lean = figures(**{**GOOD, "memory": 20.0 * MB, "security_must_broken": 38.0})
+    safe = figures(**{**GOOD, "security_must_broken": 2.0})
+    assert not dominates(lean, safe)
+    assert not dominates(lean, figures(**{**GOOD, "security_must_broken": 35.0}))
+    assert dominates(lean, figures(**{**GOOD, "security_must_broken": 36.0})), "such a difference is none"
+    kept, out = run({candidate(1): lean, candidate(2): safe, candidate(3): safe})
+    assert kept == [candidate(2).name, candidate(3).name]
+    assert "broken requirements of security (38 against 2)" in out[candidate(1).name]
