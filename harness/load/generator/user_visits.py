@@ -125,13 +125,13 @@ class UserVisits:
             visit.values[ORIGIN] = self._origin
         return visit
 
-    def join(self, visit: Visit) -> None:
-        """Let the user of `visit` wait for a connection after the others, to go on with the present step."""
+    def join(self, visit: Visit, hop: int) -> None:
+        """Let the user of `visit` wait for a connection after the others, to go on after `hop` redirects of a step."""
         step = self._first_steps[visit.sequence]
         while step.index < visit.position and step.next is not None:
             step = step.next
         user = UserVisit(visit, step)
-        user.ended = RequestEnd.NOT_SENT
+        user.hop, user.ended = hop, RequestEnd.NOT_SENT
         self._users.append(user)
         self._waiting.append(self._prepare(user))
 

@@ -6,9 +6,8 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence as Order
-from itertools import pairwise
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.errors import OutOfResources
@@ -65,22 +64,29 @@ async def led_in(
 
 @pytest.mark.parametrize("offset", [0.0, 0.4, 0.999])
 def test_users_are_spread_over_the_steps_and_so_are_the_first_of_them(offset: float) -> None:
-    assert sorted(spread_places([8], [1.0], 8, offset)) == [(0, step) for step in range(8)]
-    many = spread_places([8], [1.0], 64, offset)
+    eight = [[0] * 8]
+    assert sorted(spread_places(eight, [1.0], 8, offset)) == [(0, step, 0) for step in range(8)]
+    many = spread_places(eight, [1.0], 64, offset)
     for first in (8, 16, 32, 64):
-        assert Counter(many[:first]) == {(0, step): first // 8 for step in range(8)}
-    few = spread_places([8], [1.0], 2, offset)
-    assert abs(few[0][1] - few[1][1]) == 4
+        assert Counter(many[:first]) == {(0, step, 0): first // 8 for step in range(8)}
+    few = spread_places(eight, [1.0], 2, offset)
+    assert abs(few[0].step - few[1].step) == 4
 
 
 def test_longer_and_more_frequent_sequences_have_more_users() -> None:
     # Of 8 requests, 5 are those of the frequent sequence, and each step of the other one is one.
-    assert Counter(spread_places([1, 3], [5.0, 1.0], 80, 0.3)) == {(0, 0): 50, (1, 0): 10, (1, 1): 10, (1, 2): 10}
+    places = spread_places([[0], [0, 0, 0]], [5.0, 1.0], 80, 0.3)
+    assert Counter(places) == {(0, 0, 0): 50, (1, 0, 0): 10, (1, 1, 0): 10, (1, 2, 0): 10}
+
+
+def test_a_redirect_is_a_place_of_its_own() -> None:
+    assert sorted(spread_places([[0, 2]], [1.0], 4, 0.5)) == [(0, 0, 0), (0, 1, 0), (0, 1, 1), (0, 1, 2)]
 
 
 def test_one_user_begins_anywhere() -> None:
-    assert [spread_places([4], [1.0], 1, number / 4)[0][1] for number in range(4)] == [0, 1, 2, 3]
-    assert spread_places([4], [1.0], 0, 0.5) == []
+    four = [[0] * 4]
+    assert [spread_places(four, [1.0], 1, number / 4)[0].step for number in range(4)] == [0, 1, 2, 3]
+    assert spread_places(four, [1.0], 0, 0.5) == []
 
 
 # ---------------------------------------------------------------------- known answers
@@ -171,6 +177,41 @@ async def test_a_user_goes_on_with_the_session_of_the_lead_in() -> None:
         assert len({*names}) == len(names)
         found = await closed_loop(address, verified(shop_traffic()), LoopOptions(len(VISIT)), 0.1)
     assert found.requests == found.ok, found.error_messages
+
+
+async def test_a_user_begins_after_a_redirect_too() -> None:
+    shop = Shop()
+    page = msgspec.structs.replace(verified(shop_traffic()), redirects=((0, 1, 0, 0, 0, 0),))
+    with open_shop(shop) as address:
+        visits = UserVisits(page, address)
+        await lead_in(address, visits, len(VISIT) + 1)
+        taken = [visits.take() for _ in range(len(VISIT) + 1)]
+        found = await closed_loop(address, page, LoopOptions(len(VISIT) + 1), 0.1)
+    assert sorted((each.step.index, each.hop) for each in taken) == [
+        (0, 0),
+        (1, 0),
+        (1, 1),
+        (2, 0),
+        (3, 0),
+        (4, 0),
+        (5, 0),
+    ]
+    (redirected,) = (each for each in taken if each.hop)
+    assert redirected.request.startswith(b"GET /home ")
+    assert b"session=" in redirected.request
+    assert found.requests == found.ok, found.error_messages
+
+
+async def test_a_visit_with_fewer_redirects_than_others_goes_on_or_ends() -> None:
+    shop = Shop()
+    page = msgspec.structs.replace(verified(one_list()), redirects=((0, 0, 3, 3),))
+    with open_shop(shop) as address:
+        visits = UserVisits(page, address)
+        await lead_in(address, visits, 10)
+        taken = [visits.take() for _ in range(10)]
+    assert {each.hop for each in taken} == {0}
+    # Of 4 places in the last step, 3 are after redirects that did not come: these visits ended.
+    assert Counter(each.step.index for each in taken) == {0: 4, 1: 1, 2: 1, 3: 4}
 
 
 async def test_the_same_load_begins_with_the_same_steps() -> None:
@@ -292,5 +333,4 @@ async def test_with_few_rows_users_share_them_in_a_closed_loop_only() -> None:
 
 def test_all_first_users_have_different_places_for_any_number() -> None:
     for users in range(1, 40):
-        marks: Order[int] = sorted(step for _, step in spread_places([users], [1.0], users, 0.5))
-        assert all(after - before == 1 for before, after in pairwise(marks))
+        assert sorted(each.step for each in spread_places([[0] * users], [1.0], users, 0.5)) == [*range(users)]
