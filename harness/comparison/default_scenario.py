@@ -190,9 +190,8 @@ async def _measure_closed_loops(experiment: OpenLoopExperiment, seconds: float) 
     cpu_rates: list[tuple[float, float]] = []
     for connections in CONNECTIONS:
         experiment.ctx.progress(None, f"closed loop, {connections} connections")
-        before = await usage(experiment.running.processes())
         found = await experiment.run_closed_loop(connections, seconds)
-        after = await usage(experiment.running.processes())
+        before, after = experiment.usage_at_start, await usage(experiment.running.processes())
         results.append(found)
         if found.ok:
             cpu_rates.append(((after.cpu - before.cpu) / (after.at - before.at), found.rate))

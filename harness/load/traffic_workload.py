@@ -39,14 +39,15 @@ class TrafficWorkload:
     """The learned `traffic` of one server. As a Workload it is the first request of a visit, without the others.
 
     `expected` has the correct body of each step of each sequence. `requests_per_step` is above 1 if redirects are
-    followed. `latency_ratio` is the mean response time of all requests divided by that of the first request. Both are
-    means over visits that come by the weights of the sequences.
+    followed; `redirects` has their number for each step. `latency_ratio` is the mean response time of all requests
+    divided by that of the first request. Means are over visits that come by the weights of the sequences.
     """
 
     traffic: Traffic
     expected: tuple[tuple[ExpectedBody | None, ...], ...]
     requests_per_step: float = 1.0
     latency_ratio: float = 1.0
+    redirects: tuple[tuple[int, ...], ...] = ()
     has_requested_size: bool = False
     _loads: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -95,6 +96,7 @@ class TrafficWorkload:
             first_visit=next(self._loads) * VISITS_PER_LOAD,
             keep=keep,
             latency_ratio=self.latency_ratio,
+            redirects=self.redirects,
         )
 
     def new_visits(self, *, keep: bool) -> CompiledTraffic:
@@ -174,6 +176,7 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         ),
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
+        redirects=tuple(tuple(round(_requests_of_step(each)) - 1 for each in steps) for steps in learned),
     )
 
 

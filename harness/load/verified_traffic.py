@@ -16,6 +16,7 @@ class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
 
     `seed` decides the order of the sequences. The visits have the numbers `first_visit`, `first_visit + stride` and so
     on, so that processes use different rows of the value lists. Without `keep` each request has its own connection.
+    `redirects` has the number of redirects that each step followed; without it, there are none.
     `latency_ratio` is the mean response time of all requests divided by that of the request to an idle server.
     """
 
@@ -26,6 +27,7 @@ class VerifiedTraffic(msgspec.Struct, frozen=True, tag=True):
     stride: int = 1
     keep: bool = True
     latency_ratio: float = 1.0
+    redirects: tuple[tuple[int, ...], ...] = ()
 
     @property
     def limitations(self) -> Mapping[str, object]:

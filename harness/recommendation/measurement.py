@@ -266,9 +266,8 @@ class _Alone:
 
     async def _run_closed_loop(self, connections: int) -> None:
         self.experiment.ctx.progress(None, f"closed loop, {connections} connections")
-        before = await usage(self.experiment.running.processes())
         found = await self.experiment.run_closed_loop(connections, self.parameters.loop)
-        after = await usage(self.experiment.running.processes())
+        before, after = self.experiment.usage_at_start, await usage(self.experiment.running.processes())
         mark = found.quantile(0.99)
         p99 = mark[0] if mark and found.ok else None
         self._loops.append(ClosedLoop(connections, found.rate, p99, failed_share(found.ok, found.requests)))
@@ -281,14 +280,13 @@ class _Alone:
         self.experiment.ctx.progress(None, f"open loop, {format_rate(rate)}")
         usual = self.parameters.open_loop
         seconds = min(max(usual, MIN_REQUESTS / rate), MAX_OPEN_LOOP_FACTOR * usual)
-        began = trio.current_time()
         arrivals = FixedCountArrivals(max(1, round(rate * seconds)), seconds, self.parameters.round)
         found = await self.experiment.offer(name, arrivals, seconds, best=min(8, self.parameters.users))
         mark = found.quantile(0.99)
         self.steps.append(
             Step(0, found.goodput, p99=mark[0] if mark else None, rate=rate, censored=bool(mark and mark[1]))
         )
-        await self._note(found, trio.current_time() - began)
+        await self._note(found, trio.current_time() - self.experiment.usage_at_start.at)
         return found
 
     async def _measure_peak(self, peak: float) -> None:
@@ -300,7 +298,10 @@ class _Alone:
         self._peak = peak_metric(found.quantile(0.99), found.goodput, found.health().lateness_p99)
 
     async def _note(self, found: GeneratorResult, seconds: float) -> None:
-        """Keep what every load shows: wrong responses, and the memory after it. With its warm-up it took `seconds`."""
+        """Keep what every load shows: wrong responses, and the memory after it.
+
+        With its warm-up, and without its lead-in, it took `seconds`.
+        """
         self.wrong += found.wrong
         if found.wrong:
             for text, count in (found.error_messages or {}).items():
@@ -308,7 +309,7 @@ class _Alone:
         self._last_memory = await memory(self.experiment.running.processes())
         self._most_memory = max(self._most_memory, self._last_memory)
         if self._first_memory:
-            self._requests += max(found.ok, round(found.rate * seconds))
+            self._requests += found.lead_in_requests + max(found.ok, round(found.rate * seconds))
         else:
             self._first_memory = self._last_memory
 

@@ -88,7 +88,7 @@ async def test_an_open_loop_sends_the_next_steps_of_idle_users() -> None:
         shop.log.clear()
         found = await open_loop(address, workload.verified(), LoopOptions(20), [n / 500 for n in range(100)])
     assert found.ok == found.requests == 100
-    assert len(shop.log) == 100
+    assert len(shop.log) == 100 + found.lead_in_requests
     assert {line for line, _ in shop.log} >= {"GET /login", "GET /home", "POST /basket", "GET /basket"}
     assert sum(each.ok for each in found.steps) == 100
 
@@ -106,6 +106,9 @@ async def test_processes_share_the_visits(processes: int) -> None:
     assert opened.requests == opened.ok == 99, opened.error_messages
     assert {each.name for each in closed.steps} == {f"buy: {each.name}" for each in VISIT}
     assert closed.processes == opened.processes == processes
+    # Each process plays its visits to their middle before the common start.
+    assert closed.lead_in_requests > 0
+    assert opened.lead_in_requests > 0
 
 
 def mixed_up(line: str, _number: int, reply: Reply) -> Reply:

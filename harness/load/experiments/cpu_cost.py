@@ -87,8 +87,14 @@ class CpuCost:
 
 async def measure_cpu_cost(running: ServerUnderTest, page: VerifiedPage, connections: int, seconds: float) -> CpuCost:
     """Request `page` in a closed loop and return its cost. Raises the errors of `closed_loop`."""
-    before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
-    found = await closed_loop(running.address, page, LoopOptions(connections), seconds)
+    before, worked, own = (0.0, 0.0), (0.0, 0.0), 0.0
+
+    async def start() -> int:
+        nonlocal before, worked, own
+        before, worked, own = await _cpu_seconds(running), core_times(), time.process_time()
+        return time.perf_counter_ns()
+
+    found = await closed_loop(running.address, page, LoopOptions(connections), seconds, start=start)
     busy, idle = (now - then for now, then in zip(core_times(), worked, strict=True))
     own = time.process_time() - own
     server, front = (max(0.0, late - early) for late, early in zip(await _cpu_seconds(running), before, strict=True))

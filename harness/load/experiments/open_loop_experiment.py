@@ -43,6 +43,7 @@ from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.load.generator.step_figures import traffic_steps
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
+from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
@@ -138,6 +139,8 @@ class OpenLoopExperiment:
         self.results: list[GeneratorResult] = []
         self.phases: list[Phase] = []
         self.restarts = 0
+        self.usage_at_start = ResourceUsage(0.0)
+        """What the server used when the last load began, after the idle wait and the lead-in."""
         self.pool_limit_reason = ""
         """Why the connections of the generator were the limit, '' if they were not."""
         self._workload = workload
@@ -204,7 +207,11 @@ class OpenLoopExperiment:
             processes=1
             if load.max_rate <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS
             else None,
+            on_ready=self._note_usage,
         )
+
+    async def _note_usage(self) -> None:
+        self.usage_at_start = await usage(self.running.processes())
 
     def discard_last(self, loads: int = 1) -> None:
         """Discard the figures of the last `loads`, which say nothing about the server."""
@@ -356,6 +363,7 @@ class OpenLoopExperiment:
             LoopOptions(connections, TIMEOUT, max(WARM_UP, 2 * self.unloaded_latency)),
             seconds,
             processes=1 if connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
+            on_ready=self._note_usage,
         )
 
     def _mostly_queued(self, found: GeneratorResult) -> bool:

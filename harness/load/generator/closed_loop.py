@@ -13,6 +13,7 @@ begins the next. A response that waits in the socket while the loop is busy ther
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from abc import abstractmethod
 from contextlib import closing
@@ -25,11 +26,13 @@ from wsgi_gauntlet.harness.http.admission import ADMISSION_RETRY_INTERVAL
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.load.generator.connections import ConnectionEvent, ConnectionPool
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.lead_in import lead_in
 from wsgi_gauntlet.harness.load.generator.loop import (
     MAX_EVENTS,
     MAX_SLICE_NS,
     SWEEP_INTERVAL_NS,
     LoopOptions,
+    StartTime,
     require_positive,
 )
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequest, MarkedRequests
@@ -53,27 +56,31 @@ _LEAST = 1 << PRECISION_BITS
 
 
 async def closed_loop(
-    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, start: int | None = None
+    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, start: StartTime | None = None
 ) -> GeneratorResult:
     """Keep one request in flight on each connection for `seconds` after the warm-up.
 
-    A connection that the server closes is opened again. After a fault this happens at the next sweep. The loop begins
-    at the time.perf_counter_ns() `start`, by default at once. The latencies are service times at this concurrency; they
+    Of traffic, the first visits begin in their middle (lead_in.py). `start` is called after that, by default the loop
+    begins at once. A connection that the server closes is opened again. After a fault this happens at the next sweep.
+    The latencies are service times at this concurrency; they
     are not corrected. Raises ValueError for numbers and marks that are not usable, TargetRefused for an address outside
     this machine, OutOfResources if no descriptor is left.
     """
     require_loopback_or_verified(address)
     require_positive(seconds=seconds)
     loop: _MarkedRequestLoop | _VisitLoop
+    led_in = 0
     if isinstance(page, VerifiedTraffic):
-        loop = _VisitLoop(address, UserVisits(page, address), options, int(seconds * 1e9))
+        visits = UserVisits(page, address)
+        led_in = await lead_in(address, visits, options.connections)
+        loop = _VisitLoop(address, visits, options, int(seconds * 1e9))
     else:
         marks = MarkedRequests(page.request, page.body, page.mark, page.status)
         loop = _MarkedRequestLoop(address, marks, options, int(seconds * 1e9))
     with closing(loop):
         if start is not None:
-            await trio.sleep(max(0, start - time.perf_counter_ns()) / 1e9)
-        return await loop.run()
+            await trio.sleep(max(0, await start() - time.perf_counter_ns()) / 1e9)
+        return dataclasses.replace(await loop.run(), lead_in_requests=led_in)
 
 
 class _ClosedLoop(Generic[P]):

@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.stats.summary import nearest_rank
 SUMMED_COUNTS = (
     *("connections", "wrong", "errors", "timeouts", "disconnected", "unfinished", "never_sent", "connects", "dropped"),
     *("refused", "out_of_ports", "connects_pending", "queued_requests", "saturated_responses", "processes"),
+    "lead_in_requests",
 )
 """The whole numbers of a result that are added up when results are merged."""
 
@@ -95,6 +96,7 @@ class GeneratorResult:
     `lateness` is from the intended time to the moment at which the loop began the request. `windows` belong to an open
     loop. `began` is the time.monotonic() at which counting began. A merged result comes from as many `processes`;
     `busiest_cpu_share` is the largest share of a core among them. `steps` are the figures of each step of the traffic.
+    `lead_in_requests` were sent before (lead_in.py), and no other figure counts them.
     """
 
     connections: int
@@ -129,6 +131,7 @@ class GeneratorResult:
     processes: int = 1
     busiest_cpu_share: float | None = None
     steps: tuple[StepFigures, ...] = ()
+    lead_in_requests: int = 0
 
     @property
     def ok(self) -> int:

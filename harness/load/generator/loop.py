@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 MAX_SLICE_NS = 5_000_000
@@ -17,6 +18,9 @@ MAX_EVENTS = 256
 
 MAX_ERROR_MESSAGES = 16
 """Different error messages that are kept. A server that sends garbage must not fill the memory."""
+
+StartTime = Callable[[], Awaitable[int]]
+"""Called as soon as a loop is ready. It returns the time.perf_counter_ns() at which the loop must begin."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ in microseconds.
 
 from __future__ import annotations
 
+import dataclasses
 import select
 import time
+from array import array
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing
@@ -20,12 +22,14 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.load.generator.connections import ConnectionEvent, ConnectionPool
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow
+from wsgi_gauntlet.harness.load.generator.lead_in import lead_in
 from wsgi_gauntlet.harness.load.generator.loop import (
     MAX_EVENTS,
     MAX_SLICE_NS,
     SWEEP_INTERVAL_NS,
     LoopOptions,
     ResponseGap,
+    StartTime,
 )
 from wsgi_gauntlet.harness.load.generator.request_marks import MarkedRequests
 from wsgi_gauntlet.harness.load.generator.request_source import P, RequestSource
@@ -50,20 +54,24 @@ async def open_loop(
     options: LoopOptions,
     schedule: Iterable[float],
     *,
-    start: int | None = None,
+    start: StartTime | None = None,
 ) -> GeneratorResult:
     """Send a request at each time of `schedule` (ascending seconds from `start`), whether or not the server keeps up.
 
-    Of traffic, a request is the next step of an idle user; think times do not count.
+    Of traffic, a request is the next step of an idle user; think times do not count. The first visits begin in their
+    middle (lead_in.py).
     A request uses an idle kept connection, or a new one. If all connections are busy it waits, and its latency includes
     the wait, because latency counts from the intended time. Every request ends as correct, wrong, failed, timed out or
-    never sent. So the loop ends at most one timeout after the schedule. `start` is a time.perf_counter_ns(), by default
-    now. Connections of the warm-up stay open, and requests that still wait then delay the others. Raises as
-    `closed_loop` does, and ValueError for more than MAX_WINDOWS windows.
+    never sent. So the loop ends at most one timeout after the schedule. `start` is as in `closed_loop`. Connections of
+    the warm-up stay open, and requests that still wait then delay the others. Raises as `closed_loop` does, and
+    ValueError for more than MAX_WINDOWS windows.
     """
     require_loopback_or_verified(address)
     if isinstance(page, VerifiedTraffic):
-        return await _run(address, UserVisits(page, address), options, schedule, start)
+        visits, times = UserVisits(page, address), array("d", schedule)
+        users = min(options.connections, len(times))
+        led_in = await lead_in(address, visits, users, rate=len(times) / max(times[-1], 1e-3) if times else 0.0)
+        return dataclasses.replace(await _run(address, visits, options, times, start), lead_in_requests=led_in)
     marks = MarkedRequests(page.request, page.body, page.mark, page.status)
     return await _run(address, marks, options, schedule, start)
 
@@ -73,10 +81,10 @@ async def _run(
     source: RequestSource[P],
     options: LoopOptions,
     schedule: Iterable[float],
-    start: int | None,
+    start: StartTime | None,
 ) -> GeneratorResult:
     with closing(ConnectionPool(address, source)) as pool:
-        return await _OpenLoop(pool, options, schedule, start).run()
+        return await _OpenLoop(pool, options, schedule, None if start is None else await start()).run()
 
 
 class _Window:

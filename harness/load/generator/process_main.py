@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.errors import OutOfResources, TargetRefused, Unsuppor
 from wsgi_gauntlet.harness.limits import require_descriptors
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.loop import StartTime
 from wsgi_gauntlet.harness.load.generator.open_loop import open_loop
 from wsgi_gauntlet.harness.load.generator.process_messages import (
     Job,
@@ -47,23 +48,27 @@ async def _run(input_: int, output: int) -> JobResult | JobError | None:
         job = await receive_message(stream)
         if not isinstance(job, Job):
             return None
-        _write(output, Ready())
-        start = await receive_message(stream)
-        if not isinstance(start, Start):
-            return None
+        agreed, start = trio.open_memory_channel[int](1)
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
-                await stream.receive_some(1)
+                message = await receive_message(stream)
+                if isinstance(message, Start):
+                    agreed.send_nowait(message.at)
+                    await stream.receive_some(1)
                 nursery.cancel_scope.cancel()
 
+            async def ready() -> int:
+                _write(output, Ready())
+                return await start.receive()
+
             nursery.start_soon(watch)
-            reply = await _run_job(job, start.at)
+            reply = await _run_job(job, ready)
             nursery.cancel_scope.cancel()
     return reply
 
 
-async def _run_job(job: Job, start: int) -> JobResult | JobError:
+async def _run_job(job: Job, start: StartTime) -> JobResult | JobError:
     try:
         require_descriptors(job.options.connections)
         return JobResult(await _run_loop(job, start))
@@ -73,7 +78,7 @@ async def _run_job(job: Job, start: int) -> JobResult | JobError:
         return JobError.of(error)
 
 
-async def _run_loop(job: Job, start: int) -> GeneratorResult:
+async def _run_loop(job: Job, start: StartTime) -> GeneratorResult:
     async with guarded_in_process(address_from_fields(job.address), job.proof) as address:
         if job.schedule is None:
             return await closed_loop(address, job.page, job.options, job.seconds, start=start)

@@ -1,7 +1,7 @@
 """The messages between the harness and a generator process: a length, then MessagePack.
 
     harness --> process   Job         what to do
-    process --> harness   Ready       everything is loaded
+    process --> harness   Ready       everything is loaded, and the first visits of traffic are in their middle
     harness --> process   Start       when to begin
     process --> harness   JobResult   the measurements; or JobError, at any time
 
@@ -63,7 +63,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The process understood its job and waits for the start."""
+    """The process can begin with its job and waits for the start."""
 
 
 class JobError(msgspec.Struct, frozen=True, tag=True):

@@ -5,9 +5,10 @@
                                                `-- ...
 
 Each process is `python -m wsgi_gauntlet.harness.load.generator.process_main` in a session of its own, at the other end
-of two pipes. It loads its modules and reports that it is ready. When all are ready, they get the same start time. In an
-open loop, process i of k gets every k-th request of the schedule, from the i-th on. A process whose standard input ends
-stops at once: nothing outlives a cancelled call or a killed harness.
+of two pipes. It loads its modules, brings the first visits of traffic to their middle (lead_in.py), and reports that it
+is ready. When all are ready, they get the same start time. In an open loop, process i of k gets every k-th request of
+the schedule, from the i-th on. A process whose standard input ends stops at once: nothing outlives a cancelled call or
+a killed harness.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 
 import msgspec
@@ -33,7 +34,7 @@ from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule, warm_up_arrival
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow, merge_results
-from wsgi_gauntlet.harness.load.generator.loop import LoopOptions, require_positive
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions, StartTime, require_positive
 from wsgi_gauntlet.harness.load.generator.open_loop import MAX_WINDOWS, open_loop
 from wsgi_gauntlet.harness.load.generator.process_messages import (
     Job,
@@ -61,7 +62,8 @@ MAX_REQUESTS = 1_000_000
 """Requests of one schedule. It is kept in memory: 8 MB."""
 
 START_TIMEOUT = 30.0
-"""Seconds for a new Python process to load the generator. It takes 0.3 s on an idle machine."""
+"""Seconds for a new Python process until it is ready. It takes 0.3 s on an idle machine, and up to 4 s more with
+traffic."""
 
 START_DELAY_NS = 20_000_000
 """Nanoseconds from the last Ready to the common start. The messages take microseconds."""
@@ -73,8 +75,22 @@ STDERR_TAIL_BYTES = 2000
 """Bytes of the standard error of a process that an error message quotes."""
 
 
+OnReady = Callable[[], Awaitable[None]]
+"""Called when all processes are ready, just before they begin."""
+
+
+async def _nothing_to_do() -> None:
+    pass
+
+
 async def parallel_closed_loop(
-    address: Address, page: VerifiedPage, options: LoopOptions, seconds: float, *, processes: int | None = None
+    address: Address,
+    page: VerifiedPage,
+    options: LoopOptions,
+    seconds: float,
+    *,
+    processes: int | None = None,
+    on_ready: OnReady = _nothing_to_do,
 ) -> GeneratorResult:
     """Run `closed_loop` in several `processes`, by default in as many as suit the machine.
 
@@ -85,14 +101,14 @@ async def parallel_closed_loop(
     require_positive(seconds=seconds)
     shares = _split(options, processes)
     if not shares:
-        return await closed_loop(address, page, options, seconds)
+        return await closed_loop(address, page, options, seconds, start=_start_here(on_ready))
     proof = watch_credentials(address, len(shares))
     pages = _split_page(page, len(shares))
     jobs = [
         Job(address_fields(address), part, share, seconds=seconds, proof=proof)
         for part, share in zip(pages, shares, strict=True)
     ]
-    return merge_results(await _run_jobs(jobs, options.warm_up + seconds + options.timeout))
+    return merge_results(await _run_jobs(jobs, options.warm_up + seconds + options.timeout, on_ready))
 
 
 async def parallel_open_loop(
@@ -103,6 +119,7 @@ async def parallel_open_loop(
     seconds: float,
     *,
     processes: int | None = None,
+    on_ready: OnReady = _nothing_to_do,
 ) -> GeneratorResult:
     """Run `open_loop` with the arrivals of `pacer` for `seconds`; `processes` as in `parallel_closed_loop`.
 
@@ -118,7 +135,7 @@ async def parallel_open_loop(
     times = await trio.to_thread.run_sync(_schedule_times, pacer, seconds, warm_up)
     shares = _split(options, processes)
     if not shares:
-        found = await open_loop(address, page, options, times)
+        found = await open_loop(address, page, options, times, start=_start_here(on_ready))
     else:
         proof, number = watch_credentials(address, len(shares)), len(shares)
         schedules = [pack_times(islice(times, first, None, number)) for first in range(number)]
@@ -126,8 +143,16 @@ async def parallel_open_loop(
             Job(address_fields(address), page_part, share, schedule=part, proof=proof)
             for page_part, share, part in zip(_split_page(page, number), shares, schedules, strict=True)
         ]
-        found = merge_results(await _run_jobs(jobs, warm_up + seconds + 2 * options.timeout))
+        found = merge_results(await _run_jobs(jobs, warm_up + seconds + 2 * options.timeout, on_ready))
     return dataclasses.replace(found, windows=_fill_windows(found.windows, seconds, window)) if window else found
+
+
+def _start_here(on_ready: OnReady) -> StartTime:
+    async def start() -> int:
+        await on_ready()
+        return time.perf_counter_ns()
+
+    return start
 
 
 def _schedule_times(pacer: Pacer, seconds: float, warm_up: float) -> array[float]:
@@ -186,11 +211,11 @@ def _split_page(page: VerifiedPage, processes: int) -> list[VerifiedPage]:
     ]
 
 
-async def _run_jobs(jobs: Sequence[Job], seconds: float) -> list[GeneratorResult]:
+async def _run_jobs(jobs: Sequence[Job], seconds: float, on_ready: OnReady) -> list[GeneratorResult]:
     """Run each job, which takes up to `seconds`, in a process; return the results in the same order."""
     results: list[GeneratorResult | None] = [None] * len(jobs)
     errors: list[Exception] = []
-    start = _StartBarrier(len(jobs))
+    start = _StartBarrier(len(jobs), on_ready)
 
     async with trio.open_nursery() as nursery:
 
@@ -212,14 +237,16 @@ async def _run_jobs(jobs: Sequence[Job], seconds: float) -> list[GeneratorResult
 class _StartBarrier:
     """Wait until every process is ready; the last one sets the common start time."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, on_ready: OnReady) -> None:
         self._not_ready = processes
+        self._on_ready = on_ready
         self._set = trio.Event()
         self._at = 0
 
     async def wait_for_all(self) -> int:
         self._not_ready -= 1
         if not self._not_ready:
+            await self._on_ready()
             self._at = time.perf_counter_ns() + START_DELAY_NS
             self._set.set()
         await self._set.wait()

@@ -77,6 +77,7 @@ class UserVisits:
 
     def __init__(self, traffic: VerifiedTraffic, address: Address) -> None:
         compiled = CompiledTraffic(traffic.traffic, keep=traffic.keep)
+        self.traffic = traffic
         self._compiled = compiled
         self._expected = traffic.expected
         self._keep = traffic.keep
@@ -113,6 +114,34 @@ class UserVisits:
         if name not in self._counts and len(self._counts) >= MAX_STEP_NAMES:
             name = OTHER_STEPS
         return self._counts.setdefault(name, StepCounts(name))
+
+    # ------------------------------------------------------------------ visits before the load (lead_in.py)
+
+    def begin(self, sequence: int) -> Visit:
+        """Return a new visit of a sequence. Its user must `join` or `leave`."""
+        visit = Visit(self._compiled, sequence, self._rows.take(sequence), expected=self._expected[sequence])
+        if visit.step.host is None:
+            # The visit does this in its first request, which it may never make.
+            visit.values[ORIGIN] = self._origin
+        return visit
+
+    def join(self, visit: Visit, hop: int) -> None:
+        """Let the user of `visit` wait for a connection after the others, to go on after `hop` redirects of a step."""
+        step = self._first_steps[visit.sequence]
+        while step.index < visit.position and step.next is not None:
+            step = step.next
+        user = UserVisit(visit, step)
+        user.hop, user.ended = hop, RequestEnd.NOT_SENT
+        self._users.append(user)
+        self._waiting.append(self._prepare(user))
+
+    def leave(self, visit: Visit) -> None:
+        """End `visit`, whose user has not joined."""
+        self._rows.release(visit)
+
+    def has_free_row(self, sequence: int) -> bool:
+        """Return whether a new visit of a sequence would share no row of values with another."""
+        return self._rows.has_free(sequence)
 
     # ------------------------------------------------------------------ requests
 
@@ -199,11 +228,7 @@ class UserVisits:
         if ended is not None:
             self._rows.release(ended)
         sequence = next(self._choices)
-        visit = Visit(self._compiled, sequence, self._rows.take(sequence), expected=self._expected[sequence])
-        if visit.step.host is None:
-            # The visit does this in its first request, which it may never make.
-            visit.values[ORIGIN] = self._origin
-        return visit, self._first_steps[sequence]
+        return self.begin(sequence), self._first_steps[sequence]
 
     def _path(self, user: UserVisit) -> bytes:
         return (user.step.path or b"/") if user.made is None else user.made[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -112,13 +113,12 @@ async def _round(ctx: ScenarioContext[RecycleParameters]) -> ScenarioResult:
             for number, (name, page) in enumerate(zip((NEW, KEPT), pages, strict=True)):
                 ctx.progress(0.1 + 0.45 * number, f"{name} at {format_rate(rate)}")
                 arrivals = FixedCountArrivals(max(1, round(rate * parameters.duration)), parameters.duration, number)
-                started = ctx.elapsed
                 async with _counting_new_processes(running, replaced):
                     found = await parallel_open_loop(
                         running.address, page, LoopOptions(CONNECTIONS), arrivals, parameters.duration, processes=1
                     )
                 results.append(found)
-                phases.append(found.phase(name, started))
+                phases.append(found.phase(name, ctx.elapsed - (time.monotonic() - found.began)))
                 ctx.finished_phases.append(phases[-1])
         except UnexpectedResponse as wrong:
             error = str(wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,6 +23,7 @@ from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usag
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import VerifiedPage, Workload, verify_request
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Outcome, Phase, ScenarioResult, Step
+from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
 
 WARM_UP_SECONDS = 0.2
 """Seconds of each step that do not count: connections open, and caches fill."""
@@ -70,16 +72,15 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
                 # This also waits until the server has finished the requests of the last step.
                 page = await _page(running.address, workload, size, tries=MAX_PAGE_ATTEMPTS if results else 1)
                 workload_conditions |= page.limitations
-                started = ctx.elapsed
-                before = await usage(running.processes()) if ctx.started_here else None
+                start = _Start(ctx, running)
                 found = await closed_loop(
-                    running.address, page, LoopOptions(connections, warm_up=WARM_UP_SECONDS), duration
+                    running.address, page, LoopOptions(connections, warm_up=WARM_UP_SECONDS), duration, start=start
                 )
                 cpu_per_response.append(
-                    _cpu_per_response(found, before, await usage(running.processes())) if before else 0.0
+                    _cpu_per_response(found, start.usage, await usage(running.processes())) if start.usage else 0.0
                 )
                 results.append(found)
-                phases.append(found.phase(name, started + WARM_UP_SECONDS))
+                phases.append(found.phase(name, start.elapsed + WARM_UP_SECONDS))
                 ctx.finished_phases.append(phases[-1])
     except UnexpectedResponse as wrong:
         error = str(wrong)
@@ -100,6 +101,22 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
         caveats=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
         note=" ".join(filter(None, (error, _note(steps)))),
     )
+
+
+class _Start:
+    """The start of a loop: the seconds of the scenario, and what the server used. Of a remote server it is unknown."""
+
+    def __init__(self, ctx: ScenarioContext[ThroughputParameters], running: ServerUnderTest) -> None:
+        self.elapsed = 0.0
+        self.usage: ResourceUsage | None = None
+        self._ctx = ctx
+        self._running = running
+
+    async def __call__(self) -> int:
+        if self._ctx.started_here:
+            self.usage = await usage(self._running.processes())
+        self.elapsed = self._ctx.elapsed
+        return time.perf_counter_ns()
 
 
 async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedPage:
