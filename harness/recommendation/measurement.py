@@ -144,21 +144,22 @@ def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
     health = cell.generator
     valid = cell.grade is not Grade.INVALID
     why = "" if valid else (health.why if health is not None and health.why else cell.note)
+    not_offered = {each.value: each.note for each in cell.metrics if each.id == INVALID_RATE}
     return Trial(
         cell.server,
         stage,
         number,
         figures=tuple(_figure(each) for each in cell.metrics if each.id not in (WRONG, INVALID_RATE)),
-        curve=(
-            *(
-                RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), each.censored, valid, why)
-                for each in cell.steps
-            ),
-            *(
-                RatePoint(each.value or 0.0, None, valid=False, why=each.note)
-                for each in cell.metrics
-                if each.id == INVALID_RATE
-            ),
+        curve=tuple(
+            RatePoint(
+                each.rate or 0.0,
+                each.p99,
+                1 - (each.goodput or 0.0),
+                each.censored,
+                valid and each.rate not in not_offered,
+                why or not_offered.get(each.rate, ""),
+            )
+            for each in cell.steps
         ),
         valid=valid,
         why=why,
@@ -250,8 +251,12 @@ class _Alone:
             for share in CURVE_SHARES:
                 found = await self._offer(share * self._capacity, f"{share:.0%} of the capacity")
                 if share > CURVE_SHARES[0]:
-                    self._leave_out_if_invalid(found)
-            points = [RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0)) for each in self.steps]
+                    self._discard_if_invalid(found)
+            lost = {each.value for each in self._invalid_rates}
+            points = [
+                RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), valid=each.rate not in lost)
+                for each in self.steps
+            ]
             self._capacity = checked_capacity(self._capacity, points, limit)
         if self.parameters.peak is not None:
             await self._measure_peak(self.parameters.peak)
@@ -316,15 +321,15 @@ class _Alone:
         await self._note(found, trio.current_time() - began)
         return found
 
-    def _leave_out_if_invalid(self, found: GeneratorResult) -> None:
-        """Leave the last rate out of the curve if the generator could not offer it.
+    def _discard_if_invalid(self, found: GeneratorResult) -> None:
+        """Let the last rate count for nothing if the generator could not offer it.
 
         It offered a lower rate, so the machine is quiet enough. Beside a fast server it has no more CPU time.
         """
         why = found.health(NOTICEABLE_SECONDS).why or self.experiment.connection_limit_reason(found)
         if why:
-            rate = self.steps.pop().rate
             self.experiment.discard_last()
+            rate = self.steps[-1].rate
             self._invalid_rates.append(Metric(INVALID_RATE, "rate that was not offered", rate, "requests/s", note=why))
 
     async def _measure_peak(self, peak: float) -> None:

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from wsgi_gauntlet.harness.load.arrivals import Pacer
@@ -64,10 +65,15 @@ def test_the_curve_of_an_invalid_cell_is_invalid() -> None:
 
 def test_a_rate_that_the_generator_could_not_offer_is_an_invalid_point_of_a_valid_trial() -> None:
     lost = Metric(INVALID_RATE, "rate", 80.0, "requests/s", note="it used 99 % of its core")
-    found = trial_of(cell(Metric("capacity", "capacity", 100.0), lost), Stage.FINALS, 1)
+    measured = cell(Metric("capacity", "capacity", 100.0), lost)
+    steps = (*measured.steps, LoadStep(0, 1.0, p99=0.4, rate=80.0))
+    found = trial_of(msgspec.structs.replace(measured, steps=steps), Stage.FINALS, 1)
     assert found.valid
     assert [each.id for each in found.figures] == ["capacity"]
-    assert found.curve[1:] == (RatePoint(80.0, None, valid=False, why="it used 99 % of its core"),)
+    assert found.curve == (
+        RatePoint(10.0, 0.2, 0.25),
+        RatePoint(80.0, 0.4, valid=False, why="it used 99 % of its core"),
+    )
 
 
 class Made:
@@ -122,18 +128,16 @@ def idle_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("idle_server")
-@pytest.mark.parametrize(
-    ("late_from", "rates", "lost"), [(9000, [250, 500, 800], []), (700, [250, 500], [800]), (400, [250], [500, 800])]
-)
+@pytest.mark.parametrize(("late_from", "lost"), [(9000, []), (700, [800]), (400, [500, 800])])
 async def test_a_generator_that_is_late_at_high_rates_loses_these_and_no_capacity(
-    late_from: float, rates: list[float], lost: list[float]
+    late_from: float, lost: list[float]
 ) -> None:
     experiment = Made(late_from)
     alone = measurement._Alone(experiment, replace(PARAMETERS, curve=1, p99_limit=0.1))  # type: ignore[arg-type]
     await alone.measure()
     metrics = alone.metrics()
     assert [each.value for each in metrics if each.id == "capacity"] == [1000.0]
-    assert [each.rate for each in alone.steps] == rates
+    assert [each.rate for each in alone.steps] == [250, 500, 800]
     assert [each.value for each in metrics if each.id == INVALID_RATE] == lost
     assert all("late" in each.note for each in metrics if each.id == INVALID_RATE)
     assert all(each.health().valid for each in experiment.results)
