@@ -129,6 +129,7 @@ class ScenarioContext(Generic[P_co]):
         self.progress = progress
         self._user_app_requests = page
         self._user_app_workload: UserAppPage | TrafficWorkload | None = None
+        self._learned_port = 0
         self._target_refusal: TargetRefused | None = None
         self.finished_phases: list[Phase] = []
         """The phases measured so far, for a result that is cut short."""
@@ -249,19 +250,21 @@ class ScenarioContext(Generic[P_co]):
     async def workload(self, running: ServerUnderTest) -> Workload:
         """Return what healthy users of `running` request: a reference page, the user's page, or the user's traffic.
 
-        The user's page and traffic are learned only once. Raises PageError if a response is an error. Raises
-        ServerError and OSError if no response comes.
+        The user's page and traffic are learned only once, unless they contain the port of an earlier server. Raises
+        PageError if a response is an error. Raises ServerError and OSError if no response comes.
         """
         if not control_prefix(self.plan.app):
             return ReferencePage(running.reference_app_path)
-        if self._user_app_workload is None:
+        known, port = self._user_app_workload, self._learned_port
+        if known is None or (port != running.address.tcp_port and known.contains(str(port).encode("ascii"))):
             mark = running.log_position()
             try:
-                self._user_app_workload = await self._learn(running.address, running.settings.mount)
+                known = await self._learn(running.address, running.settings.mount)
             except (PageError, ServerError) as problem:
                 await running.wait_for_log()
                 raise type(problem)(f"{problem}{last_traceback(running.log_since(mark))}") from None
-        return self._user_app_workload
+            self._user_app_workload, self._learned_port = known, running.address.tcp_port
+        return known
 
     async def _learn(self, address: Address, mount: str) -> UserAppPage | TrafficWorkload:
         requests = self._user_app_requests

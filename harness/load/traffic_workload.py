@@ -76,6 +76,11 @@ class TrafficWorkload:
             f"{requests} request{'' if requests == 1 else 's'}, the parts that never differ of {parts}",
         }
 
+    def contains(self, text: bytes) -> bool:
+        """Say whether anything that is compared in the bodies contains `text`."""
+        bodies = (each for each in itertools.chain.from_iterable(self.expected) if each is not None)
+        return any(text in part for each in bodies for part in (each.whole or b"", *each.pieces))
+
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one request
         """Return the first request of a visit."""
         return self._first_visit(keep=keep).request(address.authority.encode("ascii"), _scheme(address)).data

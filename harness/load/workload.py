@@ -93,6 +93,10 @@ class UserAppPage:
         checked = f"{self.length} bytes compared" if self.body is not None else "body differs each time, not compared"
         return {"page": self.target, "correct response": f"{self.status}, complete, {checked}"}
 
+    def contains(self, text: bytes) -> bool:
+        """Say whether the body that is compared contains `text`."""
+        return self.body is not None and text in self.body
+
     def request(self, address: Address, nonce: str, size: int, *, keep: bool) -> bytes:  # noqa: ARG002 - one page
         """Return the request for the page, as a browser sends it."""
         return (

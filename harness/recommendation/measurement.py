@@ -1,14 +1,15 @@
 """One trial of one candidate: its capacity, p99 at the peak, memory, and the users among slow clients.
 
-fresh server    closed loops with fewer and more connections      capacity within the p99 limit, CPU per request
-                open loops below the capacity, and at the peak    the curve, p99 at the peak
-                                                                  memory, and how much of it a request leaves behind
-fresh server    users alone, then beside slow clients             users served
+closed loops with fewer and more connections      capacity within the p99 limit, CPU per request
+open loops below the capacity, and at the peak    the curve, p99 at the peak
+                                                  memory, and how much of it a request leaves behind
+users alone, then beside slow clients             users served
+
+One server serves all of it, because a start takes as long as a measurement. The slow clients come last.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -31,7 +32,7 @@ from wsgi_gauntlet.harness.load.experiments.open_loop_experiment import (
     OpenLoopParameters,
     open_loop_experiment,
 )
-from wsgi_gauntlet.harness.load.experiments.traffic_timeline import run_traffic
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import UserTraffic, continue_with_traffic
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
@@ -89,6 +90,8 @@ CONNECTS_PER_SECOND = 80.0
 WRONG = "wrong"
 """The id of the metric with the number of wrong responses; its note has the evidence."""
 
+INVALID_RATE = "invalid_rate"
+"""The id of the metrics with a rate of the curve that the generator could not offer; the note says why."""
 
 MIXED_UP = "the page of another user: it has"
 """Words in the evidence of a response that held the data of another user. A page without the text of its user may be an
@@ -141,13 +144,21 @@ def trial_of(cell: ScenarioResult, stage: Stage, number: int) -> Trial:
     health = cell.generator
     valid = cell.grade is not Grade.INVALID
     why = "" if valid else (health.why if health is not None and health.why else cell.note)
+    not_offered = {each.value: each.note for each in cell.metrics if each.id == INVALID_RATE}
     return Trial(
         cell.server,
         stage,
         number,
-        figures=tuple(_figure(each) for each in cell.metrics if each.id != WRONG),
+        figures=tuple(_figure(each) for each in cell.metrics if each.id not in (WRONG, INVALID_RATE)),
         curve=tuple(
-            RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), each.censored, valid, why)
+            RatePoint(
+                each.rate or 0.0,
+                each.p99,
+                1 - (each.goodput or 0.0),
+                each.censored,
+                valid and each.rate not in not_offered,
+                why or not_offered.get(each.rate, ""),
+            )
             for each in cell.steps
         ),
         valid=valid,
@@ -172,30 +183,41 @@ def _figure(metric: Metric) -> Figure:
 async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
     parameters = ctx.parameters
     assert isinstance(parameters, TrialParameters)
+    users = _Users()
     # The context has these parameters; the type of a context does not say so.
     async with open_loop_experiment(ctx) as experiment:  # type: ignore[arg-type]
         alone = _Alone(experiment, parameters)
         try:
             await alone.measure()
+            slow_clients = 0 if alone.wrong else parameters.slow_clients or 0
+            if slow_clients:
+                await experiment.settle()
         except UnexpectedResponse as wrong:
             return ctx.result(Grade.ERROR, note=str(wrong))
         except Unsupported as problem:  # the page cannot be compared, which is no fault of the server
             raise PageError(f"{problem}; or write a traffic file, which compares what stays the same") from None
-        metrics, health = alone.metrics(), experiment.health(NOTICEABLE_SECONDS)
-        phases, conditions = list(experiment.phases), experiment.conditions()
-    if parameters.slow_clients is not None and not alone.wrong:
-        found, more, users_health = await _measure_users(ctx, parameters, parameters.slow_clients)
-        phases += found
-        metrics += more
-        health = users_health if health.valid else health
+        if slow_clients:
+            users = await _measure_users(ctx, experiment.running, parameters, slow_clients)
+    health = experiment.health(NOTICEABLE_SECONDS)
+    if health.valid and users.health is not None:
+        health = users.health
     return ctx.result(
         Grade.MEASURED if health.valid else Grade.INVALID,
         generator=health,
-        phases=tuple(phases),
+        phases=(*experiment.phases, *users.phases),
         steps=tuple(alone.steps),
-        metrics=tuple(metrics),
-        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **conditions},
+        metrics=(*alone.metrics(), *users.metrics),
+        conditions=experiment.conditions(),
     )
+
+
+@dataclass(frozen=True)
+class _Users:
+    """The measurement of users alone and beside slow clients, empty without slow clients."""
+
+    phases: tuple[Phase, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    health: GeneratorHealth | None = None
 
 
 class _Alone:
@@ -211,6 +233,7 @@ class _Alone:
         self._generator_limits: list[str] = []
         self._cpu: list[tuple[float, float]] = []
         self._peak: Metric | None = None
+        self._invalid_rates: list[Metric] = []
         self._capacity = 0.0
         self._first_memory = self._most_memory = 0
         self._last_memory = 0
@@ -226,8 +249,14 @@ class _Alone:
         self._capacity = closed_loop_capacity(self._loops, limit)
         if self.parameters.curve and self._capacity > 0:
             for share in CURVE_SHARES:
-                await self._offer(share * self._capacity, f"{share:.0%} of the capacity")
-            points = [RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0)) for each in self.steps]
+                found = await self._offer(share * self._capacity, f"{share:.0%} of the capacity")
+                if share > CURVE_SHARES[0]:
+                    self._discard_if_invalid(found)
+            lost = {each.value for each in self._invalid_rates}
+            points = [
+                RatePoint(each.rate or 0.0, each.p99, 1 - (each.goodput or 0.0), valid=each.rate not in lost)
+                for each in self.steps
+            ]
             self._capacity = checked_capacity(self._capacity, points, limit)
         if self.parameters.peak is not None:
             await self._measure_peak(self.parameters.peak)
@@ -254,6 +283,7 @@ class _Alone:
             Metric(FigureId.MEMORY_GROWTH.value, "memory growth", growth, "bytes"),
             Metric(FigureId.CPU.value, "CPU per request", cpu_per_request(self._cpu), "s"),
             Metric(WRONG, "wrong responses", self.wrong, note="\n".join(self._evidence)),
+            *self._invalid_rates,
         ]
 
     def _why_no_capacity(self) -> str:
@@ -288,6 +318,17 @@ class _Alone:
         )
         await self._note(found, trio.current_time() - self.experiment.usage_at_start.at)
         return found
+
+    def _discard_if_invalid(self, found: GeneratorResult) -> None:
+        """Let the last rate count for nothing if the generator could not offer it.
+
+        It offered a lower rate, so the machine is quiet enough. Beside a fast server it has no more CPU time.
+        """
+        why = found.health(NOTICEABLE_SECONDS).why or self.experiment.connection_limit_reason(found)
+        if why:
+            self.experiment.discard_last()
+            rate = self.steps[-1].rate
+            self._invalid_rates.append(Metric(INVALID_RATE, "rate that was not offered", rate, "requests/s", note=why))
 
     async def _measure_peak(self, peak: float) -> None:
         if self._capacity * HOPELESS < peak:
@@ -362,29 +403,29 @@ def users_rate(users: int, slow_clients: int, peak: float) -> float:
 
 
 async def _measure_users(
-    ctx: ScenarioContext[Parameters], parameters: TrialParameters, slow_clients: int
-) -> tuple[list[Phase], list[Metric], GeneratorHealth]:
-    async with run_traffic(
+    ctx: ScenarioContext[Parameters], running: ServerUnderTest, parameters: TrialParameters, slow_clients: int
+) -> _Users:
+    think_time = parameters.users_phase * LONGEST_THINK_TIME_SHARE
+    async with continue_with_traffic(
         ctx,
+        running,
         _slow_clients,
-        page_view=PageView(size=parameters.size),
-        rate=parameters.users_rate,
+        UserTraffic(PageView(size=parameters.size), parameters.users_rate, think_time),
         per_second=CONNECTS_PER_SECOND,
         progress=lambda _fraction, doing: ctx.progress(None, doing),
-        longest_think_time=parameters.users_phase * LONGEST_THINK_TIME_SHARE,
     ) as traffic:
         alone = await traffic.phase("users alone", parameters.users_phase)
         await traffic.slow_clients.scale_to(slow_clients)
         among = await traffic.phase("slow clients", parameters.users_phase)
         # The harness lowers the rate for a slow server, so that its users are not the load themselves.
         at = f"at {format_rate(traffic.rate)}"
-        metrics = [
+        metrics = (
             Metric(FigureId.GOODPUT_ALONE.value, "users served", alone.goodput, "share", note=at),
             Metric(
                 FigureId.GOODPUT_AMONG_SLOW.value, "users served beside slow clients", among.goodput, "share", note=at
             ),
-        ]
-        return [alone, among], metrics, traffic.healthy_users.health(alone, among)
+        )
+        return _Users((alone, among), metrics, traffic.healthy_users.health(alone, among))
 
 
 def _slow_clients(running: ServerUnderTest) -> ClientMix:

@@ -370,13 +370,22 @@ class OpenLoopExperiment:
         """Say whether half of the connections waited: the median response took as long as half of them one by one."""
         return found.latency.quantile(0.5) > found.connections / 2 * (self._unloaded_latency or math.inf)
 
-    async def _wait_until_idle(self, *, restart: bool = True) -> VerifiedPage:
+    async def settle(self) -> None:
+        """Wait until the server has no work left of the loads, for a measurement that goes on with it.
+
+        A server that does not respond promptly within IDLE_TIMEOUT seconds is restarted. Raises the errors of `offer`
+        and of a server start.
+        """
+        await self._wait_until_idle(promptly=True)
+
+    async def _wait_until_idle(self, *, restart: bool = True, promptly: bool = False) -> VerifiedPage:
         """Wait until the server responds about as quickly as when it was fresh, and return the page to request.
 
-        The server is restarted after IDLE_TIMEOUT seconds without a correct response, unless `restart` is false. Raises
-        UnexpectedResponse for a wrong response.
+        The server is restarted after IDLE_TIMEOUT seconds without a correct response (without a prompt one, if it must
+        come `promptly`), unless `restart` is false. Raises UnexpectedResponse for a wrong response.
         """
         page: VerifiedPage | None = None
+        prompt = False
         wrong = UnexpectedResponse("The server no longer responds, even to one request at a time.")
         with trio.move_on_after(IDLE_TIMEOUT):
             while self.running.alive:
@@ -394,17 +403,19 @@ class OpenLoopExperiment:
                     took *= page.latency_ratio
                 self._unloaded_latency = took if self._unloaded_latency is None else min(took, self._unloaded_latency)
                 if took <= max(IDLE_LATENCY, IDLE_LATENCY_FACTOR * self._unloaded_latency):
+                    prompt = True
                     break
-        if page is None and not restart:
+        if page is not None and (prompt or not promptly):
+            return page
+        if not restart:
             raise wrong
-        if page is None:
-            try:
-                await self.running.restart()
-            except Unsupported:
-                raise wrong from None
-            self.restarts += 1
-            page = await self._check_page()
-        return page
+        try:
+            await self.running.restart()
+        except Unsupported:
+            raise wrong from None
+        self.restarts += 1
+        self._workload = await self.ctx.workload(self.running)
+        return await self._check_page()
 
     async def _check_page(self) -> VerifiedPage:
         page = await verify_request(

@@ -95,6 +95,19 @@ class TrafficParameters(Parameters):
 
 
 @dataclass(frozen=True)
+class UserTraffic:
+    """Healthy users who view pages, and who send `rate` requests per second in all.
+
+    In phases that are shorter than the think times of traffic, `longest_think_time` (seconds) lets users come to their
+    later steps.
+    """
+
+    page_view: PageView
+    rate: float
+    longest_think_time: float = math.inf
+
+
+@dataclass(frozen=True)
 class _CurrentPhase:
     name: str
     began: float
@@ -312,68 +325,92 @@ async def run_traffic(
     rate: float,
     per_second: float,
     progress: ProgressCallback | None = None,
-    longest_think_time: float = math.inf,
 ) -> AsyncIterator[TrafficTimeline]:
     """Start a fresh server, warm it up and let healthy users arrive at `rate` requests per second in all.
 
     `make_behaviour` makes the slow clients. In each second, `per_second` of them can connect. At the end of the block
-    all clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario. In phases
-    that are shorter than the think times of traffic, `longest_think_time` lets users come to their later steps.
+    all clients are gone. `progress` replaces the callback of `ctx` if this is only a part of the scenario.
 
-    Raises the errors of a server start, ServerDidNotStart if the server stops responding, and PageError if the user app
-    answers its page with an error.
+    Raises the errors of a server start, and those of `continue_with_traffic`.
     """
     progress = progress or scaled_progress(ctx.progress, 0.0, 1.0)
     progress(0.0, "starting a fresh server")
-    async with ctx.server() as running:
-        try:
-            workload = await ctx.workload(running)
-            service = await warm_up(running.address, workload, page_view.size)
-        except (trio.TooSlowError, OSError) as problem:
-            why = (
-                f"took over {REQUEST_TIMEOUT_SECONDS:g} s"
-                if isinstance(problem, trio.TooSlowError)
-                else f"failed: {problem}"
+    async with (
+        ctx.server() as running,
+        continue_with_traffic(
+            ctx, running, make_behaviour, UserTraffic(page_view, rate), per_second=per_second, progress=progress
+        ) as traffic,
+    ):
+        yield traffic
+
+
+@asynccontextmanager
+async def continue_with_traffic(
+    ctx: ScenarioContext[Parameters],
+    running: ServerUnderTest,
+    make_behaviour: Callable[[ServerUnderTest], ClientBehaviour],
+    users: UserTraffic,
+    *,
+    per_second: float,
+    progress: ProgressCallback,
+) -> AsyncIterator[TrafficTimeline]:
+    """Warm up a server that runs, and let `users` and slow clients come to it.
+
+    `make_behaviour` makes the slow clients. In each second, `per_second` of them can connect. At the end of the block
+    all clients are gone, and the server still runs.
+
+    Raises ServerDidNotStart if the server stops responding, and PageError if the user app answers its page with an
+    error.
+    """
+    page_view = users.page_view
+    try:
+        workload = await ctx.workload(running)
+        service = await warm_up(running.address, workload, page_view.size)
+    except (trio.TooSlowError, OSError) as problem:
+        why = (
+            f"took over {REQUEST_TIMEOUT_SECONDS:g} s"
+            if isinstance(problem, trio.TooSlowError)
+            else f"failed: {problem}"
+        )
+        raise ServerDidNotStart(f"{running.name} responded at first, and then a page {why}") from None
+    if not workload.has_requested_size:
+        page_view = replace(page_view, assets=0)  # the assets of a user app are unknown
+    requests_per_arrival = float(page_view.requests)
+    if isinstance(workload, TrafficWorkload):
+        requests_per_arrival, service = workload.requests_per_step, service * workload.latency_ratio
+    rate = limit_to_capacity_share(users.rate, service)
+    try:
+        async with trio.open_nursery() as nursery:
+            healthy_users = HealthyUsers(
+                running.address,
+                page_view,
+                workload=workload,
+                seed=ARRIVALS_SEED,
+                longest_think_time=users.longest_think_time,
             )
-            raise ServerDidNotStart(f"{running.name} responded at first, and then a page {why}") from None
-        if not workload.has_requested_size:
-            page_view = replace(page_view, assets=0)  # the assets of a user app are unknown
-        requests_per_arrival = float(page_view.requests)
-        if isinstance(workload, TrafficWorkload):
-            requests_per_arrival, service = workload.requests_per_step, service * workload.latency_ratio
-        rate = limit_to_capacity_share(rate, service)
-        try:
-            async with trio.open_nursery() as nursery:
-                healthy_users = HealthyUsers(
-                    running.address,
-                    page_view,
-                    workload=workload,
-                    seed=ARRIVALS_SEED,
-                    longest_think_time=longest_think_time,
-                )
-                slow_clients = SlowClientPool(
-                    running.address,
-                    make_behaviour(running),
-                    nursery,
-                    per_second=per_second,
-                    should_pause=healthy_users.about_to_send,
-                )
-                traffic = TrafficTimeline(ctx, running, healthy_users, slow_clients, rate, workload, progress)
-                nursery.start_soon(traffic.record_counts)
-                nursery.start_soon(
-                    healthy_users.run, Poisson(rate / requests_per_arrival, ARRIVALS_SEED), MAX_TRAFFIC_SECONDS
-                )
-                whole = False
-                try:
-                    yield traffic
-                    whole = True
-                finally:
-                    if not whole:
-                        traffic.record_interrupted_phase()
-                nursery.cancel_scope.cancel()
-        except ExceptionGroup as group:
-            # A nursery wraps what the block raised; the run tells errors apart by their type.
-            raise reportable_error(group) from None
+            slow_clients = SlowClientPool(
+                running.address,
+                make_behaviour(running),
+                nursery,
+                per_second=per_second,
+                should_pause=healthy_users.about_to_send,
+            )
+            traffic = TrafficTimeline(ctx, running, healthy_users, slow_clients, rate, workload, progress)
+            nursery.start_soon(traffic.record_counts)
+            nursery.start_soon(
+                healthy_users.run, Poisson(rate / requests_per_arrival, ARRIVALS_SEED), MAX_TRAFFIC_SECONDS
+            )
+            whole = False
+            try:
+                yield traffic
+                whole = True
+            finally:
+                if not whole:
+                    traffic.record_interrupted_phase()
+            nursery.cancel_scope.cancel()
+    except ExceptionGroup as group:
+        # A nursery wraps what the block raised; the run tells errors apart by their type.
+        raise reportable_error(group) from None
 
 
 def collapse_is_certain(samples_in_phase: list[Sample], planned: float) -> bool:

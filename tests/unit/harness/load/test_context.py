@@ -11,10 +11,13 @@ import pytest
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.load import context
 from wsgi_gauntlet.harness.load.context import MAX_LOG_CHARACTERS, ScenarioContext, scaled_progress
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
+from wsgi_gauntlet.harness.load.workload import UserAppPage
 from wsgi_gauntlet.harness.model import Grade
 from wsgi_gauntlet.harness.server import instance, planning
+from wsgi_gauntlet.harness.server.adapter import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,11 @@ class Fake:
         self.ended = ended
         self.alive = not ended
         self.conditions: dict[str, object] = {"workers": 1, "python": "3"}
+        self.settings = Settings()
         self._log = log
+
+    def log_position(self) -> int:
+        return len(self._log)
 
     def log_since(self, mark: int) -> str:
         return self._log[mark:]
@@ -96,3 +103,22 @@ def test_a_part_of_the_work_moves_its_part_of_the_bar_and_never_back() -> None:
     for fraction in (0.0, 0.5, None, 0.25, 1.0):
         part(fraction, "x")
     assert [fraction for fraction, _ in reports] == pytest.approx([0.4, 0.6, 0.6, 0.6, 0.8])
+
+
+@pytest.mark.parametrize(("shows_its_port", "learned"), [(False, [8001]), (True, [8001, 8002])])
+async def test_a_page_is_learned_again_only_if_it_has_the_port_of_an_earlier_server(
+    shows_its_port: bool, learned: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    async def learn(address: Address, target: str) -> UserAppPage:
+        seen.append(address.port)
+        return UserAppPage(target, body=address.url.encode() if shows_its_port else b"hello")
+
+    monkeypatch.setattr(context, "learn_expected_response", learn)
+    scenario = registry.scenario("classroom")
+    plan = planning.plan("wsgiref", app="shop:app", app_path=Path())
+    here = ScenarioContext(plan, scenario, RateParameters(), scratch=Path(), logs=Path())
+    for port in (8001, 8001, 8002, 8002):
+        await here.workload(Fake(Address(port=port)))  # type: ignore[arg-type]  # enough for this
+    assert seen == learned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -242,3 +243,16 @@ async def test_a_page_of_another_user_is_found_after_visits_in_turn() -> None:
     body = b"<html><h1>The board</h1><p>You are user01</p><ul><li>By user00</li></ul></html>"
     outcome = visit.receive(Response(status=200, body=body, length=len(body), complete=True))
     assert outcome.fault is Fault.OWNER
+
+
+async def test_a_text_of_a_body_is_found_whether_the_whole_body_is_compared_or_parts_of_it() -> None:
+    count = itertools.count()
+
+    def app(_method: str, target: str) -> tuple[int, bytes]:
+        token = b"%032x" % next(count) if target == "/token" else b"same"
+        return 200, b"<html><a href='http://127.0.0.1:8123/'>home</a>" + b"<i>" + token + b"</i></html>"
+
+    for path in ("/token", "/same"):
+        workload = await learned(app, Sequence("a", (Step("a", "GET", path),)))
+        assert workload.contains(b"8123")
+        assert not workload.contains(b"8124")

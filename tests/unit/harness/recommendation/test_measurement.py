@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from wsgi_gauntlet.harness.load.arrivals import Pacer
+from wsgi_gauntlet.harness.load.experiments.traffic_timeline import UserTraffic
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.model import Step as LoadStep
 from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
 from wsgi_gauntlet.harness.recommendation import measurement
 from wsgi_gauntlet.harness.recommendation.capacity import ClosedLoop
 from wsgi_gauntlet.harness.recommendation.measurement import (
+    INVALID_RATE,
     PARAMETERS,
     WRONG,
     TrialParameters,
@@ -22,6 +29,7 @@ from wsgi_gauntlet.harness.recommendation.measurement import (
     trial_of,
     users_rate,
 )
+from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 
 def cell(*metrics: Metric, grade: Grade = Grade.MEASURED, why: str = "", note: str = "") -> ScenarioResult:
@@ -53,6 +61,94 @@ def test_an_invalid_cell_has_the_reason_of_the_generator_or_the_note() -> None:
 def test_the_curve_of_an_invalid_cell_is_invalid() -> None:
     (point,) = trial_of(cell(grade=Grade.INVALID, why="late"), Stage.FINALS, 1).curve
     assert (point.valid, point.why) == (False, "late")
+
+
+def test_a_rate_that_the_generator_could_not_offer_is_an_invalid_point_of_a_valid_trial() -> None:
+    lost = Metric(INVALID_RATE, "rate", 80.0, "requests/s", note="it used 99 % of its core")
+    measured = cell(Metric("capacity", "capacity", 100.0), lost)
+    steps = (*measured.steps, LoadStep(0, 1.0, p99=0.4, rate=80.0))
+    found = trial_of(msgspec.structs.replace(measured, steps=steps), Stage.FINALS, 1)
+    assert found.valid
+    assert [each.id for each in found.figures] == ["capacity"]
+    assert found.curve == (
+        RatePoint(10.0, 0.2, 0.25),
+        RatePoint(80.0, 0.4, valid=False, why="it used 99 % of its core"),
+    )
+
+
+class Made:
+    """An experiment of a server with a capacity of 1000/s, with a generator that is late from `late_from` /s on."""
+
+    def __init__(self, late_from: float) -> None:
+        self.late_from = late_from
+        self.ctx = SimpleNamespace(progress=lambda *_: None)
+        self.running = SimpleNamespace(processes=list)
+        self.results: list[GeneratorResult] = []
+
+    async def run_closed_loop(self, connections: int, seconds: float) -> GeneratorResult:
+        return loaded(1000.0, seconds, connections)
+
+    async def offer(self, _name: str, pacer: Pacer, seconds: float, **_: object) -> GeneratorResult:
+        rate = round(pacer.rate(0.0))
+        found = loaded(rate, seconds, late=0.2 if rate >= self.late_from else 0.0, offered=rate)
+        self.results.append(found)
+        return found
+
+    def discard_last(self) -> None:
+        del self.results[-1]
+
+    def connection_limit_reason(self, _found: GeneratorResult) -> str:
+        return ""
+
+
+def loaded(
+    rate: float, seconds: float, connections: int = 8, late: float = 0.0, offered: float | None = None
+) -> GeneratorResult:
+    """Return the result of a load in which each request took 5 ms longer than the generator was `late`."""
+    latency, lateness = Histogram(), Histogram()
+    count = round(rate * seconds)
+    latency.record(round((0.005 + late) * 1e9), count)
+    lateness.record(round(late * 1e9), count)
+    return GeneratorResult(
+        connections, seconds, 0.1, latency, latency, Histogram(), offered=offered, achieved=offered, lateness=lateness
+    )
+
+
+@pytest.fixture
+def idle_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def usage(_processes: object) -> SimpleNamespace:
+        return SimpleNamespace(cpu=0.0, at=next(clock))
+
+    async def memory(_processes: object) -> int:
+        return 10**7
+
+    clock = itertools.count()
+    monkeypatch.setattr(measurement, "usage", usage)
+    monkeypatch.setattr(measurement, "memory", memory)
+
+
+@pytest.mark.usefixtures("idle_server")
+@pytest.mark.parametrize(("late_from", "lost"), [(9000, []), (700, [800]), (400, [500, 800])])
+async def test_a_generator_that_is_late_at_high_rates_loses_these_and_no_capacity(
+    late_from: float, lost: list[float]
+) -> None:
+    experiment = Made(late_from)
+    alone = measurement._Alone(experiment, replace(PARAMETERS, curve=1, p99_limit=0.1))  # type: ignore[arg-type]
+    await alone.measure()
+    metrics = alone.metrics()
+    assert [each.value for each in metrics if each.id == "capacity"] == [1000.0]
+    assert [each.rate for each in alone.steps] == [250, 500, 800]
+    assert [each.value for each in metrics if each.id == INVALID_RATE] == lost
+    assert all("late" in each.note for each in metrics if each.id == INVALID_RATE)
+    assert all(each.health().valid for each in experiment.results)
+
+
+@pytest.mark.usefixtures("idle_server")
+async def test_a_generator_that_is_late_at_the_lowest_rate_was_disturbed() -> None:
+    experiment = Made(late_from=0)
+    alone = measurement._Alone(experiment, replace(PARAMETERS, curve=1, p99_limit=0.1))  # type: ignore[arg-type]
+    await alone.measure()
+    assert not experiment.results[0].health().valid, "it stays, and makes the trial invalid"
 
 
 def test_wrong_responses_rule_out_with_evidence_even_if_the_machine_was_busy() -> None:
@@ -115,16 +211,17 @@ def test_the_rate_of_the_users_follows_from_their_number(users: int, slow: int, 
 
 
 async def test_users_beside_slow_clients_think_for_a_tenth_of_their_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, object] = {}
+    seen: list[object] = []
 
     class Started(Exception):
         pass
 
-    def run_traffic(*_arguments: object, **options: object) -> None:
-        seen.update(options)
+    def continue_with_traffic(*arguments: object, **_options: object) -> None:
+        seen.extend(arguments)
         raise Started
 
-    monkeypatch.setattr(measurement, "run_traffic", run_traffic)
+    monkeypatch.setattr(measurement, "continue_with_traffic", continue_with_traffic)
     with pytest.raises(Started):
-        await measurement._measure_users(None, replace(PARAMETERS, users_phase=3.0), 8)  # type: ignore[arg-type]
-    assert seen["longest_think_time"] == pytest.approx(0.3)
+        await measurement._measure_users(None, None, replace(PARAMETERS, users_phase=3.0), 8)  # type: ignore[arg-type]
+    (users,) = (each for each in seen if isinstance(each, UserTraffic))
+    assert users.longest_think_time == pytest.approx(0.3)
