@@ -84,6 +84,7 @@ class Made:
         self.ctx = SimpleNamespace(progress=lambda *_: None)
         self.running = SimpleNamespace(processes=list)
         self.results: list[GeneratorResult] = []
+        self.usage_at_start = SimpleNamespace(cpu=0.0, at=-1.0)
 
     async def run_closed_loop(self, connections: int, seconds: float) -> GeneratorResult:
         return loaded(1000.0, seconds, connections)
