@@ -44,6 +44,7 @@ class Gevent(Adapter):
 
     name = "gevent"
     title = "gevent's pywsgi"
+    deployment_guides = ("Flask",)
     distribution = "gevent"
     variants: ClassVar[Mapping[str, str]] = {
         "patched": "after monkey.patch_all(), so that an app that waits does not block other requests",

@@ -63,6 +63,7 @@ class Gunicorn(Adapter):
 
     name = "gunicorn"
     title = "gunicorn"
+    deployment_guides = ("Django", "Flask")
     distribution = "gunicorn"
     requires = ("gunicorn", "gevent", "tornado", "a2wsgi")
     extra_requirements: ClassVar[Mapping[str, tuple[str, ...]]] = {

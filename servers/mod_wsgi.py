@@ -35,6 +35,7 @@ class ModWsgi(Adapter):
 
     name = "mod_wsgi"
     title = "Apache with mod_wsgi"
+    deployment_guides = ("Django", "Flask")
     variants: ClassVar[Mapping[str, str]] = {
         "daemon": "the app in its own processes, by WSGIDaemonProcess, as its documentation recommends",
         "embedded": "the app in Apache's own processes",

@@ -59,6 +59,7 @@ class Uwsgi(Adapter):
 
     name = "uwsgi"
     title = "uWSGI"
+    deployment_guides = ("Django", "Flask")
     distribution = "pyuwsgi"
     variants: ClassVar[Mapping[str, str]] = {
         "http-socket": "the worker itself speaks HTTP",

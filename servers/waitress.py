@@ -24,6 +24,7 @@ class Waitress(Adapter):
 
     name = "waitress"
     title = "waitress"
+    deployment_guides = ("Flask",)
     distribution = "waitress"
     environ_support = "in the environment of its process; it has no option for environ"
 

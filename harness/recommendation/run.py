@@ -532,7 +532,9 @@ class _Search:
                 scale = self._budget.scale(until - self._elapsed, count)
                 await self._screen_once(1, self._in_race, scale, SERVERS_SHARE * until, events)
                 await self._rule_out_threads(events)
+                began = self._elapsed
                 await self._check_security(events)
+                until += self._elapsed - began
                 joining = await self._add_settings(events)
                 await self._screen_once(1, joining, scale, until, events)
             else:

@@ -112,9 +112,14 @@ def _installed(search: ServerSearch) -> tuple[tuple[BaseServer, ...], tuple[str,
 
 
 def _each_server_first(names: Sequence[str]) -> list[str]:
-    """Return `names` with the first variant of each server first: a short search then has some of every server."""
+    """Return `names` in the order in which a search measures them: it may not have the time for all.
+
+    The first variant of each server comes first, and among these the servers that most guides to deployment name.
+    """
+    known = adapter_registry.adapters()
     servers = [re.split(r"[:\[]", name)[0] for name in names]
-    order = sorted(range(len(names)), key=lambda place: servers[:place].count(servers[place]))
+    guides = [len(known[each].deployment_guides) if each in known else 0 for each in servers]
+    order = sorted(range(len(names)), key=lambda place: (servers[:place].count(servers[place]), -guides[place]))
     return [names[place] for place in order]
 
 

@@ -182,6 +182,9 @@ class ServerDescription:
     `for_development` is the sentence of its documentation that says that it is for development and not for production,
     in quotes, and the address of that sentence; '' if there is none. Reports then call it `development only`.
 
+    `deployment_guides` are the frameworks whose guide to deployment has a page or a section about it. A search that has
+    no time for every server measures those first that most guides name.
+
     `environ_support` says how the variables of `Settings.deployed` reach environ, for the evidence; '' if unknown.
     Every server has them in the environment of its process. `recycles_workers`: it has an option for
     `Settings.max_requests`. `maps_static_files`: it sends the files of `Launch.static`; without that, the app gets the
@@ -202,6 +205,7 @@ class ServerDescription:
     protocols: ClassVar[frozenset[Protocol]] = frozenset({Protocol.HTTP})
     default_variants: ClassVar[tuple[str, ...] | None] = ()
     for_development: ClassVar[str] = ""
+    deployment_guides: ClassVar[tuple[str, ...]] = ()
     environ_support: ClassVar[str] = ""
     recycles_workers: bool = False
     maps_static_files: bool = False

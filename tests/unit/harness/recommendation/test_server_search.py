@@ -43,6 +43,9 @@ def test_a_short_search_has_the_first_variant_of_each_server_before_the_second_o
     first = len(set(servers))
     assert first < len(servers)
     assert len(set(servers[:first])) == first
+    guides = [len(registry.adapters()[each].deployment_guides) for each in servers[:first]]
+    assert guides == sorted(guides, reverse=True), "the servers that people know come first"
+    assert guides[0] > guides[-1]
 
 
 def test_settings_that_a_named_server_does_not_have_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
