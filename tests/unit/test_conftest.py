@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import LONGEST, in_shares
+from .. import conftest
+from ..conftest import LONGEST, NOT_MEASURED, in_shares
 from ..live import test_known_servers, test_open_loop
 from ..live.conftest import may_repeat
 
@@ -75,6 +76,45 @@ def test_the_longest_and_the_live_tests_begin_all_shares_but_the_last(request: p
 def test_tests_that_run_a_scenario_again_have_more_time() -> None:
     assert may_repeat(test_known_servers)
     assert not may_repeat(test_open_loop)
+
+
+class Coverage:
+    """The plugin that measures coverage: what it was told."""
+
+    def __init__(self, started: bool) -> None:
+        self.cov_controller = self
+        self.started = started
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+
+@pytest.mark.parametrize("plugin", [Coverage(started=True), Coverage(started=False), None], ids=["on", "off", "none"])
+def test_no_coverage_is_measured_while_pytest_collects(
+    plugin: Coverage | None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = plugin is not None and plugin.started
+    imported = []
+    monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
+    monkeypatch.setattr(request.session.config.pluginmanager, "get_plugin", {"_cov": plugin}.get)
+    collecting = conftest.pytest_collection(request.session)
+    next(collecting)
+    told = plugin.told if plugin is not None else []
+    assert (imported, told) == (([True], ["pause"]) if measured else ([], []))
+    with pytest.raises(StopIteration) as stopped:
+        collecting.send("collected")
+    assert stopped.value.value == "collected"
+    assert told == (["pause", "resume"] if measured else [])
+
+
+def test_what_is_not_measured_is_a_test_or_its_file() -> None:
+    files = list(Path(__file__).parents[1].rglob("test_*.py"))
+    for name in NOT_MEASURED:
+        assert any(name == each.stem or f"def {name}(" in each.read_text() for each in files), name
 
 
 def test_the_collector_does_not_see_the_tests(request: pytest.FixtureRequest) -> None:
