@@ -60,15 +60,16 @@ for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGH
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Measure no coverage while pytest collects: that takes each process 7 s of CPU time. Importing us is measured."""
-    plugin = session.config.pluginmanager.get_plugin("_cov")
-    if plugin is None or not plugin.cov_controller.started:
+    coverage = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+    distributes = session.config.getoption("numprocesses", None)
+    if coverage is None or not coverage.started or distributes:
         return (yield)
     import_program()
-    plugin.cov_controller.pause()
+    coverage.pause()
     try:
         return (yield)
     finally:
-        plugin.cov_controller.resume()
+        coverage.resume()
 
 
 def import_program() -> None:

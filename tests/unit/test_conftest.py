@@ -6,6 +6,8 @@ import gc
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -93,17 +95,22 @@ class Coverage:
         self.told.append("resume")
 
 
+@pytest.mark.parametrize("processes", [None, 2])
 @pytest.mark.parametrize("plugin", [Coverage(started=True), Coverage(started=False), None], ids=["on", "off", "none"])
 def test_no_coverage_is_measured_while_pytest_collects(
-    plugin: Coverage | None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    plugin: Coverage | None, processes: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = plugin is not None and plugin.started
-    imported = []
-    monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
-    monkeypatch.setattr(request.session.config.pluginmanager, "get_plugin", {"_cov": plugin}.get)
-    collecting = conftest.pytest_collection(request.session)
-    next(collecting)
     told = plugin.told if plugin is not None else []
+    told.clear()
+    imported: list[bool] = []
+    monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
+    config = SimpleNamespace(
+        pluginmanager=SimpleNamespace(get_plugin={"_cov": plugin}.get), getoption=lambda _name, _default: processes
+    )
+    collecting = conftest.pytest_collection(cast("pytest.Session", SimpleNamespace(config=config)))
+    next(collecting)
+    # The process that deals the tests out collects none.
+    measured = plugin is not None and plugin.started and not processes
     assert (imported, told) == (([True], ["pause"]) if measured else ([], []))
     with pytest.raises(StopIteration) as stopped:
         collecting.send("collected")
