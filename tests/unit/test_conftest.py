@@ -81,18 +81,18 @@ def test_tests_that_run_a_scenario_again_have_more_time() -> None:
 
 
 class Coverage:
-    """The plugin that measures coverage: what it was told."""
+    """The plugin that measures coverage: what was called."""
 
     def __init__(self, started: bool) -> None:
         self.cov_controller = self
         self.started = started
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     def pause(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
 
 
 @pytest.mark.parametrize("processes", [None, 2])
@@ -100,8 +100,8 @@ class Coverage:
 def test_no_coverage_is_measured_while_pytest_collects(
     plugin: Coverage | None, processes: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = plugin.told if plugin is not None else []
-    told.clear()
+    calls = plugin.calls if plugin is not None else []
+    calls.clear()
     imported: list[bool] = []
     monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
     config = SimpleNamespace(
@@ -111,11 +111,11 @@ def test_no_coverage_is_measured_while_pytest_collects(
     next(collecting)
     # The process that deals the tests out collects none.
     measured = plugin is not None and plugin.started and not processes
-    assert (imported, told) == (([True], ["pause"]) if measured else ([], []))
+    assert (imported, calls) == (([True], ["pause"]) if measured else ([], []))
     with pytest.raises(StopIteration) as stopped:
         collecting.send("collected")
     assert stopped.value.value == "collected"
-    assert told == (["pause", "resume"] if measured else [])
+    assert calls == (["pause", "resume"] if measured else [])
 
 
 def test_what_is_not_measured_is_a_test_or_its_file() -> None:
