@@ -11,9 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 # With this variable, each of the thousand processes that the tests start would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Live tests wait for servers and for times more than they compute, so there are two processes for each core.
+# Live tests wait for servers and for times for two thirds of their time, so there are three processes for each core.
 # tests/conftest.py orders the tests so that one process computes while the others wait.
-TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
+TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -61,8 +61,9 @@ run: install ## test every installed server, and write gauntlet-out/report.html
 test: install-test ## run the tests, on real servers and in a real browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(if $(strip $(ARGS)),,--cov --cov-report=term) $(ARGS)
 
-test-fast: $(VENV)/test.done ## run the tests that start no server and no browser
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not live and not browser' tests/unit $(ARGS)
+# These tests compute and do not wait, and each process collects all of them.
+test-fast: $(VENV)/test.done ## run the quick tests that start no server and no browser
+	@$(BIN)/python -m pytest -n logical --dist worksteal -m 'not live and not browser and not slow' tests/unit $(ARGS)
 
 check: $(VENV)/test.done ## check style, types and layers
 	@$(BIN)/ruff check .

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
+import pkgutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import wsgi_gauntlet
 
 LONGEST = (
     "test_restricted_environments",
@@ -17,6 +21,30 @@ LONGEST = (
     "test_python_implementations",
 )
 """Files whose tests take a minute or two each. If one of them starts last, all other processes wait for it."""
+
+NOT_MEASURED = (
+    "test_a_result_comes_out_of_the_pipe_as_it_went_in",
+    "test_any_table_is_read_or_rejected_in_one_line",
+    "test_comparison_error_rates",
+    "test_every_case_can_be_explained",
+    "test_hostile_evidence",
+    "test_merging_is_the_same_in_any_order",
+    "test_no_answer_breaks_the_reader_and_pieces_never_matter",
+    "test_no_trait_is_new_and_the_result_is_the_same_each_time",
+    "test_retired_words",
+    "test_widths",
+)
+"""Names of tests, or of their files, that run the same lines again and again; other tests run these lines as well.
+
+To measure their coverage doubles their CPU time.
+"""
+
+NOT_IMPORTED = (
+    "wsgi_gauntlet.suites.testapp",
+    "wsgi_gauntlet.__main__",
+    "wsgi_gauntlet.servers.reference_server.__main__",
+)
+"""Modules that only servers import, and programs."""
 
 # How long an example takes says something of the machine alone.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,8 +57,33 @@ for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGH
         signal.signal(number, action)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Measure no coverage while pytest collects: that takes each process 7 s of CPU time. Importing us is measured."""
+    coverage = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+    distributes = session.config.getoption("numprocesses", None)
+    if coverage is None or not coverage.started or distributes:
+        return (yield)
+    import_program()
+    coverage.pause()
+    try:
+        return (yield)
+    finally:
+        coverage.resume()
+
+
+def import_program() -> None:
+    """Import all modules of the program but those that need another environment."""
+    for each in pkgutil.walk_packages(wsgi_gauntlet.__path__, "wsgi_gauntlet.", onerror=lambda _name: None):
+        if not each.name.startswith(NOT_IMPORTED):
+            importlib.import_module(each.name)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests for the processes of pytest-xdist."""
+    """Order the tests for the processes of pytest-xdist, and say what is not measured."""
+    for each in items:
+        if each.path.stem in NOT_MEASURED or getattr(each, "originalname", "") in NOT_MEASURED:
+            each.add_marker("no_cover")
     items[:] = in_shares(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 

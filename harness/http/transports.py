@@ -14,6 +14,7 @@ import ssl
 import struct
 import termios
 import threading
+import weakref
 from array import array
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -231,12 +232,19 @@ def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
     return count
 
 
+class _Netlink:
+    """A socket for questions to the kernel. It is closed when nobody has this object any more, or at exit."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG)
+        weakref.finalize(self, self.socket.close)
+        self.socket.setblocking(False)
+
+
 @lru_cache(maxsize=4)
-def _netlink_socket(pid: int, thread: int) -> socket.socket:  # noqa: ARG001 - a process and a thread have their own
-    """Return a socket for questions to the kernel. A check of one server asks tens of thousands."""
-    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG)
-    netlink.setblocking(False)
-    return netlink
+def _netlink(pid: int, thread: int) -> _Netlink:  # noqa: ARG001 - a process and a thread have their own
+    """Return what asks the kernel. A check of one server asks tens of thousands of questions."""
+    return _Netlink()
 
 
 def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> SocketDiagnosis:
@@ -251,11 +259,11 @@ def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> 
 
     def diagnose() -> bytes | None:
         try:
-            netlink = _netlink_socket(os.getpid(), threading.get_ident())
+            netlink = _netlink(os.getpid(), threading.get_ident()).socket
             netlink.send(message)
             reply = netlink.recv(4096)  # the kernel replies within the call that asks
         except OSError:
-            _netlink_socket.cache_clear()  # a late reply must not be taken for that of another question
+            _netlink.cache_clear()  # a late reply must not be taken for that of another question
             return None
         if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
             return None  # the server closed its socket: it will not read any more

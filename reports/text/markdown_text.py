@@ -15,8 +15,9 @@ _PLAIN_WORD = re.compile(r"[(“]*[\w.,;:()%·→≥≤≈–×µ’'“”…/+
 _EMPHASIS = re.compile(r"([*_])")
 _LINE_MARK = re.compile(r"^(\d*)([-+=.)]+)$")
 _REFERENCE = re.compile(
-    r"(?i)gh-\d|www\.|:\w+:|\b[0-9a-f]{7,}\b|\w/\w.*#"  # issue, link, emoji, commit, issue of another repository
+    r"(?i)gh-\d|www\.|:[\w+-]+:|\b[0-9a-f]{7,}\b|\w/\w.*#"  # issue, link, emoji, commit, issue of another repository
 )
+_PUNCTUATED = re.compile(r"([(“]*)(.*?)([,;:.!?)”…]*)", re.DOTALL)
 _BACKTICKS = re.compile(r"`+")
 
 
@@ -47,6 +48,15 @@ def table_prose(text: str, limit: int = 600) -> str:
 
 def _word(word: str) -> str:
     if not _PLAIN_WORD.fullmatch(word.replace("\u00a0", "")) or _REFERENCE.search(word) or "://" in word:
-        return code(word)
+        before, name, after = _punctuated(word)
+        return f"{before}{code(name)}{after}"
     # A dash, a plus, an equals sign or a number with a point may begin a list or a heading at the start of a line.
     return _LINE_MARK.sub(r"\1\\\2", _EMPHASIS.sub(r"\\\1", word))
+
+
+def _punctuated(word: str) -> tuple[str, str, str]:
+    """Return `word` without the punctuation of the sentence around it, and that before and after it."""
+    found = _PUNCTUATED.fullmatch(word)
+    assert found is not None, "every part may be empty"
+    before, name, after = found.groups()
+    return (before, name, after) if name else ("", word, "")

@@ -48,12 +48,14 @@ async def check_cases(
     logs: Path | None = None,
     instances: int = runner.MAX_INSTANCES,
     tries: int = MAX_ATTEMPTS,
+    parallel_servers: int = runner.MAX_PARALLEL_SERVERS,
 ) -> Collected:
     """Run `cases` on the servers of `plans`, with scratch files and logs in `folder`."""
     logs = logs or folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     collected = Collected()
-    config = runner.RunnerConfig(RunFolders(folder / "scratch", logs), instances=instances, tries=tries)
+    folders = RunFolders(folder / "scratch", logs)
+    config = runner.RunnerConfig(folders, instances=instances, parallel_servers=parallel_servers, tries=tries)
     await handle_events(partial(runner.check, plans, cases, config), collected.handle)
     return collected
 

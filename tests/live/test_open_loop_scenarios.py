@@ -1,7 +1,7 @@
 """The scenarios of the open model, on servers whose answer is known by construction.
 
 Times are tens of milliseconds and more, so that a busy machine moves nothing. Where it kept the generator from its work
-the cell says so itself, and the test tries again or lets it pass.
+the cell says so itself, and the test tries again.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ from ..helpers.scenario_runs import attempts, check_metrics, make_context
 from ..known_servers.adapter import plan
 
 pytestmark = pytest.mark.live
+
+UNDECIDED = (Grade.INVALID, Grade.INCONCLUSIVE)
+"""Grades of a cell that a busy machine has kept from a result."""
 
 
 async def run(scenario: Scenario, server: Plan, folder: Path, **parameters: float) -> ScenarioResult:
@@ -157,11 +160,16 @@ async def test_requests_lost_are_counted(folder: Path) -> None:
 
 async def test_p99_is_that_of_the_late_ones(folder: Path) -> None:
     # Every fiftieth is half a second late, so the slowest hundredth is, too.
-    cell = await run(steady, plan("delays_pages", 50, 500), folder, duration=2, rate=100, budget=0.1)
+    cell = await run_until(
+        lambda cell: cell.grade is not Grade.INVALID,
+        *(steady, plan("delays_pages", 50, 500), folder),
+        duration=2,
+        rate=100,
+        budget=0.1,
+    )
+    assert cell.grade is not Grade.INVALID, cell.note
     really = [float(each) for each in re.findall(r"delayed ([\d.]+)", cell.log)]
     assert len(really) in (7, 8, 9)
-    if cell.grade is Grade.INVALID:
-        return
     for each in cell.phases:
         assert each.p50 is not None
         assert each.p50 < min(really)
@@ -288,15 +296,19 @@ async def test_a_ramp_without_a_knee(folder: Path) -> None:
 
 async def test_the_queue_of_a_surge_and_its_end(folder: Path) -> None:
     # 100 a second can be answered. 0.6 s at 300 leave 120, which go at 80 a second: within 100 ms after 1.4 s.
-    cell = await run(surge, plan("fixed_service_time", 4, 40), folder, duration=0.6, rate=20, recovery=3)
+    cell = await run_until(
+        lambda cell: cell.grade not in UNDECIDED,
+        *(surge, plan("fixed_service_time", 4, 40), folder),
+        duration=0.6,
+        rate=20,
+        recovery=3,
+    )
+    assert cell.grade not in UNDECIDED, cell.note
     assert [each.name for each in cell.phases] == ["before", "surge", "after"]
     assert cell.phases[1].scheduled == 180
     # At least: a busy machine makes it longer, and users well served later.
     assert value(cell, "longest queue") >= 108
     assert value(cell, "requests lost") == 0
-    if cell.grade in (Grade.INVALID, Grade.INCONCLUSIVE):
-        return
-    assert cell.grade is not Grade.ERROR
     assert cell.recovery is None or 1.15 <= cell.recovery <= 3
 
 

@@ -14,6 +14,7 @@ import trio
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import Case
+from wsgi_gauntlet.harness.conformance.runner import group_by_setup
 from wsgi_gauntlet.harness.model import Breach, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.server.plan import Plan
 
@@ -26,6 +27,12 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 GROUPS = 8
 """Into how many tests the faults are dealt, so that pytest-xdist can run them side by side."""
+
+SHARES = 3
+"""Into how many tests the cases are dealt."""
+
+INSTANCES = 8
+"""Instances of the reference server, or servers with a fault, in one test: cases wait for longer than they compute."""
 
 CASES = {case.id: case for case in registry.cases() if not case.own_app}
 
@@ -73,30 +80,32 @@ async def cells(
 ) -> list[CaseResult]:
     """Return the cells of `rows`, by the names of `plans`; each of them exactly once.
 
-    On a machine that stood still for a moment a cell comes to `error`, as it should: that one is asked once more.
+    On a machine that stood still for a moment a server does not start in time, or a cell comes to `error`, as they
+    should: those are asked once more.
     """
-    first = await asked(folder / "first", rows, plans, tries=tries, instances=instances)
-    doubted = {(cell.server, cell.case) for cell in first if cell.verdict is Verdict.ERROR}
-    if not doubted:
-        return first
-    left = {name: [case for case in row if (name, case.id) in doubted] for name, row in rows.items()}
+    first, late = await asked(folder / "first", rows, plans, tries=tries, instances=instances)
+    sure = [cell for cell in first if cell.verdict is not Verdict.ERROR]
+    decided = {(cell.server, cell.case) for cell in sure}
+    left = {name: [case for case in row if (name, case.id) not in decided] for name, row in rows.items()}
+    assert late <= {name for name, row in left.items() if row}
     again = [each for each in plans if left.get(each.name)]
-    second = await asked(
+    second, failed = await asked(
         folder / "again", {each.name: left[each.name] for each in again}, again, tries=tries, instances=1
     )
-    return [cell for cell in first if cell.verdict is not Verdict.ERROR] + second
+    assert not failed
+    found = sure + second
+    wanted = sorted((name, case.id) for name, row in rows.items() for case in row)
+    assert sorted((cell.server, cell.case) for cell in found) == wanted
+    return found
 
 
 async def asked(
     folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
-) -> list[CaseResult]:
+) -> tuple[list[CaseResult], set[str]]:
+    """Return the cells, and the servers that did not start."""
     with trio.fail_after(570):
-        collected = await check_cases(folder, plans, rows, instances=instances, tries=tries)
-    assert not collected.failed
-    found = collected.cases
-    wanted = sorted((name, case.id) for name, row in rows.items() for case in row)
-    assert sorted((cell.server, cell.case) for cell in found) == wanted
-    return found
+        collected = await check_cases(folder, plans, rows, instances=instances, tries=tries, parallel_servers=INSTANCES)
+    return collected.cases, collected.failed_servers
 
 
 def describe_cell(cell: CaseResult) -> str:
@@ -111,9 +120,22 @@ def named(names: Iterable[str]) -> dict[str, Case]:
     return {id_: case for name in names for id_, case in CASES.items() if id_ == name or id_.startswith(f"{name}/")}
 
 
-async def test_every_case_passes_on_the_reference_server(tmp_path: Path) -> None:
+def cases_of_share(share: int) -> list[Case]:
+    """Return a part of the cases; most that need the same setup are in the same part."""
+    ordered = [case for group in group_by_setup(HERE).values() for case in group]
+    return ordered[share * len(ordered) // SHARES : (share + 1) * len(ordered) // SHARES]
+
+
+def test_every_case_is_in_one_share() -> None:
+    dealt = [case.id for share in range(SHARES) for case in cases_of_share(share)]
+    assert sorted(dealt) == sorted(case.id for case in HERE)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_every_case_passes_on_the_reference_server(tmp_path: Path, share: int) -> None:
     reference = plan(sys.executable)
-    found = await cells(tmp_path, {reference.name: HERE}, [reference], tries=2, instances=4)
+    row = {reference.name: cases_of_share(share)}
+    found = await cells(tmp_path, row, [reference], tries=2, instances=INSTANCES)
     wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
     assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"

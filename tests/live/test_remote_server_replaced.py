@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import trio
 
@@ -36,6 +37,9 @@ pytestmark = pytest.mark.live
 
 MOST = 50
 """Requests, and connections, that may reach a stranger."""
+
+CONNECTIONS = 8
+"""Connections of the generators that have processes of their own."""
 
 LOADS = {
     "throughput": {"clients": 4, "duration": 7.0},
@@ -143,13 +147,14 @@ def test_generators_in_their_own_processes_stop_too(folder: Path) -> None:
             async with guarded(Guard(address, target.mount, TOKEN)) as watching, trio.open_nursery() as nursery:
 
                 async def swap() -> None:
-                    await trio.sleep(1.5)
+                    while len(psutil.Process(server.pid).net_connections()) <= CONNECTIONS:  # noqa: ASYNC110 - no event tells
+                        await trio.sleep(0.02)
                     server.kill()
                     server.wait()
                     stack.enter_context(impostor_servers.listening(stranger, (target.host, target.port)))
 
                 nursery.start_soon(swap)
-                await parallel_closed_loop(watching, page, LoopOptions(8), 20, processes=2)
+                await parallel_closed_loop(watching, page, LoopOptions(CONNECTIONS), 20, processes=2)
 
         with pytest.raises(TargetRefused, match="no longer proves itself"):
             trio.run(load)

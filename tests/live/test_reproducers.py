@@ -29,6 +29,9 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 SHORT = 125
 """Lines that can be pasted into an issue; nearly all apps must have fewer."""
 
+INSTANCES = 6
+"""Servers that run at the same time: an attempt waits for longer than it computes."""
+
 LONGEST = 250
 """Lines that no app may have."""
 
@@ -48,10 +51,12 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
     sources = reference_app_sources()
     (folder / "logs").mkdir()
 
+    instances = trio.CapacityLimiter(INSTANCES)
+
     async def group(setup: Setup, cases: list[Case]) -> None:
         start = apply_setup(plan(sys.executable), setup)
         try:
-            async with running(start, scratch=folder, logs=folder / "logs") as server:
+            async with instances, running(start, scratch=folder, logs=folder / "logs") as server:
                 for case in cases:
                     made = await attempt(case, server)
                     found[case.id] = reproducer(
@@ -66,9 +71,9 @@ async def reproduced(folder: Path) -> dict[str, Reproducer]:
         except Unsupported:
             return
 
-    for setup, cases in group_by_setup(CASES).items():
-        share = 2 if setup == Setup() else 1
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
+        for setup, cases in group_by_setup(CASES).items():
+            share = INSTANCES if setup == Setup() else 1
             for number in range(share):
                 nursery.start_soon(group, setup, cases[number::share])
     return found

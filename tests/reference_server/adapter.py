@@ -9,6 +9,8 @@ from wsgi_gauntlet.harness.server.adapter import Command, Launch, Settings
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.servers.reference import ADAPTER, ReferenceServer
 
+from .mutants import place
+
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -19,7 +21,7 @@ class MutatedServer(ReferenceServer):
         """Return the command line of tests/reference_server/__main__.py."""
         command = super().command(launch)
         python, _, _, *options = command.argv
-        return replace(command, argv=(python, "-m", "reference_server", "--mutant", launch.variant, *options))
+        return replace(command, argv=(python, "-m", "reference_server", "--mutant", place(launch.variant), *options))
 
 
 MUTATED_SERVER = MutatedServer()

@@ -6,10 +6,13 @@ import gc
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from ..conftest import LONGEST, in_shares
+from .. import conftest
+from ..conftest import LONGEST, NOT_MEASURED, in_shares
 from ..live import test_known_servers, test_open_loop
 from ..live.conftest import may_repeat
 
@@ -75,6 +78,50 @@ def test_the_longest_and_the_live_tests_begin_all_shares_but_the_last(request: p
 def test_tests_that_run_a_scenario_again_have_more_time() -> None:
     assert may_repeat(test_known_servers)
     assert not may_repeat(test_open_loop)
+
+
+class Coverage:
+    """The plugin that measures coverage: what was called."""
+
+    def __init__(self, started: bool) -> None:
+        self.cov_controller = self
+        self.started = started
+        self.calls: list[str] = []
+
+    def pause(self) -> None:
+        self.calls.append("pause")
+
+    def resume(self) -> None:
+        self.calls.append("resume")
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+@pytest.mark.parametrize("plugin", [Coverage(started=True), Coverage(started=False), None], ids=["on", "off", "none"])
+def test_no_coverage_is_measured_while_pytest_collects(
+    plugin: Coverage | None, processes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = plugin.calls if plugin is not None else []
+    calls.clear()
+    imported: list[bool] = []
+    monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
+    config = SimpleNamespace(
+        pluginmanager=SimpleNamespace(get_plugin={"_cov": plugin}.get), getoption=lambda _name, _default: processes
+    )
+    collecting = conftest.pytest_collection(cast("pytest.Session", SimpleNamespace(config=config)))
+    next(collecting)
+    # The process that deals the tests out collects none.
+    measured = plugin is not None and plugin.started and not processes
+    assert (imported, calls) == (([True], ["pause"]) if measured else ([], []))
+    with pytest.raises(StopIteration) as stopped:
+        collecting.send("collected")
+    assert stopped.value.value == "collected"
+    assert calls == (["pause", "resume"] if measured else [])
+
+
+def test_what_is_not_measured_is_a_test_or_its_file() -> None:
+    files = list(Path(__file__).parents[1].rglob("test_*.py"))
+    for name in NOT_MEASURED:
+        assert any(name == each.stem or f"def {name}(" in each.read_text() for each in files), name
 
 
 def test_the_collector_does_not_see_the_tests(request: pytest.FixtureRequest) -> None:

@@ -251,7 +251,7 @@ def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]
         place = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     with os.fdopen(place, "wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-I", supervisor.__file__],
+            [sys.executable, "-I", "-S", supervisor.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,8 +1,8 @@
 """A process between the harness and one server, so that nothing of the server outlives either of them.
 
-It runs as a script, with the standard library alone: `python -I supervisor.py`. It leads its own session, so Ctrl-C at
-the terminal does not reach the server. It is a child subreaper, so all processes that the server forks or abandons stay
-below it and can be found and ended.
+It runs as a script, with the standard library alone: `python -I -S supervisor.py`. It leads its own session, so Ctrl-C
+at the terminal does not reach the server. It is a child subreaper, so all processes that the server forks or abandons
+stay below it and can be found and ended.
 
 The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
 
@@ -30,12 +30,35 @@ import ctypes
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
-from typing import TypedDict
+
+TYPE_CHECKING = False  # each start of a server waits for these imports, so they are few
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TypedDict
+
+    class LaunchRequest(TypedDict):
+        """The first line from the harness."""
+
+        argv: list[str]
+        environment: dict[str, str]
+        folder: str
+        log: str
+        keep: int
+        parent: int
+        remove: str
+        prune: str
+        user: list[int] | None
+
+    class ControlCommand(TypedDict, total=False):
+        """A later line from the harness."""
+
+        do: str
+        number: int
+        grace: float
+
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -65,28 +88,6 @@ RESOURCE_TRACKER = b"multiprocessing.resource_tracker"
 
 TRACKER_EXIT_TIMEOUT = 3.0
 """Seconds for that process to end; on an idle machine it needs milliseconds."""
-
-
-class LaunchRequest(TypedDict):
-    """The first line from the harness."""
-
-    argv: list[str]
-    environment: dict[str, str]
-    folder: str
-    log: str
-    keep: int
-    parent: int
-    remove: str
-    prune: str
-    user: list[int] | None
-
-
-class ControlCommand(TypedDict, total=False):
-    """A later line from the harness."""
-
-    do: str
-    number: int
-    grace: float
 
 
 class Log:
@@ -305,7 +306,7 @@ def kill_descendants() -> dict[int, int]:
 
 def _is_resource_tracker(pid: int) -> bool:
     try:
-        return RESOURCE_TRACKER in Path("/proc", str(pid), "cmdline").read_bytes()
+        return RESOURCE_TRACKER in _read_of_process(pid, "cmdline")
     except OSError:
         return False
 
@@ -313,11 +314,16 @@ def _is_resource_tracker(pid: int) -> bool:
 def parent_of(pid: int) -> int:
     """Return the parent of `pid`, 0 if there is no such process."""
     try:
-        stat = Path("/proc", str(pid), "stat").read_bytes()
+        stat = _read_of_process(pid, "stat")
         # The name of the command stands in parentheses and may contain any byte; the parent is the second field after.
         return int(stat.rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def _read_of_process(pid: int, name: str) -> bytes:
+    with open(f"/proc/{pid}/{name}", "rb") as file:  # noqa: PTH123 - loading pathlib takes a fifth of a start
+        return file.read()
 
 
 def descendants(root: int) -> list[int]:
@@ -334,6 +340,8 @@ def descendants(root: int) -> list[int]:
 
 def remove(folder: str, prune: str) -> None:
     """Delete `folder`, and `prune` if it is empty then; the harness has ended and cannot do it."""
+    from pathlib import Path
+
     if folder:
         clear(Path(folder))
     if prune:
@@ -347,13 +355,15 @@ def clear(folder: Path) -> None:
         with contextlib.suppress(OSError):
             folder.unlink(missing_ok=True)
         return
+    import shutil
+
     # A server can have removed its own permissions. It can have made folders deeper than Python's stack, the longest
     # path or the number of descriptors allows: deep folders are moved up first.
     found = [(folder, 0)]
     for each, depth in found:
         with contextlib.suppress(OSError):
             each.chmod(0o700)
-            for inner in [Path(entry) for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]:
+            for inner in [each / entry.name for entry in os.scandir(each) if entry.is_dir(follow_symlinks=False)]:
                 if depth < MAX_FOLDER_DEPTH:
                     found.append((inner, depth + 1))
                 elif len(found) < MAX_FOLDERS:

@@ -16,6 +16,8 @@ from wsgi_gauntlet.harness.stats.early_stop import Look, planned_looks
 from wsgi_gauntlet.harness.stats.judgement import Conclusion, decided, judge
 from wsgi_gauntlet.harness.stats.paired_ratio import METRICS, P99, Metric, Scale
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[4] / "benchmarks" / "compare_error_rates.py"
 
 RUNS = 1000

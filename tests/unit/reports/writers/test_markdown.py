@@ -114,6 +114,8 @@ def test_a_sentence_keeps_its_words() -> None:
     assert prose("waitress served 99.9 % of users (p99 6.5 ms).") == "waitress served 99.9 % of users (p99 6.5 ms)."
     assert prose("a_b and N* 3") == "a\\_b and N\\* 3"
     assert prose("see @all and #1 or <b>") == "see `@all` and `#1` or `<b>`"
+    assert prose("Of werkzeug:single: a (very:small:) part") == "Of `werkzeug:single`: a (`very:small`:) part"
+    assert prose("“a:b:c”, :+1:") == "“`a:b:c`”, `:+1`:"
 
 
 def test_a_sentence_begins_no_list_and_no_heading() -> None:

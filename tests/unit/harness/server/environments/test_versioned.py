@@ -36,6 +36,8 @@ from wsgi_gauntlet.servers.nginx import Nginx
 
 from .....helpers.wheel_index import TinyServer, tiny_server_installed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -29,7 +29,7 @@ class Talk:
         self.folder = folder / "run"
         self.folder.mkdir()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", supervisor.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", "-S", supervisor.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.tell(
             {
@@ -355,7 +355,7 @@ def test_a_full_disk_does_not_stop_the_server() -> None:
 
 
 def test_an_order_that_never_comes_ends_it() -> None:
-    done = subprocess.run([sys.executable, "-I", supervisor.__file__], input=b"{", timeout=PATIENCE, check=False)
+    done = subprocess.run([sys.executable, "-I", "-S", supervisor.__file__], input=b"{", timeout=PATIENCE, check=False)
     assert done.returncode == 0
 
 
