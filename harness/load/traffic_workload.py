@@ -34,6 +34,18 @@ VISITS_PER_LOAD = 100_003
 SEE_CHECK = "`wsgi-gauntlet traffic check` shows each request"
 
 
+FREQUENT_SHARE = 0.01
+"""The share of the requests above which one of them decides p99."""
+
+
+@dataclass(frozen=True)
+class SlowestRequest:
+    """The slowest of the frequent requests: its step, and its shortest time on an idle server in seconds."""
+
+    step: str
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class TrafficWorkload:
     """The learned `traffic` of one server. As a Workload it is the first request of a visit, without the others.
@@ -49,6 +61,7 @@ class TrafficWorkload:
     latency_ratio: float = 1.0
     redirects: tuple[tuple[int, ...], ...] = ()
     has_requested_size: bool = False
+    slowest: SlowestRequest | None = None
     _loads: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -182,6 +195,23 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
         redirects=tuple(tuple(round(_requests_of_step(each)) - 1 for each in steps) for steps in learned),
+        slowest=_slowest(traffic, learned, requests),
+    )
+
+
+def _slowest(
+    traffic: Traffic, learned: Sequence[Sequence[Sequence[PlayedRequest]]], requests: float
+) -> SlowestRequest | None:
+    """Return the slowest request among those that are more than 1 % of all. `requests` is their weighted sum."""
+    return max(
+        (
+            SlowestRequest(step.name, max(_hop_seconds(played)))
+            for sequence, steps in zip(traffic.sequences, learned, strict=True)
+            for step, played in zip(sequence.steps, steps, strict=True)
+            if sequence.weight > FREQUENT_SHARE * requests
+        ),
+        key=lambda each: each.seconds,
+        default=None,
     )
 
 

@@ -61,6 +61,7 @@ class FigureId(enum.StrEnum):
     MEMORY = "memory"
     CPU = "cpu"
     MEMORY_GROWTH = "memory_growth"
+    SLOWEST_REQUEST = "slowest_request"
     MUST_BROKEN = "must_broken"
     SECURITY_MUST_BROKEN = "security_must_broken"
     RELOAD_LOSSES = "reload_losses"
@@ -111,8 +112,8 @@ class CandidateFigures(msgspec.Struct, frozen=True):
     seconds at the user's peak. `goodput_alone` and `goodput_among_slow` are the shares of the users' requests that were
     answered correctly and in time, without and with slow clients. `memory` is the peak of all processes in bytes, each
     shared page counted once. `cpu` is seconds per request. `memory_growth` is the bytes that a request leaves
-    behind. The last three are counts.
-    `curve` has the offered rates, lowest first.
+    behind. The next three are counts. `curve` has the offered rates, lowest first. `slowest_request` is the time in
+    seconds of the slowest request of the traffic on the idle server; `why` is the name of its step.
     """
 
     candidate: str
@@ -127,6 +128,7 @@ class CandidateFigures(msgspec.Struct, frozen=True):
     security_must_broken: MeasuredFigure | None = None
     reload_losses: MeasuredFigure | None = None
     curve: tuple[RatePoint, ...] = ()
+    slowest_request: MeasuredFigure | None = None
 
     @property
     def is_measured(self) -> bool:

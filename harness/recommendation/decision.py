@@ -28,7 +28,6 @@ from wsgi_gauntlet.harness.model.recommendation import (
     SearchConditions,
     Stage,
 )
-from wsgi_gauntlet.harness.recommendation.capacity import most_connections
 from wsgi_gauntlet.harness.recommendation.figures import LAST_STAGE_FIRST, candidate_figures
 from wsgi_gauntlet.harness.recommendation.findings import findings
 from wsgi_gauntlet.harness.recommendation.objective import (
@@ -114,11 +113,8 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     about_app = findings(
         [each for each in search.candidates if gone.get(each.name) not in DISQUALIFYING],
         short_figures,
+        asked=asked,
         mixing=candidates_mixing_up(search),
-        cores=asked.cores,
-        memory_limit=asked.memory_limit,
-        peak=asked.peak,
-        connections=most_connections(asked.users, asked.peak, asked.p99_limit),
     )
     if not in_race:
         return replace(

@@ -130,6 +130,7 @@ MEANINGS = {
     FigureId.MEMORY: ("memory", "bytes", False),
     FigureId.CPU: ("CPU per request", "s", False),
     FigureId.MEMORY_GROWTH: ("memory left behind by each request", "bytes", False),
+    FigureId.SLOWEST_REQUEST: ("slowest request on the idle server", "s", False),
     FigureId.MUST_BROKEN: ("requirements broken", "", False),
     FigureId.SECURITY_MUST_BROKEN: ("requirements of security broken", "", False),
     FigureId.RELOAD_LOSSES: ("requests lost at reloads", "", False),

@@ -14,7 +14,9 @@ from wsgi_gauntlet.harness.model.recommendation import (
     MeasuredFigure,
     Reason,
     RecommendationCandidate,
+    SearchConditions,
 )
+from wsgi_gauntlet.harness.recommendation.capacity import most_connections
 
 SAME = 1.2
 """The factor within which two capacities count as the same."""
@@ -85,30 +87,29 @@ def findings(
     candidates: Iterable[RecommendationCandidate],
     figures: Callable[[str], CandidateFigures],
     *,
+    asked: SearchConditions,
     mixing: Iterable[RecommendationCandidate] = (),
-    cores: int,
-    memory_limit: int,
-    peak: float,
-    connections: int,
 ) -> tuple[Reason, ...]:
-    """Return sentences about the app. `memory_limit` is in bytes, 0 for none; `peak` in requests/s, 0 for none.
+    """Return sentences about the app. `asked` is what the user wants.
 
     `figures` must all come from trials of the same kind. `mixing` are the candidates that gave wrong responses under
-    load; they are none of `candidates`. The closed loops had at most `connections`.
+    load; they are none of `candidates`.
     """
+    connections = most_connections(asked.users, asked.peak, asked.p99_limit)
     measured = [_Measured(each, figures(each.name)) for each in candidates]
     # A lower bound is no capacity: the generator was the limit.
     known = [each for each in measured if each.capacity > 0]
     exact = [each for each in known if each.figures.capacity is not None and not each.figures.capacity.bound]
     found: list[Reason | None] = []
     same_with_all = _one_at_a_time(exact)
-    cpu_is_limit = None if same_with_all else _cpu_is_limit(known, cores)
+    cpu_is_limit = None if same_with_all else _cpu_is_limit(known, asked.cores)
     waits = None if same_with_all or cpu_is_limit else _waits(exact, connections)
-    found += [same_with_all, cpu_is_limit, waits]
+    found += [_slow_request(measured, asked.p99_limit), same_with_all, cpu_is_limit, waits]
     if not same_with_all and not waits:
-        found += [_gains_nothing(exact, "threads"), _gains_nothing(exact, "workers", cores)]
+        found += [_gains_nothing(exact, "threads"), _gains_nothing(exact, "workers", asked.cores)]
     correct = [each.candidate for each in measured if each.figures.is_measured]
-    found += [_not_thread_safe(correct, tuple(mixing)), _front_helps(known), _leak(measured, memory_limit, peak)]
+    leak = _leak(measured, asked.memory_limit, asked.peak)
+    found += [_not_thread_safe(correct, tuple(mixing)), _front_helps(known), leak]
     return tuple(each for each in found if each is not None)
 
 
@@ -158,6 +159,20 @@ def _one_at_a_time(known: Sequence[_Measured]) -> Reason | None:
     )
 
 
+def _slow_request(measured: Sequence[_Measured], p99_limit: float) -> Reason | None:
+    """Say that one request alone takes longer than p99 may, on each server."""
+    known = [(each, found) for each in measured if _value(found := each.figures.slowest_request) is not None]
+    fastest = min(known, key=lambda each: _value(each[1]) or 0.0, default=None)
+    if fastest is None or fastest[1] is None or (seconds := fastest[1].value or 0.0) <= p99_limit:
+        return None
+    return Reason(
+        f"The request “{fastest[1].why}” takes {format_seconds(seconds)} or more on each server, even if there is no "
+        f"other. It is more than one of 100 requests, so no server can answer 99 of 100 within "
+        f"{format_seconds(p99_limit)}. Make it faster, or allow more with --p99.",
+        tuple(each.cell(FigureId.SLOWEST_REQUEST) for each, _ in known),
+    )
+
+
 def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
     fastest = max(known, key=lambda each: each.capacity, default=None)
     if fastest is None or fastest.cpu_cores is None:
@@ -179,7 +194,7 @@ def waiting_seconds(
 ) -> float | None:
     """Return how long a request of an app takes that waits, None if the figures do not agree or CPU time is the limit.
 
-    `figures` and `connections` are as for `findings`.
+    `figures` are as for `findings`. The closed loops had at most `connections`.
     """
     measured = [_Measured(each, figures(each.name)) for each in candidates]
     seconds = [each for _, each, _ in _times([each for each in measured if each.capacity > 0], connections)]

@@ -10,7 +10,7 @@ One server serves all of it, because a start takes as long as a measurement. The
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,7 +37,9 @@ from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResul
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
 from wsgi_gauntlet.harness.load.probes.resource_usage import usage
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
+from wsgi_gauntlet.harness.load.workload import Workload
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, Phase, ScenarioResult, Step
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import FigureId, RatePoint, Stage, Trial
@@ -206,9 +208,15 @@ async def _measure(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
         generator=health,
         phases=(*experiment.phases, *users.phases),
         steps=tuple(alone.steps),
-        metrics=(*alone.metrics(), *users.metrics),
+        metrics=(*alone.metrics(), *users.metrics, *_on_an_idle_server(experiment.workload)),
         conditions=experiment.conditions(),
     )
+
+
+def _on_an_idle_server(workload: Workload) -> Iterator[Metric]:
+    """Yield the time of the slowest request, if it is known: no server is faster under load."""
+    if isinstance(workload, TrafficWorkload) and (found := workload.slowest) is not None:
+        yield Metric(FigureId.SLOWEST_REQUEST.value, "slowest request", found.seconds, "s", note=found.step)
 
 
 @dataclass(frozen=True)

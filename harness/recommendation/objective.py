@@ -169,10 +169,15 @@ def _criteria(
         return {name: of(each) for name, each in found.items()}
 
     def broken(which: FigureId, *, compared: bool) -> dict[str, float]:
-        known = {name: count for name, each in found.items() if (count := _complete(each.figure(which))) is not None}
-        # A candidate that was not checked counts as the worst one: it must not win because nobody looked.
+        figures_of = {name: each.figure(which) for name, each in found.items()}
+        known = {name: count for name, each in figures_of.items() if (count := _complete(each)) is not None}
+        # A candidate that was not checked counts as the worst one: it must not win because nobody looked. One whose
+        # check was cut off breaks at least what was found until then.
         worst = max(known.values(), default=0.0)
-        return {name: known.get(name, worst) if compared else 0.0 for name in found}
+        return {
+            name: known.get(name, max(worst, _value(each, 0.0))) if compared else 0.0
+            for name, each in figures_of.items()
+        }
 
     musts = broken(FigureId.MUST_BROKEN, compared=wanted.compare_checks)
     return (

@@ -76,6 +76,9 @@ FIGURES: dict[FigureId, FigureWords] = {
     FigureId.MEMORY_GROWTH: FigureWords(
         "left behind a request", "Memory that one request leaves behind: a leak if it goes on."
     ),
+    FigureId.SLOWEST_REQUEST: FigureWords(
+        "slowest alone", "The slowest request of your traffic while the server has nothing else to do."
+    ),
     FigureId.MUST_BROKEN: FigureWords("musts broken", "Requirements of PEP 3333 and HTTP that it breaks."),
     FigureId.SECURITY_MUST_BROKEN: FigureWords(
         "security musts broken", "Those of them against smuggling and injection."
@@ -189,7 +192,7 @@ def describe_value(which: FigureId, value: float) -> str:
     match which:
         case FigureId.CAPACITY:
             return format_rate(value)
-        case FigureId.P99_AT_PEAK | FigureId.CPU:
+        case FigureId.P99_AT_PEAK | FigureId.CPU | FigureId.SLOWEST_REQUEST:
             return labels.duration(value)
         case FigureId.GOODPUT_ALONE | FigureId.GOODPUT_AMONG_SLOW:
             return labels.percent(value)

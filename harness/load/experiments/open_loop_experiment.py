@@ -143,7 +143,7 @@ class OpenLoopExperiment:
         """What the server used when the last load began, after the idle wait and the lead-in."""
         self.pool_limit_reason = ""
         """Why the connections of the generator were the limit, '' if they were not."""
-        self._workload = workload
+        self.workload = workload
         self._unloaded_latency: float | None = None
         self._min_connections = 0
         self._max_useful_connections = math.inf
@@ -342,7 +342,7 @@ class OpenLoopExperiment:
     def conditions(self) -> dict[str, object]:
         """Return the conditions of the figures."""
         cores = len(os.sched_getaffinity(0))
-        return {"cores, shared with the generator": cores, **self._workload.conditions, **self._unchecked}
+        return {"cores, shared with the generator": cores, **self.workload.conditions, **self._unchecked}
 
     def _pool_limit_text(self, connections: int, words: str) -> str:
         clients = self.ctx.parameters.clients
@@ -414,13 +414,11 @@ class OpenLoopExperiment:
         except Unsupported:
             raise wrong from None
         self.restarts += 1
-        self._workload = await self.ctx.workload(self.running)
+        self.workload = await self.ctx.workload(self.running)
         return await self._check_page()
 
     async def _check_page(self) -> VerifiedPage:
-        page = await verify_request(
-            self.running.address, self._workload, secrets.token_hex(8), self.ctx.parameters.size
-        )
+        page = await verify_request(self.running.address, self.workload, secrets.token_hex(8), self.ctx.parameters.size)
         self._unchecked = page.limitations
         return page
 

@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.load import traffic_workload
-from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
+from wsgi_gauntlet.harness.load.traffic_workload import SlowestRequest, TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.traffic import player
 from wsgi_gauntlet.harness.traffic.compiled import compile_step
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
@@ -97,6 +97,9 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
     # Of four visits three have one request of 4 s. The other one has three of 2 s, 6 s and 4 s in two steps.
     assert workload.requests_per_step == pytest.approx((3 * 1 + 3) / (3 * 1 + 2))
     assert workload.latency_ratio == pytest.approx((3 * 4 + 12) / 6 / 4)
+    assert workload.slowest == SlowestRequest("b", 6.0), "the redirect that its step follows"
+    workload = await learned(app, often, replace_struct(rarely, weight=0.01))
+    assert workload.slowest == SlowestRequest("a", 4.0), "one of 300 requests does not decide p99"
 
 
 def redirect_to(path: str, status: int = 302) -> Response:

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from wsgi_gauntlet.harness.model.recommendation import FigureId, Reason, RecommendationCandidate, Trial
-from wsgi_gauntlet.harness.recommendation.figures import candidate_figures
+from wsgi_gauntlet.harness.recommendation.figures import candidate_figures, figure
 from wsgi_gauntlet.harness.recommendation.findings import findings, waiting_seconds
 
-from ....helpers.synthetic_search import App, candidate
+from ....helpers.synthetic_search import App, candidate, conditions
 
 SETTINGS = [candidate(1, 1), candidate(2, 1), candidate(5, 1), candidate(1, 8), candidate(1, 32), candidate(2, 8)]
 
@@ -39,11 +39,8 @@ def of_trials(
     return findings(
         [each for each in candidates if each.name not in wrong],
         lambda name: candidate_figures(name, trials),
+        asked=conditions(cores=app.cores, memory_limit=memory_limit, peak=peak),
         mixing=[each for each in candidates if each.name in wrong],
-        cores=app.cores,
-        memory_limit=memory_limit,
-        peak=peak,
-        connections=64,
     )
 
 
@@ -213,3 +210,28 @@ def test_memory_that_grows_with_the_threads_is_no_leak() -> None:
         for place, each in enumerate(app.trial(each) for each in SETTINGS)
     ]
     assert not any("leaks" in each.text for each in of_trials(app, trials))
+
+
+def with_slow_request(seconds: dict[str, float]) -> list[str]:
+    """Return the findings if the request “log in” takes this long alone on the candidates."""
+    trials = []
+    for each in SETTINGS:
+        trial = App(cpu=0.005).trial(each)
+        if each.name in seconds:
+            slowest = figure(FigureId.SLOWEST_REQUEST, seconds[each.name], why="log in")
+            trial = replace(trial, figures=(*trial.figures, slowest))
+        trials.append(trial)
+    return [each.text for each in of_trials(App(cpu=0.005), trials) if "log in" in each.text]
+
+
+def test_a_request_that_is_slower_than_the_limit_by_itself_is_named() -> None:
+    (text,) = with_slow_request({SETTINGS[0].name: 0.42, SETTINGS[1].name: 0.4})
+    assert text == (
+        "The request “log in” takes 400 ms or more on each server, even if there is no other. It is more than one of "
+        "100 requests, so no server can answer 99 of 100 within 300 ms. Make it faster, or allow more with --p99."
+    )
+
+
+def test_a_request_that_one_server_answers_within_the_limit_is_not_named() -> None:
+    assert with_slow_request({SETTINGS[0].name: 0.42, SETTINGS[1].name: 0.3}) == []
+    assert with_slow_request({}) == []

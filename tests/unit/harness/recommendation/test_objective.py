@@ -132,6 +132,15 @@ def test_a_check_of_security_that_was_cut_off_decides_nothing() -> None:
     assert [each.name for each in ranked(every, table.__getitem__, WANTED)] == ["checked", "cut off"]
 
 
+def test_a_check_that_was_cut_off_breaks_at_least_what_it_found() -> None:
+    table = {
+        "cut off": replace(figures(**GOOD), security_must_broken=MeasuredFigure(10.0, n=1, bound=True)),
+        "checked": figures(**{**GOOD, "memory": 80.0 * MB, "security_must_broken": 5.0}),
+    }
+    every = [RecommendationCandidate(name, "gunicorn") for name in table]
+    assert [each.name for each in ranked(every, table.__getitem__, WANTED)] == ["checked", "cut off"]
+
+
 def test_fewer_broken_requirements_come_after_memory_and_p99_and_before_parts() -> None:
     many, few = {"must_broken": 20.0}, {"must_broken": 10.0}
     assert order(WANTED, many=many, few=few) == ["few", "many"]
