@@ -51,10 +51,11 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
+from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_excluded
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Exclusion, Results, ServerInfo
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
@@ -68,7 +69,17 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
-from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.journal import (
+    BaseLine,
+    CheckLine,
+    EndLine,
+    ExcludedLine,
+    Journal,
+    LoadLine,
+    ServerLine,
+    StartLine,
+    StopLine,
+)
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
@@ -83,17 +94,19 @@ class RunOptions:
 
     `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
-    documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
-    that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
-    the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
-    configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
-    With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
+    documentation recommends. The cases of `case_file` replace the catalogue. `exclude` are names of cases and scenarios
+    to leave out. With `skip_unavailable_versions` a version that cannot be installed is reported as a missing server
+    and does not end the run. With `exitfirst` the run ends at the first cell that fails it. `app_setup` is how the team
+    of the user app runs it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
+    earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
+    machine; the journal and the returned results keep them.
     """
 
     servers: tuple[str, ...] = ()
     cases: Selection | None = None
     case_file: Path | None = None
     failed_in: Path | None = None
+    exclude: tuple[str, ...] = ()
     scenarios: tuple[str, ...] | None = None
     load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
     python: str = sys.executable
@@ -130,9 +143,13 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     )
     base = _load_base(options)
     options = _with_failed_cells(options)
+    selected_scenarios = select_scenarios(options)
+    exclusions = _exclusions(options, configuration, known_cases)
+    if options.cases is not None:
+        options = replace(options, cases=exclusions.narrow(options.cases, known_cases))
+    scenarios = exclusions.narrow_scenarios(selected_scenarios)
     plans = plan_servers(options, configuration, handle)
     selections = _select_cases(options, plans, known_cases)
-    scenarios = select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
         mention_previous_run(run_journal, handle)
@@ -149,6 +166,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             require_same_inputs(run_journal, inputs)
         if base is not None:
             run_journal.write(BaseLine(base))
+        _write_excluded(
+            exclusions.count(options.cases, known_cases, selected_scenarios), previous_results, run_journal, handle
+        )
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
             run_journal.write(line)
         if selections and is_user_app(options.app):
@@ -169,7 +189,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         if error is None and not session.incomplete:
             _update_baseline(baseline_session, run_journal, handle)
             run_journal.write(EndLine())
-        elif baseline_session.update:
+        elif error is None and session.stopped and not session.interrupted:
+            run_journal.write(StopLine())
+        if session.incomplete and baseline_session.update:
             how = "stopped" if session.stopped else "interrupted"
             recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
         recorder.pass_on(Progress("report", "writing the report"))
@@ -186,6 +208,28 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
                 handle(Message(text))
             code = code or unjudged.code
         return results, run_journal.folder, code
+
+
+def _exclusions(options: RunOptions, configuration: Configuration, known_cases: Sequence[Case]) -> Exclusions:
+    """Return what the run leaves out. Raises UnknownName for a name that means nothing in it."""
+    with_scenarios = options.scenarios is not None
+    check_names(
+        options.exclude,
+        known_cases if options.cases is not None else None,
+        registry.scenarios() if with_scenarios else None,
+    )
+    file = str(configuration.file or "pyproject.toml")
+    return Exclusions(tuple(dict.fromkeys(options.exclude)), configuration.exclude, file)
+
+
+def _write_excluded(
+    excluded: tuple[Exclusion, ...], previous_results: Results | None, run_journal: Journal, handle: EventHandler
+) -> None:
+    """Store what the run leaves out, and say how much it is."""
+    if excluded or (previous_results is not None and previous_results.excluded):
+        run_journal.write(ExcludedLine(excluded))
+    if text := describe_excluded(excluded):
+        handle(Message(text))
 
 
 def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
@@ -352,12 +396,20 @@ class _Session:
         stored = self.recorder.record(event)
         if self.recorder.handler_error is not None:
             self._scope.cancel()
-        elif (
-            self.options.exitfirst and not self.stopped and isinstance(stored, CaseFinished) and fails_run(stored.cell)
-        ):
+        elif self.options.exitfirst and not self.stopped and (name := _failed_cell(stored)):
             self.stopped = True
-            self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
+            self.recorder.pass_on(Message(f"stopped at the first failure: {name}; --resume continues the run"))
             self._scope.cancel()
+
+
+def _failed_cell(event: Event) -> str:
+    """Return the server and the case or scenario of `event` if it ends the run with exit code 1, else ''."""
+    match event:
+        case CaseFinished(cell) if fails_run(cell):
+            return f"{cell.server} {cell.case}"
+        case ScenarioFinished(cell) if cell.broken:
+            return f"{cell.server} {cell.scenario}"
+    return ""
 
 
 def _load_cases(file: Path) -> tuple[Case, ...]:

@@ -368,6 +368,23 @@ class RunArguments:
         ),
     ]
     config: ConfigOption
+    exclude: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--exclude"],
+            multiple=True,
+            metavar="ID",
+            help="No cases and scenarios of this id or family, unless other cases need them; repeatable.",
+        ),
+    ]
+    exitfirst: Annotated[
+        bool,
+        Option(
+            ["-x", "--exitfirst"],
+            is_flag=True,
+            help="Stop at the first failed case or broken threshold; --resume continues.",
+        ),
+    ]
     out: Annotated[Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")]
     resume: Annotated[
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")

@@ -48,6 +48,18 @@ class ServerInfo(msgspec.Struct, frozen=True):
     for_development: str = ""
 
 
+class Exclusion(msgspec.Struct, frozen=True):
+    """A name of cases or scenarios that the user left out of a run, and how many of them would have been run.
+
+    `source` is the option, or the file, that has the name.
+    """
+
+    name: str
+    source: str
+    cases: int = 0
+    scenarios: int = 0
+
+
 class BaseCase(msgspec.Struct, frozen=True):
     """The level and the tags of a case when the base run asked it."""
 
@@ -92,8 +104,9 @@ class HistoryPoint(msgspec.Struct, frozen=True):
 class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
-    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
-    the baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
+    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C, and if the run
+    `stopped` at the first failure, as the user wanted. `excluded` is what the user left out. `baseline` names the
+    baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
     each server of each run if several runs were merged. `recommendation` is the answer of a search.
     """
 
@@ -110,3 +123,5 @@ class Results(msgspec.Struct, frozen=True):
     history: tuple[HistoryPoint, ...] = ()
     comparisons: tuple[ComparisonResult, ...] = ()
     recommendation: Recommendation | None = None
+    excluded: tuple[Exclusion, ...] = ()
+    stopped: bool = False

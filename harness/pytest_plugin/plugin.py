@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, metavar, words in (
         ("server", "NAME", "Test this server, such as gunicorn:gthread[threads=4]; may be repeated."),
         ("select", "PREFIX", "Only cases whose id begins with PREFIX; may be repeated."),
+        ("exclude", "PREFIX", "No cases whose id begins with PREFIX; may be repeated."),
         ("level", "LEVEL", "Only cases of this level: must, should, may or info; may be repeated."),
         ("tag", "TAG", "Only cases with this tag, such as security; may be repeated."),
     ):
@@ -68,7 +69,7 @@ def _cells_requested(config: pytest.Config) -> bool:
     has_paths = bool(config.getoption("file_or_dir", []))  # --help ends before this option is parsed
     if config.getoption("wsgi_server") or config.getoption("wsgi_command"):
         return not has_paths or "--wsgi-server" in words or "--wsgi-command" in words
-    for option in ("--wsgi-select", "--wsgi-level", "--wsgi-tag"):
+    for option in ("--wsgi-select", "--wsgi-exclude", "--wsgi-level", "--wsgi-tag"):
         if option in words:
             raise pytest.UsageError(f"{option} chooses cases, and no server is named: add --wsgi-server NAME")
     return False

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.exclusions import describe_excluded
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -85,6 +86,7 @@ def _blocks(results: Results, out: Console) -> list[_Block]:
         _Block(0, title if len(board.rows) > 1 or board.scenario else []),  # the line of one server says it all
         _Block(1, list(_changes(results, out))),
         _Block(2, _thresholds(results, out)),
+        _Block(2, _excluded(results, out)),
         *_load(results, out),
         _Block(3, [*_versions(results, out), *_servers(results, board, out)]),
     ]
@@ -102,7 +104,13 @@ def _fitting(blocks: Sequence[_Block], room: int) -> list[Text]:
 def _interrupted(results: Results) -> list[Text]:
     if results.finished:
         return []
-    return [Text("Interrupted: these are the results so far.", style="bold yellow")]
+    how = "Stopped at the first failure" if results.stopped else "Interrupted"
+    return [Text(f"{how}: these are the results so far.", style="bold yellow")]
+
+
+def _excluded(results: Results, out: Console) -> list[Text]:
+    text = line(describe_excluded(results.excluded))
+    return fold(out, Text(f"{text[0].upper()}{text[1:]}.", style="dim"), limit=SENTENCE_LINES) if text else []
 
 
 def _changes(results: Results, out: Console) -> Iterator[Text]:

@@ -124,7 +124,9 @@ def _sections(results: Results) -> Iterator[Section]:
 
 def _first_lines(results: Results, board: Scoreboard) -> Section:
     lines = [f"# {prose(headline(results, board).text, 400)}\n\n"]
-    if not results.finished:
+    if results.stopped:
+        lines.append("> **This run stopped at its first failure.** The results up to then are below.\n\n")
+    elif not results.finished:
         lines.append("> **This run was interrupted.** The results up to then are below.\n\n")
     lines.append(f"{prose(run_line(results).text)}\n\n")
     lines += [f"- **{prose(each.title)}**: {prose(f'{each.answer}: {each.text}')}\n" for each in cards(results, board)]
