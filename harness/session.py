@@ -55,7 +55,7 @@ from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_e
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Exclusion, Results, ServerInfo
+from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Exclusion, Results, ScenarioResult, ServerInfo
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
@@ -95,11 +95,11 @@ class RunOptions:
     `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
     documentation recommends. The cases of `case_file` replace the catalogue. `exclude` are names of cases and scenarios
-    to leave out. With `skip_unavailable_versions` a version that cannot be installed is reported as a missing server
-    and does not end the run. With `exitfirst` the run ends at the first cell that fails it. `app_setup` is how the team
-    of the user app runs it. `config` are the user's configuration files, each as FILE or SERVER=FILE. `base` is an
-    earlier run that the reports compare this one with. With `public` the outputs leave out paths and names of this
-    machine; the journal and the returned results keep them.
+    to leave out, `thresholds` are limits as [SERVER::][SCENARIO::]NAME=VALUE. With `skip_unavailable_versions` a
+    version that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run
+    ends at the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
+    configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
+    With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
     """
 
     servers: tuple[str, ...] = ()
@@ -107,6 +107,7 @@ class RunOptions:
     case_file: Path | None = None
     failed_in: Path | None = None
     exclude: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
     scenarios: tuple[str, ...] | None = None
     load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
     python: str = sys.executable
@@ -148,7 +149,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     if options.cases is not None:
         options = replace(options, cases=exclusions.narrow(options.cases, known_cases))
     scenarios = exclusions.narrow_scenarios(selected_scenarios)
+    option_thresholds = thresholds.parse_options(options.thresholds, [each.id for each in registry.scenarios()])
     plans = plan_servers(options, configuration, handle)
+    _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)
     selections = _select_cases(options, plans, known_cases)
     check_overrides(scenarios, options.load_options.overrides)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
@@ -173,7 +176,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             run_journal.write(line)
         if selections and is_user_app(options.app):
             handle(Message(user_app_description(options.app, options.load_options.page)))
-        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds)
+        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds, option_thresholds)
         available = recorder.add_servers(plans)
         if previous_results is not None:
             recorder.judge_again(previous_results)
@@ -220,6 +223,20 @@ def _exclusions(options: RunOptions, configuration: Configuration, known_cases: 
     )
     file = str(configuration.file or "pyproject.toml")
     return Exclusions(tuple(dict.fromkeys(options.exclude)), configuration.exclude, file)
+
+
+def _check_threshold_places(
+    configuration: Configuration,
+    option_thresholds: thresholds.Table,
+    plans: Sequence[Plan],
+    scenarios: Sequence[Scenario],
+    handle: EventHandler,
+) -> None:
+    """Refuse options for cells that the run does not have. Say which tables of the configuration are not for it."""
+    names, ids = [each.name for each in plans], [each.id for each in scenarios]
+    thresholds.require_measured(option_thresholds, names, ids)
+    if scenarios and (text := thresholds.describe_unmeasured(configuration.thresholds, names, ids)):
+        handle(Message(text))
 
 
 def _write_excluded(
@@ -293,11 +310,13 @@ class _Recorder:
         handle: EventHandler,
         baseline: BaselineSession,
         threshold_table: thresholds.Table,
+        option_thresholds: thresholds.Table = thresholds.NO_THRESHOLDS,
     ) -> None:
         self._journal = run_journal
         self._handle = handle
         self._baseline = baseline
         self._thresholds = threshold_table
+        self._option_thresholds = option_thresholds
         self._server_infos: dict[str, ServerInfo] = {}
         self.failed: set[str] = set()
         self.handler_error: BaseException | None = None
@@ -313,8 +332,11 @@ class _Recorder:
     def judge_again(self, previous_results: Results) -> None:
         """Store the cells of load whose broken thresholds changed: the user may have set other thresholds."""
         for cell in previous_results.load:
-            if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
+            if (judged := self._with_thresholds(cell)) != cell:
                 self._journal.write(LoadLine(judged))
+
+    def _with_thresholds(self, cell: ScenarioResult) -> ScenarioResult:
+        return thresholds.apply_thresholds(self._thresholds, cell, self._option_thresholds)
 
     def record(self, event: Event) -> Event:
         """Store the result in `event` and pass the event on. Return it as it was stored. Raises StorageFull."""
@@ -323,7 +345,7 @@ class _Recorder:
                 event = CaseFinished(self._baseline.apply(self._server_infos[cell.server], cell))
                 self._journal.write(CheckLine(event.cell))
             case ScenarioFinished(cell):
-                event = ScenarioFinished(thresholds.apply_thresholds(self._thresholds, cell))
+                event = ScenarioFinished(self._with_thresholds(cell))
                 self._journal.write(LoadLine(event.cell))
             case ServerStarted(server, command_line, conditions):
                 info = self._server_infos[server]

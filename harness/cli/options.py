@@ -39,7 +39,7 @@ Exit codes:
   2    wrong usage or configuration; a server cannot do what its name asks,
        for example wsgiref[tls]; or nothing was judged
   3    a measurement is invalid: the generator or this machine could not keep
-       up; or every figure is inconclusive
+       up; or every figure is inconclusive; or a threshold was not checked
   4    error: a server did not start, the disk is full, or the harness failed
   130  interrupted; the results so far are saved and reported
 """
@@ -330,6 +330,15 @@ ConfigOption = Annotated[
     ),
 ]
 
+ThresholdOption = Annotated[
+    tuple[str, ...],
+    Option(
+        ["--threshold"],
+        multiple=True,
+        metavar="[SERVER::][SCENARIO::]NAME=VALUE",
+        help="Limit for goodput, slowdown, collapse, p99 (seconds) or rate, as classroom::p99=0.5; repeatable.",
+    ),
+]
 
 VerboseOption = Annotated[
     bool, Option(["--verbose"], is_flag=True, help="Print every table and list before the conclusion.")

@@ -44,6 +44,7 @@ from wsgi_gauntlet.harness.model.load import (
     Step,
     ThresholdViolation,
     TrafficStep,
+    UncheckedThreshold,
     Window,
 )
 from wsgi_gauntlet.harness.model.results import (
@@ -106,6 +107,7 @@ __all__ = [
     "Step",
     "ThresholdViolation",
     "TrafficStep",
+    "UncheckedThreshold",
     "Verdict",
     "Window",
 ]

@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.cli.options import (
     Command,
     Option,
     RunArguments,
+    ThresholdOption,
     TrafficOption,
     command,
 )
@@ -80,6 +81,7 @@ class LoadArguments(RunArguments):
             help="Only this scenario, or this family, for example slow-headers; repeatable.",
         ),
     ]
+    threshold: ThresholdOption
     traffic: TrafficOption
     har: HarBlock
     target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
@@ -109,6 +111,7 @@ def load(arguments: LoadArguments) -> None:
         replace(
             options,
             scenarios=arguments.scenario,
+            thresholds=arguments.threshold,
             load_options=load_options,
             target=arguments.target,
             token=_remote_token(arguments),
