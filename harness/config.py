@@ -69,23 +69,34 @@ def read(path: Path) -> Configuration:
     return Configuration() if table is None else _from_table(table, path)
 
 
-def load_nearest() -> Configuration:
-    """Return the configuration of the current folder, or of the nearest folder above it that has one.
+def load_nearest(start: Path | None = None) -> Configuration:
+    """Return the configuration of the folder `start`, or of the nearest folder above it that has one.
 
-    The search ends at the top of the repository. It skips a file that belongs to another user, because the file may
-    name commands to run. Raises ConfigurationError.
+    `start` is the current folder unless the caller gives one. The search ends at the top of the repository. It skips a
+    file that belongs to another user, because the file may name commands to run. Raises ConfigurationError.
     """
-    here = Path.cwd()
+    here = start or Path.cwd()
     for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         if folder == here or _is_trusted(path):
             table = _read_table(path)
             if table is not None:
-                name = path if folder != here else Path(path.name)
+                name = path if start is not None or folder != here else Path(path.name)
                 return _from_table(table, name)
         if (folder / ".git").exists():
             break
     return Configuration()
+
+
+def describe_file(configuration: Configuration, *, always: bool = False) -> str:
+    """Return a sentence about the file that the settings are from, '' if there is none.
+
+    The file of the current folder is no surprise: unless `always`, it has no sentence.
+    """
+    file = configuration.file
+    if file is None or not (always or len(file.parts) > 1):
+        return ""
+    return f"settings: [tool.wsgi-gauntlet] of {file}"
 
 
 def _is_trusted(path: Path) -> bool:

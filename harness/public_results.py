@@ -72,6 +72,7 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     for each in sorted(pythons):
         paths.setdefault(str(Path(each).parent.parent), PYTHON_FOLDER)
     files = [file for each in infos for file in each.configuration]
+    files += [str(each["settings"]) for each in environments if "settings" in each]
     for each in (*files, *options):
         if Path(each).is_absolute() and Path(each).is_file() and each not in pythons:
             paths.setdefault(str(Path(each).parent), FILES_FOLDER)

@@ -84,6 +84,9 @@ from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
+FILE_KEY = "settings"
+"""The field of the environment with the file that has the settings of the run."""
+
 MAX_NAMES = 4
 """Servers that a message names."""
 
@@ -164,6 +167,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             infos = {each.id: each.info() for each in scenarios}
             facts = environment(options, plans[0].app_setup if plans else AppSetup())
+            facts |= {FILE_KEY: str(configuration.file)} if configuration.file is not None else {}
             run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)

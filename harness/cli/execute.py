@@ -70,6 +70,8 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
 
     settings = config.load_nearest()
     with ProgressDisplay(verbose=arguments.verbose) as display:
+        if text := config.describe_file(settings, always=arguments.verbose):
+            display.handle(Message(text))
         results, folder, code = session.run(options, settings, display.handle)
     show(results, folder, arguments.outputs, every_change=every_change, verbose=arguments.verbose)
     sys.exit(code)

@@ -44,6 +44,12 @@ Exit codes:
   130  interrupted; the results so far are saved and reported
 """
 
+SETTINGS_HELP = """
+\b
+Settings: [tool.wsgi-gauntlet] of the nearest pyproject.toml, from this folder
+up to the top of the repository. --verbose names the file.
+"""
+
 HELP_OPTIONS = ("-h", "--help")
 PUBLIC_OPTION = "--public"
 
@@ -335,8 +341,9 @@ ThresholdOption = Annotated[
     Option(
         ["--threshold"],
         multiple=True,
-        metavar="[SERVER::][SCENARIO::]NAME=VALUE",
-        help="Limit for goodput, slowdown, collapse, p99 (seconds) or rate, as classroom::p99=0.5; repeatable.",
+        metavar="LIMIT",
+        help="[SERVER::][SCENARIO::]NAME=VALUE with NAME goodput, slowdown, collapse, p99 (seconds) or rate, as "
+        "classroom::p99=0.5; repeatable.",
     ),
 ]
 

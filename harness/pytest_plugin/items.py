@@ -173,7 +173,7 @@ class ConformancePlugin:
 
     def _select_cases(self) -> list[ServerCases]:
         option = self._config.getoption
-        settings = configuration.read(self._config.rootpath / "pyproject.toml")
+        settings = configuration.load_nearest(self._config.rootpath)
         levels = tuple(map(_parse_level, option("wsgi_level")))
         selection = Selection(tuple(option("wsgi_select")), levels, tuple(option("wsgi_tag")))
         app = option("wsgi_app") or registry.REFERENCE_APP

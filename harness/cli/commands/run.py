@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_
 from wsgi_gauntlet.harness.cli.options import (
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
+    SETTINGS_HELP,
     BaselineArguments,
     Option,
     ThresholdOption,
@@ -26,7 +27,7 @@ class RunCommandArguments(BaselineArguments):
     threshold: ThresholdOption
 
 
-@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
+@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + SETTINGS_HELP + EXIT_CODES_HELP)
 def run(arguments: RunCommandArguments) -> None:
     """Check servers, put them under load and write a report.
 
