@@ -87,15 +87,26 @@ def trio_thread(config: pytest.Config) -> TrioThread:
 
 @pytest.fixture
 def wsgi_server(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
-    """Start WSGI servers with your app: `wsgi_server("gunicorn[workers=2]", app="shop.wsgi:application")`.
+    """Start WSGI servers with your app: `wsgi_server("gunicorn", app="shop.wsgi:application", workers=2)`.
 
     The call returns a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
     `stop()`. All servers are stopped after the test.
     """
+    yield from _live_servers(request.config)
+
+
+@pytest.fixture(scope="session")
+def wsgi_server_factory(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
+    """Start WSGI servers for several tests: it is called as `wsgi_server`, in fixtures of any scope.
+
+    A server runs until the end of its `with` block, or until the end of the session.
+    """
+    yield from _live_servers(request.config)
+
+
+def _live_servers(config: pytest.Config) -> Iterator[LiveServers]:
     from wsgi_gauntlet.harness.pytest_plugin.live_server import LiveServers
 
-    servers = LiveServers(
-        trio_thread(request.config), request.config.rootpath, request.config.getoption("wsgi_python") or ""
-    )
+    servers = LiveServers(trio_thread(config), config.rootpath, config.getoption("wsgi_python") or "")
     yield servers
     servers.stop()
