@@ -184,6 +184,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         available = recorder.add_servers(plans)
         if previous_results is not None:
             recorder.judge_again(previous_results)
+        if not (options.servers or options.scenarios or options.command or options.target) and options.cases is None:
+            counts = f"{len(scenarios)} scenarios on {len(plans)} servers"
+            handle(Message(f"{counts} can take hours; name servers, or scenarios with --scenario, to measure less"))
         cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
         preload_thread = start_report_preload()
@@ -506,6 +509,8 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     if names:
         for each in plans:
             planning.require(each, versions=False)
+    else:
+        plans = _keep_those_that_run_the_app(plans, handle)
     checked_interpreters = planning.require_user_app(plans)
     # Last, because making an environment takes seconds: all other options are known to be right now.
     plans = [
@@ -556,6 +561,17 @@ def _keep_installed(plans: list[Plan], handle: EventHandler) -> list[Plan]:
             Message(f"not installed: {', '.join(absent)}; `wsgi-gauntlet servers` lists the commands that install them")
         )
     return available
+
+
+def _keep_those_that_run_the_app(plans: list[Plan], handle: EventHandler) -> list[Plan]:
+    """Return `plans` without servers whose own interpreter has not the packages of the user app."""
+    kept = []
+    for each in plans:
+        if fault := planning.own_interpreter_fault(each):
+            handle(Message(f"{each.name} is left out: {fault}"))
+        else:
+            kept.append(each)
+    return kept
 
 
 def _tuned_variants(plan: Plan, chosen: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ from wsgi_gauntlet.harness.model import (
     ServerInfo,
     Verdict,
 )
-from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.server import planning, temp_dirs
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.shutdown_signals import shutdown_signals
 from wsgi_gauntlet.harness.store import journal
@@ -290,3 +290,11 @@ def test_what_is_left_out_is_in_the_results_and_the_reports(tmp_path: Path) -> N
     summary(stored, console=Console(file=shown, width=100))
     assert "Left out: 12 cases and 1 scenario (http/tls, slow-read)." in shown.getvalue()
     assert "left out: 12 cases and 1 scenario" in markdown.render(stored)
+
+
+def test_a_server_that_nobody_named_and_that_cannot_import_the_app_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = session.plan_servers(session.RunOptions(servers=("waitress", "gunicorn")), Configuration())
+    monkeypatch.setattr(planning, "own_interpreter_fault", lambda plan: "no flask" if plan.name == "gunicorn" else "")
+    said: list[Event] = []
+    assert session._keep_those_that_run_the_app(plans, said.append) == plans[:1]
+    assert said == [Message("gunicorn is left out: no flask")]
