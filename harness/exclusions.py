@@ -39,11 +39,11 @@ class Exclusions:
             excluded_by_file=tuple(each for each in self.configured if matching(known, each)),
         )
 
-    def narrow_scenarios(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
+    def narrow_scenarios(self, scenarios: Sequence[Scenario], *, may_be_empty: bool = False) -> list[Scenario]:
         """Return `scenarios` without the excluded ones. Raises ConfigurationError if none is left."""
         out = {each.id for name in (*self.given, *self.configured) for each in matching_scenarios(scenarios, name)}
         left = [each for each in scenarios if each.id not in out]
-        if scenarios and not left:
+        if scenarios and not left and not may_be_empty:
             names = " ".join((*(f"{OPTION} {each}" for each in self.given), *map(repr, self.configured)))
             raise ConfigurationError(f"no scenario is left by {names}; `wsgi-gauntlet cases` lists them")
         return left

@@ -151,7 +151,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     exclusions = _exclusions(options, configuration, known_cases)
     if options.cases is not None:
         options = replace(options, cases=exclusions.narrow(options.cases, known_cases))
-    scenarios = exclusions.narrow_scenarios(selected_scenarios)
+    scenarios = exclusions.narrow_scenarios(selected_scenarios, may_be_empty=options.cases is not None)
     option_thresholds = thresholds.parse_options(options.thresholds, [each.id for each in registry.scenarios()])
     plans = plan_servers(options, configuration, handle)
     _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)

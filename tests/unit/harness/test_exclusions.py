@@ -88,6 +88,8 @@ def test_a_run_of_nothing_is_an_error() -> None:
     exclusions = Exclusions(("slow-read",), ("slow-headers",))
     with pytest.raises(ConfigurationError, match="no scenario is left by --exclude slow-read 'slow-headers'"):
         exclusions.narrow_scenarios([each for each in SCENARIOS if each.id in ("slow-read", "slow-headers/byte")])
+    # A run of cases and scenarios still has its cases.
+    assert exclusions.narrow_scenarios([each for each in SCENARIOS if each.id == "slow-read"], may_be_empty=True) == []
     with pytest.raises(ConfigurationError, match=r"no case is left by --select http/tls exclude = 'http/tls' of pypr"):
         chosen(CASES, Exclusions((), ("http/tls",)).narrow(Selection(("http/tls",)), CASES))
 
