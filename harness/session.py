@@ -150,9 +150,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     selected_scenarios = select_scenarios(options)
     exclusions = _exclusions(options, configuration, known_cases)
     if options.cases is not None:
-        options = replace(options, cases=exclusions.narrow(options.cases, known_cases))
+        options = replace(options, cases=exclusions.narrow(options.cases, _runnable(options, known_cases)))
     scenarios = exclusions.narrow_scenarios(selected_scenarios, may_be_empty=options.cases is not None)
-    option_thresholds = thresholds.parse_options(options.thresholds, [each.id for each in registry.scenarios()])
+    option_thresholds = _option_thresholds(options)
     plans = plan_servers(options, configuration, handle)
     _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)
     selections = _select_cases(options, plans, known_cases)
@@ -173,9 +173,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             require_same_inputs(run_journal, inputs)
         if base is not None:
             run_journal.write(BaseLine(base))
-        _write_excluded(
-            exclusions.count(options.cases, known_cases, selected_scenarios), previous_results, run_journal, handle
-        )
+        excluded = exclusions.count(options.cases, _runnable(options, known_cases), selected_scenarios)
+        _write_excluded(excluded, previous_results, run_journal, handle)
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
             run_journal.write(line)
         if selections and is_user_app(options.app):
@@ -230,6 +229,12 @@ def _exclusions(options: RunOptions, configuration: Configuration, known_cases: 
     )
     file = str(configuration.file or "pyproject.toml")
     return Exclusions(tuple(dict.fromkeys(options.exclude)), configuration.exclude, file)
+
+
+def _option_thresholds(options: RunOptions) -> thresholds.Table:
+    if not options.thresholds:
+        return thresholds.NO_THRESHOLDS  # importing all scenarios takes a tenth of a second
+    return thresholds.parse_options(options.thresholds, [each.id for each in registry.scenarios()])
 
 
 def _check_threshold_places(
@@ -450,8 +455,14 @@ def _load_cases(file: Path) -> tuple[Case, ...]:
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:
     if options.cases is None:
         return {}
-    known = runnable_cases(known_cases, options.cases, own_app=is_user_app(options.app))
-    return case_selections(known, options.cases, [plan.name for plan in plans])
+    return case_selections(_runnable(options, known_cases), options.cases, [plan.name for plan in plans])
+
+
+def _runnable(options: RunOptions, known_cases: Sequence[Case]) -> Sequence[Case]:
+    """Return the cases that can run: those about a user app need one."""
+    if options.cases is None:
+        return known_cases
+    return runnable_cases(known_cases, options.cases, own_app=is_user_app(options.app))
 
 
 def plan_servers(options: RunOptions, configuration: Configuration, handle: EventHandler = ignore_event) -> list[Plan]:

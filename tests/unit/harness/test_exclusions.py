@@ -9,7 +9,7 @@ import pytest
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.config import read
 from wsgi_gauntlet.harness.conformance.catalog import matching, with_dependencies
-from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
+from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runnable_cases
 from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
 from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_excluded
 from wsgi_gauntlet.harness.model import Exclusion
@@ -49,6 +49,14 @@ def test_every_cell_that_is_left_out_counts_once() -> None:
     assert describe_excluded(counted).startswith(f"left out: {len(CASES) - len(running)} cases and 2 scenarios (slow-r")
     # A run of load alone counts no cases.
     assert [each.cases for each in exclusions.count(None, CASES, SCENARIOS)] == [0, 0, 0, 0]
+
+
+def test_cases_about_an_app_are_left_out_only_where_there_is_one() -> None:
+    without_app = runnable_cases(CASES, Selection(), own_app=False)
+    check_names(["own-app"], CASES, None)
+    selection = Exclusions(("own-app",)).narrow(Selection(), without_app)
+    assert chosen(without_app, selection) == without_app
+    assert [each.cases for each in Exclusions(("own-app",)).count(selection, without_app, ())] == [0]
 
 
 def test_what_another_case_needs_is_not_left_out() -> None:
