@@ -89,14 +89,14 @@ def load_nearest(start: Path | None = None) -> Configuration:
 
 
 def describe_file(configuration: Configuration, *, always: bool = False) -> str:
-    """Return a sentence about the file that the settings are from, '' if there is none.
+    """Return a sentence about the file that `configuration` is from, '' if there is none.
 
     The file of the current folder is no surprise: unless `always`, it has no sentence.
     """
     file = configuration.file
     if file is None or not (always or len(file.parts) > 1):
         return ""
-    return f"settings: [tool.wsgi-gauntlet] of {file}"
+    return f"configuration: [tool.wsgi-gauntlet] of {file}"
 
 
 def _is_trusted(path: Path) -> bool:

@@ -55,7 +55,7 @@ from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_e
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Exclusion, Results, ScenarioResult, ServerInfo
+from wsgi_gauntlet.harness.model import CONFIGURATION_KEY, SCHEMA, BaseRun, Exclusion, Results, ScenarioResult, ServerInfo
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
@@ -83,9 +83,6 @@ from wsgi_gauntlet.harness.store.journal import (
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
-
-FILE_KEY = "settings"
-"""The field of the environment with the file that has the settings of the run."""
 
 MAX_NAMES = 4
 """Servers that a message names."""
@@ -167,7 +164,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             infos = {each.id: each.info() for each in scenarios}
             facts = environment(options, plans[0].app_setup if plans else AppSetup())
-            facts |= {FILE_KEY: str(configuration.file)} if configuration.file is not None else {}
+            facts |= {CONFIGURATION_KEY: str(configuration.file)} if configuration.file is not None else {}
             run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)

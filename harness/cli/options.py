@@ -44,10 +44,10 @@ Exit codes:
   130  interrupted; the results so far are saved and reported
 """
 
-SETTINGS_HELP = """
+CONFIGURATION_HELP = """
 \b
-Settings: [tool.wsgi-gauntlet] of the nearest pyproject.toml, from this folder
-up to the top of the repository. --verbose names the file.
+Configuration: [tool.wsgi-gauntlet] of the nearest pyproject.toml, from this
+folder up to the top of the repository. --verbose names the file.
 """
 
 HELP_OPTIONS = ("-h", "--help")

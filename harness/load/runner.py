@@ -68,7 +68,7 @@ async def load(
 
     Raises PageError: the page of the user app fails in every scenario.
     """
-    may_repeat, told = True, set[str]()
+    may_repeat, messages = True, set[str]()
     for plan, scenario in cells:
         parameters = load_options.parameters(scenario)
         ctx = _scenario_context(plan, scenario, parameters, load_options, folders, events)
@@ -98,8 +98,8 @@ async def load(
                     cell, phases=tuple(ctx.finished_phases), conditions=dict(ctx.conditions), seconds=ctx.elapsed
                 )
         await events.put(ScenarioFinished(cell))
-        if ctx.page_caveat not in told | {""}:
-            told.add(ctx.page_caveat)
+        if ctx.page_caveat not in messages | {""}:
+            messages.add(ctx.page_caveat)
             await events.put(Message(ctx.page_caveat))
 
 

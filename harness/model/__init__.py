@@ -48,6 +48,7 @@ from wsgi_gauntlet.harness.model.load import (
     Window,
 )
 from wsgi_gauntlet.harness.model.results import (
+    CONFIGURATION_KEY,
     SCHEMA,
     BaseCase,
     BaseRun,
@@ -61,6 +62,7 @@ from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
     "BASELINE_LETTER",
+    "CONFIGURATION_KEY",
     "SCHEMA",
     "AppEvent",
     "BaseCase",

@@ -16,6 +16,10 @@ SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
 
 
+CONFIGURATION_KEY = "configuration"
+"""The field of the environment of a run with the pyproject.toml that it was configured by."""
+
+
 class ConfigOverride(msgspec.Struct, frozen=True):
     """A setting of the user's configuration file that the harness replaced: `server` is the adapter's name."""
 

@@ -10,9 +10,9 @@ import click
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
-    SETTINGS_HELP,
     AllChangesOption,
     BaselineArguments,
     Option,
@@ -68,7 +68,7 @@ class CheckArguments(BaselineArguments):
     ]
 
 
-@command(CheckArguments, epilog=SERVER_NAMES_HELP + SETTINGS_HELP + EXIT_CODES_HELP)
+@command(CheckArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def check(arguments: CheckArguments) -> None:
     """Check servers against PEP 3333 and HTTP/1.1.
 

@@ -11,9 +11,9 @@ import click
 
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
-    SETTINGS_HELP,
     Command,
     Option,
     RunArguments,
@@ -92,7 +92,7 @@ class LoadArguments(RunArguments):
     ]
 
 
-@command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + SETTINGS_HELP + EXIT_CODES_HELP)
+@command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def load(arguments: LoadArguments) -> None:
     """Measure how slow clients affect healthy users.
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
-    SETTINGS_HELP,
     BaselineArguments,
     Option,
     ThresholdOption,
@@ -27,7 +27,7 @@ class RunCommandArguments(BaselineArguments):
     threshold: ThresholdOption
 
 
-@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + SETTINGS_HELP + EXIT_CODES_HELP)
+@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def run(arguments: RunCommandArguments) -> None:
     """Check servers, put them under load and write a report.
 

@@ -113,11 +113,11 @@ def test_the_file_in_use_is_named_where_it_is_a_surprise(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path / "below")
     assert describe_file(load_nearest(), always=True) == ""
     (tmp_path / "pyproject.toml").write_text("[tool.wsgi-gauntlet]\n")
-    text = f"settings: [tool.wsgi-gauntlet] of {tmp_path / 'pyproject.toml'}"
+    text = f"configuration: [tool.wsgi-gauntlet] of {tmp_path / 'pyproject.toml'}"
     assert describe_file(load_nearest()) == text
     monkeypatch.chdir(tmp_path)
     assert describe_file(load_nearest()) == ""
-    assert describe_file(load_nearest(), always=True) == "settings: [tool.wsgi-gauntlet] of pyproject.toml"
+    assert describe_file(load_nearest(), always=True) == "configuration: [tool.wsgi-gauntlet] of pyproject.toml"
     # The plugin begins at the root of pytest, whatever the current folder is.
     monkeypatch.chdir("/")
     assert load_nearest(tmp_path / "below").file == tmp_path / "pyproject.toml"

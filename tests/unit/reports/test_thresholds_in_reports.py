@@ -78,7 +78,7 @@ UNCHECKED = (
 REASON = "p99 of at most 0.5 s was not checked: the cell is inconclusive"
 
 
-def test_a_threshold_that_was_not_checked_is_told_everywhere() -> None:
+def test_a_threshold_that_was_not_checked_is_in_every_output() -> None:
     found = Results(SCHEMA, {}, {"waitress": ServerInfo("waitress", "waitress", True)}, load=UNCHECKED)
     assert exit_codes.exit_code(found, interrupted=False, failed_to_start=False) == 3
     suite = ET.fromstring(junit.render(found)).find("testsuite")

@@ -90,7 +90,7 @@ async def test_what_stays_as_it_is_is_not_done_again(tmp_path: Path) -> None:
     assert rounds_made == [0]
 
 
-async def test_a_page_that_redirects_is_told_once_and_in_each_cell(tmp_path: Path) -> None:
+async def test_a_page_that_redirects_is_named_once_and_in_each_cell(tmp_path: Path) -> None:
     async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
         ctx._user_app_workload = UserAppPage("/basket", 302)
         return ctx.result(MEASURED)

@@ -161,7 +161,7 @@ def unchecked(table: dict[str, Any], cell: ScenarioResult) -> dict[str, tuple[bo
         (Grade.UNSUPPORTED, "the cell is unsupported", False),
     ],
 )
-def test_a_figure_that_does_not_count_is_told(grade: Grade, reason: str, required: bool) -> None:
+def test_a_figure_that_does_not_count_is_named(grade: Grade, reason: str, required: bool) -> None:
     cell = ScenarioResult("c", "classroom", grade, goodput=1.0)
     assert unchecked({"goodput": 0.99}, cell) == {"goodput": (required, reason)}
     assert unchecked({"classroom": {"goodput": 0.99}}, cell) == {"goodput": (True, reason)}
@@ -266,7 +266,7 @@ def test_an_option_for_what_the_run_does_not_have_is_an_error() -> None:
         assert says in str(raised.value)
 
 
-def test_tables_for_other_cells_are_told() -> None:
+def test_tables_for_other_cells_are_named() -> None:
     table = {
         "p99": 1,
         "capacity": {"rate": 1, "p99": 2},
