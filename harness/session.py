@@ -55,7 +55,15 @@ from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_e
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import CONFIGURATION_KEY, SCHEMA, BaseRun, Exclusion, Results, ScenarioResult, ServerInfo
+from wsgi_gauntlet.harness.model import (
+    CONFIGURATION_KEY,
+    SCHEMA,
+    BaseRun,
+    Exclusion,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
