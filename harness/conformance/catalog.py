@@ -162,7 +162,7 @@ def case(
     return decorate
 
 
-def matching(cases: Iterable[Case], name: str) -> list[Case]:
+def matching(cases: Iterable[HasIdT], name: str) -> list[HasIdT]:
     """Return the cases, or scenarios, whose id begins with `name`, else those of the one family that ends with it.
 
     `http/fram`, `http/framing` and `framing` all find the cases in http/framing. Without any such case the list is
