@@ -4,6 +4,7 @@ It is checked completely before anything runs.
 
     [tool.wsgi-gauntlet]
     baseline = "known.toml" # relative to the folder of this file; see baseline/comparison.py
+    exclude = ["http/tls", "slow-read"]     # cases and scenarios, as --exclude; see exclusions.py
 
     [tool.wsgi-gauntlet.servers]
     mine = "{python} -m mine --bind {host}:{port} {app}"
@@ -31,13 +32,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness import exclusions, registry
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 
-KEYS = ("app", "baseline", "config", "servers", "thresholds")
+KEYS = ("app", "baseline", "config", "exclude", "servers", "thresholds")
 APP_PATHS, APP_COMMANDS = ("app-dir", "env-file", "fresh-copy"), ("before", "after")
 APP_KEYS = (*APP_PATHS, *APP_COMMANDS, "static")
 
@@ -46,7 +47,8 @@ APP_KEYS = (*APP_PATHS, *APP_COMMANDS, "static")
 class Configuration:
     """The table of the user. `servers` maps custom servers to command templates; `thresholds` is as in the file.
 
-    `configs` maps adapters to configuration files. `app_setup` is how a user app is run.
+    `configs` maps adapters to configuration files. `app_setup` is how a user app is run. `exclude` are names of cases
+    and scenarios. `file` is where the table is, None if there is none.
     """
 
     servers: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class Configuration:
     baseline: Path | None = None
     configs: Mapping[str, Path] = field(default_factory=dict)
     app_setup: AppSetupOptions = field(default_factory=AppSetupOptions)
+    exclude: tuple[str, ...] = ()
+    file: Path | None = None
 
 
 def read(path: Path) -> Configuration:
@@ -65,23 +69,34 @@ def read(path: Path) -> Configuration:
     return Configuration() if table is None else _from_table(table, path)
 
 
-def load_nearest() -> Configuration:
-    """Return the configuration of the current folder, or of the nearest folder above it that has one.
+def load_nearest(start: Path | None = None) -> Configuration:
+    """Return the configuration of the folder `start`, or of the nearest folder above it that has one.
 
-    The search ends at the top of the repository. It skips a file that belongs to another user, because the file may
-    name commands to run. Raises ConfigurationError.
+    `start` is the current folder unless the caller gives one. The search ends at the top of the repository. It skips a
+    file that belongs to another user, because the file may name commands to run. Raises ConfigurationError.
     """
-    here = Path.cwd()
+    here = start or Path.cwd()
     for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         if folder == here or _is_trusted(path):
             table = _read_table(path)
             if table is not None:
-                name = path if folder != here else Path(path.name)
+                name = path if start is not None or folder != here else Path(path.name)
                 return _from_table(table, name)
         if (folder / ".git").exists():
             break
     return Configuration()
+
+
+def describe_file(configuration: Configuration, *, always: bool = False) -> str:
+    """Return a sentence about the file that `configuration` is from, '' if there is none.
+
+    The file of the current folder is no surprise: unless `always`, it has no sentence.
+    """
+    file = configuration.file
+    if file is None or not (always or len(file.parts) > 1):
+        return ""
+    return f"configuration: [tool.wsgi-gauntlet] of {file}"
 
 
 def _is_trusted(path: Path) -> bool:
@@ -122,7 +137,12 @@ def parse(table: object, where: str) -> Configuration:
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
         raise ConfigurationError(f'{where}: baseline takes the name of a file: write baseline = "known.toml"')
     return Configuration(
-        servers, limits, Path(baseline) if baseline is not None else None, configs, _app_setup(table, where)
+        servers,
+        limits,
+        Path(baseline) if baseline is not None else None,
+        configs,
+        _app_setup(table, where),
+        _excluded(table, where),
     )
 
 
@@ -150,7 +170,17 @@ def _from_table(table: object, path: Path) -> Configuration:
     found = parse(table, str(path))
     configs = {name: path.parent / file for name, file in found.configs.items()}
     baseline = path.parent / found.baseline if found.baseline is not None else None
-    return replace(found, baseline=baseline, configs=configs, app_setup=_below(path.parent, found.app_setup))
+    return replace(found, baseline=baseline, configs=configs, app_setup=_below(path.parent, found.app_setup), file=path)
+
+
+def _excluded(table: Mapping[str, object], where: str) -> tuple[str, ...]:
+    names = table.get("exclude", [])
+    if not isinstance(names, list) or not all(isinstance(each, str) and each.strip() for each in names):
+        raise ConfigurationError(f'{where}: exclude takes a list of names: write exclude = ["http/tls"]')
+    found = tuple(dict.fromkeys(str(each).strip() for each in names))
+    if found:  # else importing the catalogue is not necessary
+        exclusions.check_names(found, registry.cases(), registry.scenarios(), f"{where}: exclude")
+    return found
 
 
 def _app_setup(table: Mapping[str, object], where: str) -> AppSetupOptions:

@@ -45,7 +45,8 @@ def exit_code(results: Results, *, interrupted: bool, failed_to_start: bool) -> 
         return EXIT_FAILED
     if Verdict.ERROR in verdicts or Grade.ERROR in grades:
         return EXIT_ERROR
-    return EXIT_INVALID if Grade.INVALID in grades else 0
+    unchecked = any(each.required for cell in results.load for each in cell.unchecked)
+    return EXIT_INVALID if Grade.INVALID in grades or unchecked else 0
 
 
 def unjudged_report(

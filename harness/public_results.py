@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from wsgi_gauntlet.harness.errors import TargetRefused
-from wsgi_gauntlet.harness.model import Evidence, Results
+from wsgi_gauntlet.harness.model import CONFIGURATION_KEY, Evidence, Results
 from wsgi_gauntlet.harness.server.remote.target import parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import SCRATCH_PREFIX
 from wsgi_gauntlet.harness.store.rerun_command import given
@@ -72,6 +72,7 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
     for each in sorted(pythons):
         paths.setdefault(str(Path(each).parent.parent), PYTHON_FOLDER)
     files = [file for each in infos for file in each.configuration]
+    files += [str(each[CONFIGURATION_KEY]) for each in environments if CONFIGURATION_KEY in each]
     for each in (*files, *options):
         if Path(each).is_absolute() and Path(each).is_file() and each not in pythons:
             paths.setdefault(str(Path(each).parent), FILES_FOLDER)

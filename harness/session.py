@@ -51,10 +51,19 @@ from wsgi_gauntlet.harness.events import (
     StageStarted,
     ignore_event,
 )
+from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_excluded
 from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
-from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.model import (
+    CONFIGURATION_KEY,
+    SCHEMA,
+    BaseRun,
+    Exclusion,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+)
 from wsgi_gauntlet.harness.public_results import private_names, publish
 from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
 from wsgi_gauntlet.harness.server import planning, server_config
@@ -68,7 +77,17 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
-from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.journal import (
+    BaseLine,
+    CheckLine,
+    EndLine,
+    ExcludedLine,
+    Journal,
+    LoadLine,
+    ServerLine,
+    StartLine,
+    StopLine,
+)
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
 DEFAULT_RUN_FOLDER = "gauntlet-out"
@@ -83,9 +102,10 @@ class RunOptions:
 
     `failed_in` is an earlier run (its folder or results.json): only its failed cells are run. `target` is a running
     server in place of `servers`; it must prove that it knows `token`. With `tuned` each server is also run as its
-    documentation recommends. The cases of `case_file` replace the catalogue. With `skip_unavailable_versions` a version
-    that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run ends at
-    the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
+    documentation recommends. The cases of `case_file` replace the catalogue. `exclude` are names of cases and scenarios
+    to leave out, `thresholds` are limits as [SERVER::][SCENARIO::]NAME=VALUE. With `skip_unavailable_versions` a
+    version that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run
+    ends at the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
     configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
     With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
     """
@@ -94,6 +114,8 @@ class RunOptions:
     cases: Selection | None = None
     case_file: Path | None = None
     failed_in: Path | None = None
+    exclude: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
     scenarios: tuple[str, ...] | None = None
     load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
     python: str = sys.executable
@@ -130,9 +152,15 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     )
     base = _load_base(options)
     options = _with_failed_cells(options)
+    selected_scenarios = select_scenarios(options)
+    exclusions = _exclusions(options, configuration, known_cases)
+    if options.cases is not None:
+        options = replace(options, cases=exclusions.narrow(options.cases, _runnable(options, known_cases)))
+    scenarios = exclusions.narrow_scenarios(selected_scenarios, may_be_empty=options.cases is not None)
+    option_thresholds = _option_thresholds(options)
     plans = plan_servers(options, configuration, handle)
+    _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)
     selections = _select_cases(options, plans, known_cases)
-    scenarios = select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
         mention_previous_run(run_journal, handle)
@@ -144,19 +172,25 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             infos = {each.id: each.info() for each in scenarios}
             facts = environment(options, plans[0].app_setup if plans else AppSetup())
+            facts |= {CONFIGURATION_KEY: str(configuration.file)} if configuration.file is not None else {}
             run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)
         if base is not None:
             run_journal.write(BaseLine(base))
+        excluded = exclusions.count(options.cases, _runnable(options, known_cases), selected_scenarios)
+        _write_excluded(excluded, previous_results, run_journal, handle)
         if line := baseline_session.again(previous_results or journal.read(run_journal.folder)):
             run_journal.write(line)
         if selections and is_user_app(options.app):
             handle(Message(user_app_description(options.app, options.load_options.page)))
-        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds)
+        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds, option_thresholds)
         available = recorder.add_servers(plans)
         if previous_results is not None:
             recorder.judge_again(previous_results)
+        if not (options.servers or options.scenarios or options.command or options.target) and options.cases is None:
+            counts = f"{len(scenarios)} scenarios on {len(plans)} servers"
+            handle(Message(f"{counts} can take hours; name servers, or scenarios with --scenario, to measure less"))
         cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
         preload_thread = start_report_preload()
@@ -169,7 +203,9 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         if error is None and not session.incomplete:
             _update_baseline(baseline_session, run_journal, handle)
             run_journal.write(EndLine())
-        elif baseline_session.update:
+        elif error is None and session.stopped and not session.interrupted:
+            run_journal.write(StopLine())
+        if session.incomplete and baseline_session.update:
             how = "stopped" if session.stopped else "interrupted"
             recorder.pass_on(Message(f"baseline {baseline_session.name}: not updated, the run was {how}"))
         recorder.pass_on(Progress("report", "writing the report"))
@@ -186,6 +222,48 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
                 handle(Message(text))
             code = code or unjudged.code
         return results, run_journal.folder, code
+
+
+def _exclusions(options: RunOptions, configuration: Configuration, known_cases: Sequence[Case]) -> Exclusions:
+    """Return what the run leaves out. Raises UnknownName for a name that means nothing in it."""
+    with_scenarios = options.scenarios is not None
+    check_names(
+        options.exclude,
+        known_cases if options.cases is not None else None,
+        registry.scenarios() if with_scenarios else None,
+    )
+    file = str(configuration.file or "pyproject.toml")
+    return Exclusions(tuple(dict.fromkeys(options.exclude)), configuration.exclude, file)
+
+
+def _option_thresholds(options: RunOptions) -> thresholds.Table:
+    if not options.thresholds:
+        return thresholds.NO_THRESHOLDS  # importing all scenarios takes a tenth of a second
+    return thresholds.parse_options(options.thresholds, [each.id for each in registry.scenarios()])
+
+
+def _check_threshold_places(
+    configuration: Configuration,
+    option_thresholds: thresholds.Table,
+    plans: Sequence[Plan],
+    scenarios: Sequence[Scenario],
+    handle: EventHandler,
+) -> None:
+    """Refuse options for cells that the run does not have. Say which tables of the configuration are not for it."""
+    names, ids = [each.name for each in plans], [each.id for each in scenarios]
+    thresholds.require_measured(option_thresholds, names, ids)
+    if scenarios and (text := thresholds.describe_unmeasured(configuration.thresholds, names, ids)):
+        handle(Message(text))
+
+
+def _write_excluded(
+    excluded: tuple[Exclusion, ...], previous_results: Results | None, run_journal: Journal, handle: EventHandler
+) -> None:
+    """Store what the run leaves out, and say how much it is."""
+    if excluded or (previous_results is not None and previous_results.excluded):
+        run_journal.write(ExcludedLine(excluded))
+    if text := describe_excluded(excluded):
+        handle(Message(text))
 
 
 def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
@@ -249,11 +327,13 @@ class _Recorder:
         handle: EventHandler,
         baseline: BaselineSession,
         threshold_table: thresholds.Table,
+        option_thresholds: thresholds.Table = thresholds.NO_THRESHOLDS,
     ) -> None:
         self._journal = run_journal
         self._handle = handle
         self._baseline = baseline
         self._thresholds = threshold_table
+        self._option_thresholds = option_thresholds
         self._server_infos: dict[str, ServerInfo] = {}
         self.failed: set[str] = set()
         self.handler_error: BaseException | None = None
@@ -269,8 +349,11 @@ class _Recorder:
     def judge_again(self, previous_results: Results) -> None:
         """Store the cells of load whose broken thresholds changed: the user may have set other thresholds."""
         for cell in previous_results.load:
-            if (judged := thresholds.apply_thresholds(self._thresholds, cell)) != cell:
+            if (judged := self._with_thresholds(cell)) != cell:
                 self._journal.write(LoadLine(judged))
+
+    def _with_thresholds(self, cell: ScenarioResult) -> ScenarioResult:
+        return thresholds.apply_thresholds(self._thresholds, cell, self._option_thresholds)
 
     def record(self, event: Event) -> Event:
         """Store the result in `event` and pass the event on. Return it as it was stored. Raises StorageFull."""
@@ -279,7 +362,7 @@ class _Recorder:
                 event = CaseFinished(self._baseline.apply(self._server_infos[cell.server], cell))
                 self._journal.write(CheckLine(event.cell))
             case ScenarioFinished(cell):
-                event = ScenarioFinished(thresholds.apply_thresholds(self._thresholds, cell))
+                event = ScenarioFinished(self._with_thresholds(cell))
                 self._journal.write(LoadLine(event.cell))
             case ServerStarted(server, command_line, conditions):
                 info = self._server_infos[server]
@@ -352,12 +435,20 @@ class _Session:
         stored = self.recorder.record(event)
         if self.recorder.handler_error is not None:
             self._scope.cancel()
-        elif (
-            self.options.exitfirst and not self.stopped and isinstance(stored, CaseFinished) and fails_run(stored.cell)
-        ):
+        elif self.options.exitfirst and not self.stopped and (name := _failed_cell(stored)):
             self.stopped = True
-            self.recorder.pass_on(Message("stopped at the first failure (--exitfirst); --resume continues the run"))
+            self.recorder.pass_on(Message(f"stopped at the first failure: {name}; --resume continues the run"))
             self._scope.cancel()
+
+
+def _failed_cell(event: Event) -> str:
+    """Return the server and the case or scenario of `event` if it ends the run with exit code 1, else ''."""
+    match event:
+        case CaseFinished(cell) if fails_run(cell):
+            return f"{cell.server} {cell.case}"
+        case ScenarioFinished(cell) if cell.broken:
+            return f"{cell.server} {cell.scenario}"
+    return ""
 
 
 def _load_cases(file: Path) -> tuple[Case, ...]:
@@ -369,8 +460,14 @@ def _load_cases(file: Path) -> tuple[Case, ...]:
 def _select_cases(options: RunOptions, plans: list[Plan], known_cases: Sequence[Case]) -> dict[str, CaseSelection]:
     if options.cases is None:
         return {}
-    known = runnable_cases(known_cases, options.cases, own_app=is_user_app(options.app))
-    return case_selections(known, options.cases, [plan.name for plan in plans])
+    return case_selections(_runnable(options, known_cases), options.cases, [plan.name for plan in plans])
+
+
+def _runnable(options: RunOptions, known_cases: Sequence[Case]) -> Sequence[Case]:
+    """Return the cases that can run: those about a user app need one."""
+    if options.cases is None:
+        return known_cases
+    return runnable_cases(known_cases, options.cases, own_app=is_user_app(options.app))
 
 
 def plan_servers(options: RunOptions, configuration: Configuration, handle: EventHandler = ignore_event) -> list[Plan]:
@@ -428,6 +525,8 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     if names:
         for each in plans:
             planning.require(each, versions=False)
+    else:
+        plans = _keep_those_that_run_the_app(plans, handle)
     checked_interpreters = planning.require_user_app(plans)
     # Last, because making an environment takes seconds: all other options are known to be right now.
     plans = [
@@ -478,6 +577,17 @@ def _keep_installed(plans: list[Plan], handle: EventHandler) -> list[Plan]:
             Message(f"not installed: {', '.join(absent)}; `wsgi-gauntlet servers` lists the commands that install them")
         )
     return available
+
+
+def _keep_those_that_run_the_app(plans: list[Plan], handle: EventHandler) -> list[Plan]:
+    """Return `plans` without servers whose own interpreter has not the packages of the user app."""
+    kept = []
+    for each in plans:
+        if fault := planning.own_interpreter_fault(each):
+            handle(Message(f"{each.name} is left out: {fault}"))
+        else:
+            kept.append(each)
+    return kept
 
 
 def _tuned_variants(plan: Plan, chosen: list[str]) -> list[str]:

@@ -30,14 +30,13 @@ def case_selection(
     tags: tuple[str, ...] = (),
     *,
     shard_text: str | None = None,
-    excluded: tuple[str, ...] = (),
 ) -> Selection:
     """Return the selection of cases that the options of a command describe."""
     from wsgi_gauntlet.harness.conformance.selection import Selection, shard
     from wsgi_gauntlet.harness.model import Level
 
     shard_parts = shard(shard_text) if shard_text is not None else None
-    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard_parts, excluded=excluded)
+    return Selection(prefixes, tuple(map(Level, levels)), tags, shard=shard_parts)
 
 
 def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
@@ -59,6 +58,8 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
         output_files=arguments.outputs.files,
         public=arguments.outputs.public,
         tuned=arguments.tuned,
+        exclude=arguments.exclude,
+        exitfirst=arguments.exitfirst,
     )
 
 
@@ -69,6 +70,8 @@ def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: 
 
     settings = config.load_nearest()
     with ProgressDisplay(verbose=arguments.verbose) as display:
+        if text := config.describe_file(settings, always=arguments.verbose):
+            display.handle(Message(text))
         results, folder, code = session.run(options, settings, display.handle)
     show(results, folder, arguments.outputs, every_change=every_change, verbose=arguments.verbose)
     sys.exit(code)

@@ -39,9 +39,15 @@ Exit codes:
   2    wrong usage or configuration; a server cannot do what its name asks,
        for example wsgiref[tls]; or nothing was judged
   3    a measurement is invalid: the generator or this machine could not keep
-       up; or every figure is inconclusive
+       up; or every figure is inconclusive; or a threshold was not checked
   4    error: a server did not start, the disk is full, or the harness failed
   130  interrupted; the results so far are saved and reported
+"""
+
+CONFIGURATION_HELP = """
+\b
+Configuration: [tool.wsgi-gauntlet] of the nearest pyproject.toml, from this
+folder up to the top of the repository. --verbose names the file.
 """
 
 HELP_OPTIONS = ("-h", "--help")
@@ -330,6 +336,16 @@ ConfigOption = Annotated[
     ),
 ]
 
+ThresholdOption = Annotated[
+    tuple[str, ...],
+    Option(
+        ["--threshold"],
+        multiple=True,
+        metavar="LIMIT",
+        help="[SERVER::][SCENARIO::]NAME=VALUE with NAME goodput, slowdown, collapse, p99 (seconds) or rate, as "
+        "classroom::p99=0.5; repeatable.",
+    ),
+]
 
 VerboseOption = Annotated[
     bool, Option(["--verbose"], is_flag=True, help="Print every table and list before the conclusion.")
@@ -368,6 +384,23 @@ class RunArguments:
         ),
     ]
     config: ConfigOption
+    exclude: Annotated[
+        tuple[str, ...],
+        Option(
+            ["--exclude"],
+            multiple=True,
+            metavar="ID",
+            help="No cases and scenarios of this id or family, unless other cases need them; repeatable.",
+        ),
+    ]
+    exitfirst: Annotated[
+        bool,
+        Option(
+            ["-x", "--exitfirst"],
+            is_flag=True,
+            help="Stop at the first failed case or broken threshold; --resume continues.",
+        ),
+    ]
     out: Annotated[Path | None, Option(["--out"], type=path_argument, metavar="DIR", help="Run folder [gauntlet-out].")]
     resume: Annotated[
         bool, Option(["--resume"], is_flag=True, help="Continue the run in the folder instead of starting a new one.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, Unpack
 
 from wsgi_gauntlet.harness.errors import UnknownName
 from wsgi_gauntlet.harness.model import Basis, Breach, CaseInfo, Level, Reference, Setup
@@ -19,6 +19,16 @@ from wsgi_gauntlet.harness.server.user_app import USER_APP_CASE_PREFIX
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.conformance.exchange import Exchange
+
+
+class HasId(Protocol):
+    """A case or a scenario."""
+
+    @property
+    def id(self) -> str: ...
+
+
+HasIdT = TypeVar("HasIdT", bound=HasId)
 
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 
@@ -152,8 +162,8 @@ def case(
     return decorate
 
 
-def matching(cases: Iterable[Case], name: str) -> list[Case]:
-    """Return the cases whose id begins with `name`, else those of the one id or family that ends with it.
+def matching(cases: Iterable[HasIdT], name: str) -> list[HasIdT]:
+    """Return the cases, or scenarios, whose id begins with `name`, else those of the one family that ends with it.
 
     `http/fram`, `http/framing` and `framing` all find the cases in http/framing. Without any such case the list is
     empty. Raises UnknownName if several ids or families end with `name`.

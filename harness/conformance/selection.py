@@ -32,7 +32,8 @@ class Shard:
 class Selection:
     """The selectors of a run; without any, all cases are selected.
 
-    `failed` maps the name of a server to the ids of its cases that failed in the run `failed_in`.
+    `failed` maps the name of a server to the ids of its cases that failed in the run `failed_in`. `excluded` are names
+    of cases and families to leave out; `excluded_by_file` are those of the configuration. Each must have a case.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -42,11 +43,13 @@ class Selection:
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shard: Shard | None = None
     excluded: tuple[str, ...] = ()
+    excluded_by_file: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Return the selectors as they are written on the command line."""
         parts = [f"--select {each}" for each in self.prefixes]
         parts += [f"--exclude {each}" for each in self.excluded]
+        parts += [f"exclude = {each!r} of pyproject.toml" for each in self.excluded_by_file]
         parts += [f"--level {each}" for each in self.levels]
         parts += [f"--tag {each}" for each in self.tags]
         parts += [f"--rerun-failed {self.failed_in}"] if self.failed_in else []
@@ -100,7 +103,8 @@ def chosen(known: Sequence[Case], selection: Selection) -> list[Case]:
             raise UnknownName(
                 f"no case is tagged {tag!r}{did_you_mean(tag, tags)}; there are {', '.join(sorted(tags))}"
             )
-    excluded_ids = {each.id for each in select(known, selection.excluded)} if selection.excluded else set()
+    excluded = (*selection.excluded, *selection.excluded_by_file)
+    excluded_ids = {each.id for each in select(known, excluded)} if excluded else set()
     found = [
         each
         for each in select(known, selection.prefixes)

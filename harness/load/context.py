@@ -274,6 +274,11 @@ class ScenarioContext(Generic[P_co]):
         self.progress(None, f"learning the responses of {requests.source}")
         return await learn_traffic(address, with_mount(requests, mount))
 
+    @property
+    def page_caveat(self) -> str:
+        """What a reader must know of the page of the user app, as far as it was learned; '' for nothing."""
+        return self._user_app_workload.caveat if isinstance(self._user_app_workload, UserAppPage) else ""
+
     def server_logs(self) -> str:
         """Return the logs of all servers so far."""
         return "".join([*self._stopped_server_logs, *(each.log_since(0) for each in self._running_servers)])
@@ -300,6 +305,8 @@ class ScenarioContext(Generic[P_co]):
             else f"{log[: MAX_LOG_CHARACTERS // 2]}\n[...]\n{log[-MAX_LOG_CHARACTERS // 2 :]}",
             **measured,
         )
+        if self.page_caveat:
+            cell = msgspec.structs.replace(cell, caveats=(*cell.caveats, self.page_caveat))
         return blame_losses(cell, self.scenario.phases_without_slow_clients)
 
 

@@ -16,7 +16,7 @@ from wsgi_gauntlet.harness.errors import (
     reportable_error,
 )
 from wsgi_gauntlet.harness.event_queue import EventQueue
-from wsgi_gauntlet.harness.events import Progress, ScenarioFinished, ServerFailed
+from wsgi_gauntlet.harness.events import Message, Progress, ScenarioFinished, ServerFailed
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import apply_cpu_contention
 from wsgi_gauntlet.harness.load.catalog import Scenario, overrides_for
@@ -68,7 +68,7 @@ async def load(
 
     Raises PageError: the page of the user app fails in every scenario.
     """
-    may_repeat = True
+    may_repeat, messages = True, set[str]()
     for plan, scenario in cells:
         parameters = load_options.parameters(scenario)
         ctx = _scenario_context(plan, scenario, parameters, load_options, folders, events)
@@ -98,6 +98,9 @@ async def load(
                     cell, phases=tuple(ctx.finished_phases), conditions=dict(ctx.conditions), seconds=ctx.elapsed
                 )
         await events.put(ScenarioFinished(cell))
+        if ctx.page_caveat not in messages | {""}:
+            messages.add(ctx.page_caveat)
+            await events.put(Message(ctx.page_caveat))
 
 
 def _scenario_context(

@@ -88,6 +88,16 @@ class UserAppPage:
     has_requested_size: bool = False
 
     @property
+    def caveat(self) -> str:
+        """What a reader must know of the page, '' for nothing."""
+        if not 300 <= self.status < 400:
+            return ""
+        return (
+            f"{self.target} returns {self.status}, a redirect, which users do not follow: the figures are those of the "
+            "redirect alone; --app-path names the page behind it, and --traffic follows redirects"
+        )
+
+    @property
     def conditions(self) -> Mapping[str, object]:
         """The page and its correct response."""
         checked = f"{self.length} bytes compared" if self.body is not None else "body differs each time, not compared"

@@ -44,13 +44,16 @@ from wsgi_gauntlet.harness.model.load import (
     Step,
     ThresholdViolation,
     TrafficStep,
+    UncheckedThreshold,
     Window,
 )
 from wsgi_gauntlet.harness.model.results import (
+    CONFIGURATION_KEY,
     SCHEMA,
     BaseCase,
     BaseRun,
     ConfigOverride,
+    Exclusion,
     HistoryPoint,
     Results,
     ServerInfo,
@@ -59,6 +62,7 @@ from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
 __all__ = [
     "BASELINE_LETTER",
+    "CONFIGURATION_KEY",
     "SCHEMA",
     "AppEvent",
     "BaseCase",
@@ -81,6 +85,7 @@ __all__ = [
     "Cost",
     "Disconnect",
     "Evidence",
+    "Exclusion",
     "Figure",
     "FigureComparison",
     "GeneratorHealth",
@@ -104,6 +109,7 @@ __all__ = [
     "Step",
     "ThresholdViolation",
     "TrafficStep",
+    "UncheckedThreshold",
     "Verdict",
     "Window",
 ]

@@ -230,7 +230,7 @@ class ThresholdViolation(msgspec.Struct, frozen=True):
     """A threshold of the user that a cell breaks.
 
     `threshold` is its name, `limit` the user's limit, `value` the measurement. `table` names the table of
-    pyproject.toml. `message` is a sentence. Units are those of the cell.
+    pyproject.toml, or the option. `message` is a sentence. Units are those of the cell.
     """
 
     threshold: str
@@ -240,6 +240,20 @@ class ThresholdViolation(msgspec.Struct, frozen=True):
     message: str
 
 
+class UncheckedThreshold(msgspec.Struct, frozen=True):
+    """A threshold of the user for a cell that has no valid figure to compare with.
+
+    `threshold`, `limit` and `table` are as in ThresholdViolation. `message` is a sentence with the reason. If it is
+    `required`, the run does not succeed: the figure should have been there.
+    """
+
+    threshold: str
+    limit: float
+    table: str
+    message: str
+    required: bool = True
+
+
 class ScenarioResult(msgspec.Struct, frozen=True):
     """One cell of load: a server in one scenario.
 
@@ -247,7 +261,8 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     clients made the server collapse. `recovery` is None if it was not measured, or if the server did not recover.
     `slow_clients` lists (seconds, clients connected). `conditions` describes the server: workers, threads, keep-alive,
     backlog, Python. `phase` names the phase that `goodput` and `slowdown` describe, if it is not the phase with slow
-    clients. `broken` are the thresholds of the user that the cell breaks. `traffic` has the steps of the user's
+    clients. `broken` are the thresholds of the user that the cell breaks, `unchecked` those that could not be compared
+    with a figure, `met` the names of the others. `traffic` has the steps of the user's
     traffic.
     """
 
@@ -273,6 +288,8 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     traffic: tuple[TrafficStep, ...] = ()
     phase: str = ""
     broken: tuple[ThresholdViolation, ...] = ()
+    unchecked: tuple[UncheckedThreshold, ...] = ()
+    met: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}
     conditions: dict[str, Any] = {}
     caveats: tuple[str, ...] = ()

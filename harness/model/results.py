@@ -16,6 +16,10 @@ SCHEMA = 2
 """The version of `results.json` and of the journal that this program writes."""
 
 
+CONFIGURATION_KEY = "configuration"
+"""The field of the environment of a run with the pyproject.toml that it was configured by."""
+
+
 class ConfigOverride(msgspec.Struct, frozen=True):
     """A setting of the user's configuration file that the harness replaced: `server` is the adapter's name."""
 
@@ -46,6 +50,18 @@ class ServerInfo(msgspec.Struct, frozen=True):
     overrides: tuple[ConfigOverride, ...] = ()
     conditions: dict[str, Any] = {}
     for_development: str = ""
+
+
+class Exclusion(msgspec.Struct, frozen=True):
+    """A name of cases or scenarios that the user left out of a run, and how many of them would have been run.
+
+    `source` is the option, or the file, that has the name.
+    """
+
+    name: str
+    source: str
+    cases: int = 0
+    scenarios: int = 0
 
 
 class BaseCase(msgspec.Struct, frozen=True):
@@ -92,8 +108,9 @@ class HistoryPoint(msgspec.Struct, frozen=True):
 class Results(msgspec.Struct, frozen=True):
     """Everything that a run measured.
 
-    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C. `baseline` names
-    the baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
+    `environment` describes the machine, the program and the call. `finished` is false after Ctrl-C, and if the run
+    `stopped` at the first failure, as the user wanted. `excluded` is what the user left out. `baseline` names the
+    baseline file, or is '' if there is none. `base` is the run that the user compares this one with. `history` has
     each server of each run if several runs were merged. `recommendation` is the answer of a search.
     """
 
@@ -110,3 +127,5 @@ class Results(msgspec.Struct, frozen=True):
     history: tuple[HistoryPoint, ...] = ()
     comparisons: tuple[ComparisonResult, ...] = ()
     recommendation: Recommendation | None = None
+    excluded: tuple[Exclusion, ...] = ()
+    stopped: bool = False

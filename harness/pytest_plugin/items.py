@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.conformance.runner import group_by_setup
 from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runnable_cases
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName, Unsupported
 from wsgi_gauntlet.harness.events import Event, Message
+from wsgi_gauntlet.harness.exclusions import Exclusions, check_names
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.workload import user_app_page
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Level, Verdict
@@ -172,11 +173,13 @@ class ConformancePlugin:
 
     def _select_cases(self) -> list[ServerCases]:
         option = self._config.getoption
-        settings = configuration.read(self._config.rootpath / "pyproject.toml")
+        settings = configuration.load_nearest(self._config.rootpath)
         levels = tuple(map(_parse_level, option("wsgi_level")))
         selection = Selection(tuple(option("wsgi_select")), levels, tuple(option("wsgi_tag")))
         app = option("wsgi_app") or registry.REFERENCE_APP
         known = runnable_cases(registry.cases(), selection, own_app=is_user_app(app))
+        check_names(option("wsgi_exclude"), registry.cases(), None)
+        selection = Exclusions(tuple(option("wsgi_exclude")), settings.exclude).narrow(selection, known)
         selected = chosen(known, selection)
         by_server: dict[str, list[Case]] = {}
         for id_ in self._ids:
@@ -364,7 +367,7 @@ def markers(known: Iterable[Case]) -> Mapping[str, str]:
 
 def _with_plugin_options(message: str) -> str:
     """Return an error message of the command with the option names of the plugin."""
-    return re.sub(r"(?<![\w-])--(app-path|app|command|level|python|select|tag)\b", r"--wsgi-\1", message)
+    return re.sub(r"(?<![\w-])--(app-path|app|command|exclude|level|python|select|tag)\b", r"--wsgi-\1", message)
 
 
 def _parse_level(text: str) -> Level:

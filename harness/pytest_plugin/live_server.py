@@ -5,40 +5,71 @@ from __future__ import annotations
 import importlib.util
 import os
 import site
+import ssl
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from wsgi_gauntlet.harness import config
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, Unsupported
 from wsgi_gauntlet.harness.events import ignore_event
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.pytest_plugin.trio_thread import HostedServer, TrioThread
+from wsgi_gauntlet.harness.server import name as naming
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.app_name import AppName, FactoryArguments, parse_app_name
+from wsgi_gauntlet.harness.server.certificates import identity
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.temp_dirs import SCRATCH_PREFIX
 
 if TYPE_CHECKING:
     import httpx
 
 App = str | Callable[..., Any]
 
+CUSTOM_SERVER = "custom"
+"""The name of the server of `command=`, as with --command."""
+
 CLIENT_TIMEOUT_SECONDS = 30.0
 """Time-out of `client` in seconds. A server on the same machine that needs longer does not respond."""
 
 
+@dataclass(frozen=True)
+class ServerRequest:
+    """The server that a test asks for, with the names of the arguments of `LiveServers.__call__`."""
+
+    server: str
+    app: App
+    factory: bool = False
+    command: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    unix: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
 class LiveServer:
-    """One running server. `address` and `client` are new after `restart`: ask for them, never keep them."""
+    """One running server. `address` and `client` are new after `restart`: ask for them, never keep them.
+
+    As a context manager it stops the server at the end of the block.
+    """
 
     def __init__(self, trio_thread: TrioThread, hosted: HostedServer) -> None:
         self._trio_thread = trio_thread
         self._hosted = hosted
         self._client: httpx.Client | None = None
         self._final_log: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     @property
     def name(self) -> str:
@@ -81,14 +112,19 @@ class LiveServer:
         import httpx
 
         if self._client is None:
-            path = self.address.path
+            verify = ssl.create_default_context(cadata=self.certificate_authority) if self.address.tls else True
             self._client = httpx.Client(
                 base_url=self.url,
                 timeout=CLIENT_TIMEOUT_SECONDS,
                 trust_env=False,
-                transport=httpx.HTTPTransport(uds=path) if path else None,
+                transport=httpx.HTTPTransport(verify=verify, trust_env=False, uds=self.address.path or None),
             )
         return self._client
+
+    @property
+    def certificate_authority(self) -> str:
+        """The authority, in PEM, that signed the certificate of a server with TLS. `client` trusts it."""
+        return identity().authority.decode()
 
     def restart(self) -> None:
         """Stop the server and start it again, on another port. Raises ServerDidNotStart."""
@@ -122,25 +158,32 @@ class LiveServers:
         self._root = root
         self._python = python or sys.executable
         self._started: list[LiveServer] = []
+        self._modules: tempfile.TemporaryDirectory[str] | None = None
 
     def __call__(
         self,
-        server: str,
+        server: str = "",
         *,
         app: App,
+        factory: bool = False,
+        command: str = "",
         python: str = "",
         environment: Mapping[str, str] | None = None,
         unix: bool = False,
+        **settings: float | bool,
     ) -> LiveServer:
         """Start `server` (a server name as on the command line) and return it when it responds to a GET of /nonce.
 
-        `app` is `module:callable`, or the callable itself if it is defined at the top level of a module. `environment`
-        is added to the environment of the test. With `unix` the server listens on a Unix socket.
+        `app` is `module:callable`, `module:function("argument")`, or the callable itself if it is defined at the top
+        level of a module. With `factory` the callable is a function that makes the app. `command` is a command template
+        in place of a server name. `environment` is added to the environment of the test. With `unix` the server listens
+        on a Unix socket. `settings` are those of a server name: `workers=2, threads=4, tls=True`.
         Raises UsageError for wrong arguments, ServerDidNotStart with the line of the log that explains it.
         """
         __tracebackhide__ = True
+        request = ServerRequest(server, app, factory, command, environment or {}, unix, settings)
         try:
-            plan = self._plan(server, app, python or self._python, environment or {}, unix)
+            plan = self._plan(request, python or self._python)
         except (GauntletError, Unsupported) as problem:
             raise problem.with_traceback(None) from None
         started = LiveServer(self._trio_thread, _call_without_traceback(self._trio_thread, self._start_server, plan))
@@ -151,22 +194,78 @@ class LiveServers:
         """Stop all started servers, the last one first."""
         while self._started:
             self._started.pop().stop()
+        if self._modules is not None:
+            self._modules.cleanup()
+            self._modules = None
 
     async def _start_server(self, plan: Plan) -> HostedServer:
         return await self._trio_thread.start_server(plan, observe=False)
 
-    def _plan(self, server: str, app: App, python: str, environment: Mapping[str, str], unix: bool) -> Plan:
-        settings = config.read(self._root / "pyproject.toml")
-        name, folders = importable_name(app, self._root)
-        added = dict(environment)
-        if not name.startswith("gauntlet_apps."):
-            added.setdefault("PYTHONPATH", os.pathsep.join(map(str, folders)))
-        plan = planning.plan(server, python=python, app=name, custom=settings.servers)
+    def _plan(self, request: ServerRequest, python: str) -> Plan:
+        custom = config.load_nearest(self._root).servers
+        if request.command:
+            custom = {**custom, CUSTOM_SERVER: request.command}
+        name, folders = importable_name(request.app, self._root)
+        made = parse_app_name(name, "app=")
+        if request.factory and made.arguments is None:
+            made = replace(made, arguments=FactoryArguments())
+        plan = planning.plan(server_name(request), python=python, app=name, custom=custom)
         plan = versioned.ensure_environments(plan, ignore_event)
         planning.require(plan)
-        planning.require_app(name, plan.app_plan.python, *folders, label="app=")
-        upstream_plan = replace(plan.upstream, environment=added) if plan.upstream else None
-        return replace(plan, environment=added, upstream=upstream_plan, unix=unix)
+        planning.require_app(made.text, plan.app_plan.python, *folders, label="app=")
+        if made.arguments is not None:
+            name, folder = self._write_factory_module(made)
+            folders = [folder, *folders]
+        added = dict(request.environment)
+        if not name.startswith("gauntlet_apps."):
+            added.setdefault("PYTHONPATH", os.pathsep.join(map(str, folders)))
+        upstream_plan = replace(plan.upstream, app=name, environment=added) if plan.upstream else None
+        return replace(plan, app=name, environment=added, upstream=upstream_plan, unix=request.unix)
+
+    def _write_factory_module(self, made: AppName) -> tuple[str, Path]:
+        """Write a module whose `application` is the app that the function makes; return its name and its folder."""
+        if self._modules is None:
+            self._modules = tempfile.TemporaryDirectory(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
+        folder = Path(self._modules.name)
+        folder.chmod(0o755)  # some servers give up root before they import the app
+        module = f"wsgi_gauntlet_made_app_{len(list(folder.glob('*.py'))) + 1}"
+        (folder / f"{module}.py").write_text(factory_module(made), encoding="utf-8")
+        return f"{module}:application", folder
+
+
+def server_name(request: ServerRequest) -> str:
+    """Return the name of the server with the settings of `request`. Raises ConfigurationError."""
+    name = request.server or (CUSTOM_SERVER if request.command else "")
+    if not name:
+        raise ConfigurationError('name a server, as wsgi_server("gunicorn", app=...), or give command="..."')
+    is_file = name.endswith(".py")
+    if request.command and (is_file or naming.parse(name).server.adapter != CUSTOM_SERVER):
+        raise ConfigurationError(
+            f"command= describes the server named {CUSTOM_SERVER}, and the server is {name}: leave out one of them"
+        )
+    for key, value in request.settings.items():
+        if is_file:
+            raise ConfigurationError(f"{key}= cannot be combined with an adapter file: the file has the settings")
+        if not isinstance(value, bool | int | float):
+            raise ConfigurationError(f"{key}={value!r}: a setting is a number, True or False")
+        word = key if key in naming.SETTING_NAMES else key.replace("_", "-")
+        if value is True:
+            name = naming.with_setting(name, word)
+        elif value is not False:
+            name = naming.with_setting(name, f"{word}={value}")
+        elif key in naming.BOOLEAN_SETTINGS:
+            name = naming.with_setting(name, f"{word}=off")
+    return name
+
+
+def factory_module(made: AppName) -> str:
+    """Return the source of a module whose `application` is the app that the function `made` makes."""
+    arguments = made.arguments or FactoryArguments()
+    return (
+        "import functools\nimport importlib\n\n"
+        f"make = functools.reduce(getattr, {made.attribute.split('.')!r}, importlib.import_module({made.module!r}))\n"
+        f"application = make(*{arguments.positional!r}, **{dict(arguments.named)!r})\n"
+    )
 
 
 def importable_name(app: App, root: Path) -> tuple[str, list[Path]]:

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, metavar, words in (
         ("server", "NAME", "Test this server, such as gunicorn:gthread[threads=4]; may be repeated."),
         ("select", "PREFIX", "Only cases whose id begins with PREFIX; may be repeated."),
+        ("exclude", "PREFIX", "No cases whose id begins with PREFIX; may be repeated."),
         ("level", "LEVEL", "Only cases of this level: must, should, may or info; may be repeated."),
         ("tag", "TAG", "Only cases with this tag, such as security; may be repeated."),
     ):
@@ -68,7 +69,7 @@ def _cells_requested(config: pytest.Config) -> bool:
     has_paths = bool(config.getoption("file_or_dir", []))  # --help ends before this option is parsed
     if config.getoption("wsgi_server") or config.getoption("wsgi_command"):
         return not has_paths or "--wsgi-server" in words or "--wsgi-command" in words
-    for option in ("--wsgi-select", "--wsgi-level", "--wsgi-tag"):
+    for option in ("--wsgi-select", "--wsgi-exclude", "--wsgi-level", "--wsgi-tag"):
         if option in words:
             raise pytest.UsageError(f"{option} chooses cases, and no server is named: add --wsgi-server NAME")
     return False
@@ -86,15 +87,26 @@ def trio_thread(config: pytest.Config) -> TrioThread:
 
 @pytest.fixture
 def wsgi_server(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
-    """Start WSGI servers with your app: `wsgi_server("gunicorn[workers=2]", app="shop.wsgi:application")`.
+    """Start WSGI servers with your app: `wsgi_server("gunicorn", app="shop.wsgi:application", workers=2)`.
 
     The call returns a running server with `url`, `address`, `client` (an httpx.Client), `log`, `pid`, `restart()` and
     `stop()`. All servers are stopped after the test.
     """
+    yield from _live_servers(request.config)
+
+
+@pytest.fixture(scope="session")
+def wsgi_server_factory(request: pytest.FixtureRequest) -> Iterator[LiveServers]:
+    """Start WSGI servers for several tests: it is called as `wsgi_server`, in fixtures of any scope.
+
+    A server runs until the end of its `with` block, or until the end of the session.
+    """
+    yield from _live_servers(request.config)
+
+
+def _live_servers(config: pytest.Config) -> Iterator[LiveServers]:
     from wsgi_gauntlet.harness.pytest_plugin.live_server import LiveServers
 
-    servers = LiveServers(
-        trio_thread(request.config), request.config.rootpath, request.config.getoption("wsgi_python") or ""
-    )
+    servers = LiveServers(trio_thread(config), config.rootpath, config.getoption("wsgi_python") or "")
     yield servers
     servers.stop()

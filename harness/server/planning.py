@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.server.adapter import (
     Installation,
     ServerDescription,
     Settings,
+    absolute_interpreter,
     direct_url_origin,
     pip_install_command,
 )
@@ -281,12 +282,31 @@ def require_user_app(plans: Iterable[Plan], checked_interpreters: frozenset[str]
         parse_app_name(each.app)
     asked: dict[tuple[str, bool], Plan] = {}
     for each in own:
-        asked.setdefault((each.python, each.adapter.locates_app_itself or each.config is not None), each)
+        asked.setdefault((each.interpreter, each.adapter.locates_app_itself or each.config is not None), each)
     for (python, may_be_missing), plan in sorted(asked.items(), key=lambda each: each[0]):
         if python not in checked_interpreters:
             with rehearsed(plan) as prepared:
                 _require_app(parse_app_name(plan.app), prepared, f"--app {plan.app}", may_be_missing=may_be_missing)
     return checked_interpreters | {python for python, _ in asked}
+
+
+def own_interpreter_fault(plan: Plan) -> str:
+    """Return why the user app does not run in the interpreter that the server of `plan` brings along, '' if it does.
+
+    Most servers bring none. mod_wsgi does: it does not see the packages of a virtual environment.
+    """
+    behind = plan.app_plan
+    if behind.app_path is None or not _brings_interpreter(behind):
+        return ""
+    try:
+        require_user_app([behind])
+    except ConfigurationError as problem:
+        return str(problem)
+    return ""
+
+
+def _brings_interpreter(plan: Plan) -> bool:
+    return bool(plan.found.python) and absolute_interpreter(plan.found.python) != absolute_interpreter(plan.python)
 
 
 def require_app(app: str, python: str, *folders: Path, label: str = "--app ") -> None:
@@ -301,8 +321,11 @@ def require_app(app: str, python: str, *folders: Path, label: str = "--app ") ->
 
 def _require_app(name: AppName, plan: Plan, shown: str, *, may_be_missing: bool) -> None:
     folder = working_folder(plan) if plan.app_setup.copy is not None else None
+    if _brings_interpreter(plan):
+        own = f"{plan.name} runs apps in its own interpreter, {plan.interpreter}"
+        shown = f"{own}; install their packages for it, or leave the server out: {shown}"
     _check_app(
-        name, plan.python, import_path(plan), plan.app_setup, shown, may_be_missing=may_be_missing, folder=folder
+        name, plan.interpreter, import_path(plan), plan.app_setup, shown, may_be_missing=may_be_missing, folder=folder
     )
 
 

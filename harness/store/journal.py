@@ -28,6 +28,7 @@ from wsgi_gauntlet.harness.model import (
     CaseResult,
     ComparisonResult,
     Evidence,
+    Exclusion,
     Results,
     RoundResult,
     ScenarioInfo,
@@ -123,6 +124,16 @@ class BaseLine(msgspec.Struct, frozen=True, tag="base", tag_field="line"):
     base: BaseRun
 
 
+class ExcludedLine(msgspec.Struct, frozen=True, tag="excluded", tag_field="line"):
+    """What the user left out of the run. A later line replaces it."""
+
+    excluded: tuple[Exclusion, ...]
+
+
+class StopLine(msgspec.Struct, frozen=True, tag="stop", tag_field="line"):
+    """The last line of a run that stopped at its first failure, as the user wanted."""
+
+
 class EndLine(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The last line of a complete run."""
 
@@ -134,6 +145,8 @@ Line = (
     | LoadLine
     | BaselineLine
     | BaseLine
+    | ExcludedLine
+    | StopLine
     | ComparisonLine
     | RoundLine
     | RecommendationLine
@@ -165,6 +178,8 @@ _ReadLine = (
     | LoadLine
     | BaselineLine
     | BaseLine
+    | ExcludedLine
+    | StopLine
     | ComparisonLine
     | RoundLine
     | RecommendationLine
@@ -310,12 +325,13 @@ def read(folder: Path) -> Results:
     comparisons: dict[tuple[object, ...], ComparisonResult] = {}
     rounds: dict[tuple[object, ...], list[RoundResult]] = {}
     comparison_key: tuple[object, ...] = ()
-    finished, baseline = False, ""
+    finished, stopped, baseline = False, False, ""
     base: BaseRun | None = None
+    excluded: tuple[Exclusion, ...] = ()
     recommendation: Recommendation | None = None
     trials: list[Trial] = []
     for line in _lines(path):
-        finished = isinstance(line, EndLine)
+        finished, stopped = isinstance(line, EndLine), isinstance(line, StopLine)
         match line:
             case StartLine():
                 start = line
@@ -331,6 +347,8 @@ def read(folder: Path) -> Results:
             case RoundLine(round=found):
                 rounds.setdefault(comparison_key, []).append(found)
             case BaseLine(base=base):
+                pass
+            case ExcludedLine(excluded=excluded):
                 pass
             case RecommendationLine(recommendation=recommendation):
                 pass
@@ -354,6 +372,8 @@ def read(folder: Path) -> Results:
             msgspec.structs.replace(each, rounds=tuple(rounds.get(key, ()))) for key, each in comparisons.items()
         ),
         finished=finished,
+        excluded=excluded,
+        stopped=stopped,
         baseline=baseline,
         base=base,
         recommendation=msgspec.structs.replace(recommendation, trials=tuple(trials)) if recommendation else None,

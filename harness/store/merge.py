@@ -28,6 +28,9 @@ def merge(runs: Sequence[Results]) -> Results:
         scenarios={id_: scenario for run in runs for id_, scenario in run.scenarios.items()},
         comparisons=tuple({each.key: each for run in runs for each in run.comparisons}.values()),
         finished=all(run.finished for run in runs),
+        # Shards leave out the same, so each name counts once.
+        excluded=tuple({(each.source, each.name): each for run in runs for each in run.excluded}.values()),
+        stopped=any(run.stopped for run in runs),
         baseline=", ".join(dict.fromkeys(run.baseline for run in runs if run.baseline)),
         base=next((run.base for run in reversed(runs) if run.base is not None), None),
         recommendation=next((run.recommendation for run in reversed(runs) if run.recommendation is not None), None),

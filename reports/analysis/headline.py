@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from wsgi_gauntlet.harness.exclusions import describe_excluded
 from wsgi_gauntlet.harness.model import Grade, Results, Verdict
 from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -33,7 +34,10 @@ class Headline:
 
 @dataclass(frozen=True)
 class RunLine:
-    """The facts about a run in one line; '' or 0 if unknown. `not_judged` counts cells that blame no server."""
+    """The facts about a run in one line; '' or 0 if unknown. `not_judged` counts cells that blame no server.
+
+    `excluded` says what the user left out.
+    """
 
     date: str
     machine: str
@@ -43,6 +47,7 @@ class RunLine:
     requirements: int
     scenarios: int
     not_judged: int
+    excluded: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -58,6 +63,7 @@ class RunLine:
                     f"Python {self.python}" if self.python else "",
                     asked if self.cases else "",
                     scenarios if self.scenarios else "",
+                    self.excluded,
                 ),
             )
         )
@@ -103,6 +109,7 @@ def run_line(results: Results) -> RunLine:
         scenarios=len({each.scenario for each in results.load}),
         not_judged=sum(each.grade in NOT_JUDGED_LOAD for each in results.load)
         + sum(each.verdict is Verdict.ERROR for each in results.conformance),
+        excluded=line(describe_excluded(results.excluded), 200),
     )
 
 

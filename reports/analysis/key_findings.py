@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import BaselineStatus, ClaimVerdict, Grade, Res
 from wsgi_gauntlet.reports.analysis import aggregation
 from wsgi_gauntlet.reports.analysis.key_figure import COLLAPSE_GOODPUT, COLLAPSED_GRADES
 from wsgi_gauntlet.reports.analysis.requirements import conformance_findings, user_app_findings
+from wsgi_gauntlet.reports.analysis.thresholds import thresholds_text
 from wsgi_gauntlet.reports.text import recommendation_text
 from wsgi_gauntlet.reports.text.comparison_summary import conclusions
 from wsgi_gauntlet.reports.text.labels import (
@@ -248,15 +249,20 @@ def _measurement_findings(results: Results) -> list[KeyFinding]:
 
 
 def _threshold_findings(results: Results) -> list[KeyFinding]:
-    """Return the broken thresholds of the user, or their number if there are many."""
-    found = [(cell, each) for cell in results.load for each in cell.broken]
-    if not found:
-        return []
-    if len(found) <= MAX_ITEMS_LISTED:
-        broken = "; ".join(f"{cell.server} in {cell.scenario}: {each.message}" for cell, each in found)
-        return [KeyFinding("Thresholds", f"{broken}.")]
-    servers = join_names(dict.fromkeys(cell.server for cell, _ in found))
-    return [KeyFinding("Thresholds", f"{len(found)} are broken by {servers}.")]
+    """Return the broken and the unchecked thresholds of the user, or their number if there are many."""
+    broken = [(cell, each.message) for cell in results.load for each in cell.broken]
+    unchecked = [(cell, each.message) for cell in results.load for each in cell.unchecked if each.required]
+    parts = []
+    for found, many in ((broken, "are broken by"), (unchecked, "were not checked for")):
+        if len(found) <= MAX_ITEMS_LISTED:
+            parts += [f"{cell.server} in {cell.scenario}: {message}" for cell, message in found]
+        else:
+            servers = join_names(dict.fromkeys(cell.server for cell, _ in found))
+            parts.append(f"{len(found)} {many} {servers}")
+    if parts:
+        return [KeyFinding("Thresholds", f"{'; '.join(parts)}.")]
+    text = thresholds_text(results).removeprefix("Thresholds: ")
+    return [KeyFinding("Thresholds", text)] if text else []
 
 
 def _claim_findings(results: Results) -> list[KeyFinding]:

@@ -10,6 +10,7 @@ from wsgi_gauntlet.harness.model import Outcome, Phase, ScenarioResult, Step
 from wsgi_gauntlet.harness.stats.binomial import exact_interval
 from wsgi_gauntlet.harness.stats.summary import waiting_times
 from wsgi_gauntlet.reports.analysis.quantile_interval import quantile_interval
+from wsgi_gauntlet.reports.analysis.thresholds import describe_thresholds
 from wsgi_gauntlet.reports.text import labels
 
 _exact_interval = lru_cache(maxsize=4096)(exact_interval)
@@ -114,10 +115,13 @@ def metric_table(cells: Sequence[ScenarioResult]) -> MetricTable | None:
 
 
 def caveats(load: ScenarioResult) -> list[str]:
-    """Return what a reader must know of a cell: broken thresholds, why it is not judged, and its caveats."""
+    """Return what a reader must know of a cell: its thresholds, why it is not judged, and its caveats."""
     why = load.generator.why if load.generator and load.generator.why not in load.note else ""
-    broken = [f"threshold broken: {each.message}" for each in load.broken]
-    return [each for each in (*broken, "" if load.grade.is_judged else load.note, why, *load.caveats) if each]
+    return [
+        each
+        for each in (*describe_thresholds(load), "" if load.grade.is_judged else load.note, why, *load.caveats)
+        if each
+    ]
 
 
 def describe_generator(load: ScenarioResult) -> str:

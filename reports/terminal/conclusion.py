@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wsgi_gauntlet.harness.baseline.comparison import describe_status
+from wsgi_gauntlet.harness.exclusions import describe_excluded
 from wsgi_gauntlet.harness.model import Grade, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -26,6 +27,7 @@ from wsgi_gauntlet.reports.analysis.headline import headline
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.analysis.run_diff import run_diff
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
+from wsgi_gauntlet.reports.analysis.thresholds import thresholds_text
 from wsgi_gauntlet.reports.analysis.version_history import version_histories
 from wsgi_gauntlet.reports.terminal.layout import clip, fold, print_lines, requirement_line, shell_lines
 from wsgi_gauntlet.reports.terminal.scenario_line import describe_scenario
@@ -49,6 +51,9 @@ LOAD_RANKS = {"Users": 4, "Slow clients": 5, "Other load": 7, "Measured": 9, "No
 
 SENTENCE_RANKS = {"No result": 0, "No finding": 0, "Your app": 2, "Baseline": 2, "Claims": 6}
 """The other findings that no other line of the conclusion has, with their ranks."""
+
+MAX_THRESHOLD_LINES = 2
+"""Broken thresholds, and unchecked ones, that have a line. The report has all of them."""
 
 SENTENCE_LINES = 2
 """Lines of one sentence. The report has it in full."""
@@ -85,6 +90,7 @@ def _blocks(results: Results, out: Console) -> list[_Block]:
         _Block(0, title if len(board.rows) > 1 or board.scenario else []),  # the line of one server says it all
         _Block(1, list(_changes(results, out))),
         _Block(2, _thresholds(results, out)),
+        _Block(2, _excluded(results, out)),
         *_load(results, out),
         _Block(3, [*_versions(results, out), *_servers(results, board, out)]),
     ]
@@ -102,7 +108,13 @@ def _fitting(blocks: Sequence[_Block], room: int) -> list[Text]:
 def _interrupted(results: Results) -> list[Text]:
     if results.finished:
         return []
-    return [Text("Interrupted: these are the results so far.", style="bold yellow")]
+    how = "Stopped at the first failure" if results.stopped else "Interrupted"
+    return [Text(f"{how}: these are the results so far.", style="bold yellow")]
+
+
+def _excluded(results: Results, out: Console) -> list[Text]:
+    text = line(describe_excluded(results.excluded))
+    return fold(out, Text(f"{text[0].upper()}{text[1:]}.", style="dim"), limit=SENTENCE_LINES) if text else []
 
 
 def _changes(results: Results, out: Console) -> Iterator[Text]:
@@ -121,13 +133,21 @@ def _changes(results: Results, out: Console) -> Iterator[Text]:
 
 
 def _thresholds(results: Results, out: Console) -> list[Text]:
-    broken = [(cell, each) for cell in results.load for each in cell.broken]
-    lines = [
-        Text(clip(f"threshold broken: {cell.server} {cell.scenario}: {each.message}", out.width), style="bold red")
-        for cell, each in broken[:2]
-    ]
-    if len(broken) > 2:
-        lines.append(Text(f"… and {labels.pluralize(len(broken) - 2, 'more broken threshold')}"))
+    """Return the first broken thresholds and those that were not checked, and the number of all if there are more."""
+    broken = [(cell, each.message) for cell in results.load for each in cell.broken]
+    unchecked = [(cell, each.message) for cell in results.load for each in cell.unchecked if each.required]
+    lines = []
+    for word, found, style in (
+        ("threshold broken", broken, "bold red"),
+        ("threshold not checked", unchecked, "bold yellow"),
+    ):
+        lines += [
+            Text(clip(f"{word}: {cell.server} {cell.scenario}: {message}", out.width), style=style)
+            for cell, message in found[:MAX_THRESHOLD_LINES]
+        ]
+    number = sum(len(cell.broken) + len(cell.unchecked) + len(cell.met) for cell in results.load)
+    if number > len(lines) and (counts := thresholds_text(results)):
+        lines.append(Text(clip(counts, out.width)))
     return lines
 
 

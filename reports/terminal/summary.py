@@ -141,12 +141,14 @@ def _loads(cells: list[ScenarioResult]) -> Table:
 
 
 def _thresholds(results: Results, out: Console) -> None:
-    broken = [(cell, each) for cell in results.load for each in cell.broken]
-    if broken:
-        _heading(out, "Broken thresholds")
-    for cell, each in broken:
-        text = f"{line(cell.server, 60)} in {line(cell.scenario, 60)}: {line(each.message)} ({line(each.table)})"
-        out.print(Text(text), highlight=False)
+    broken = [(cell, each.message, each.table) for cell in results.load for each in cell.broken]
+    unchecked = [(cell, each.message, each.table) for cell in results.load for each in cell.unchecked]
+    for heading, found in (("Broken thresholds", broken), ("Thresholds that were not checked", unchecked)):
+        if found:
+            _heading(out, heading)
+        for cell, message, table in found:
+            text = f"{line(cell.server, 60)} in {line(cell.scenario, 60)}: {line(message)} ({line(table)})"
+            out.print(Text(text), highlight=False)
 
 
 def _counts(results: Results, out: Console) -> None:

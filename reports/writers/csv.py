@@ -53,6 +53,9 @@ COLUMNS = (
     "n",
     "n_invalid",
     "valid",
+    "thresholds_broken",
+    "thresholds_not_checked",
+    "thresholds_met",
 )
 
 MAX_CHARACTERS = 1000
@@ -128,6 +131,9 @@ def _load(cell: ScenarioResult) -> dict[str, object]:
         "recovery": cell.recovery,
         "rate": capacity.value if capacity is not None else labels.best_rate(cell),
         "note": cell.note,
+        "thresholds_broken": "; ".join(each.message for each in cell.broken),
+        "thresholds_not_checked": "; ".join(each.message for each in cell.unchecked),
+        "thresholds_met": " ".join(cell.met),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsgi_gauntlet.harness.model import CaseResult, Results, Verdict
+from wsgi_gauntlet.harness.model import CaseResult, Results, ScenarioResult, Verdict
 from wsgi_gauntlet.harness.model.requirement import SECURITY_TAG, RequirementResult
 from wsgi_gauntlet.harness.store import rerun_command
 from wsgi_gauntlet.reports.analysis import aggregation
@@ -44,7 +44,13 @@ def render(results: Results) -> str:
         total = headline(results).text
         total += f". {pluralize(len(errors), 'requirement')} (must) broken" if results.conformance else ""
         total += f". Nothing was compared with {line(changed.base)}: {changed.not_compared}" if changed else ""
-    errors += [_threshold(cell.server, cell.scenario, each.message) for cell in results.load for each in cell.broken]
+    errors += [_threshold(cell, "broken", each.message) for cell in results.load for each in cell.broken]
+    errors += [
+        _threshold(cell, "not checked", each.message)
+        for cell in results.load
+        for each in cell.unchecked
+        if each.required
+    ]
     shown = [*errors[:MAX_ANNOTATIONS], *warnings[:MAX_ANNOTATIONS]]
     left_out = len(errors) + len(warnings) - len(shown)
     total += f"; {left_out} more are in the report" if left_out else ""
@@ -84,8 +90,8 @@ def _change(kind: str, change: Change) -> str:
     return _annotation(kind, f"{change.server}: {change.case}", change.expected, change.got, change.why, change.replay)
 
 
-def _threshold(server: str, scenario: str, message: str) -> str:
-    return command("error", f"{server}: {scenario}", f"threshold broken: {line(message, MAX_CHARACTERS)}")
+def _threshold(cell: ScenarioResult, what: str, message: str) -> str:
+    return command("error", f"{cell.server}: {cell.scenario}", f"threshold {what}: {line(message, MAX_CHARACTERS)}")
 
 
 def _annotation(kind: str, title: str, expected: str, got: str, why: str, replay: str) -> str:

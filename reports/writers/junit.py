@@ -1,6 +1,7 @@
 """`junit.xml`: one test case for each cell, for CI systems.
 
-A fail, a broken threshold and an unexpected pass are failures. `error` and an invalid measurement are errors. A warn
+A fail, a broken threshold and an unexpected pass are failures. `error`, an invalid measurement and a threshold that was
+not checked are errors. A warn
 or a flaky cell passes, with a line in its output. Cells without a verdict, inconclusive and unsupported cells and fails
 that the baseline expects are skipped, with their reason.
 
@@ -95,7 +96,9 @@ def _load(cell: ScenarioResult) -> ET.Element:
     p99 = labels.duration(phase.p99, at_least=phase.censored) if phase else labels.MISSING
     details = f"{labels.grade(cell)}; goodput {labels.percent(cell.goodput)}; p99 {p99}"
     details += "".join(f"\n{line(each.label, 100)}: {labels.metric(each)}" for each in cell.metrics)
+    details += "".join(f"\nthreshold not checked: {line(each.message, 500)}" for each in cell.unchecked)
     note = line(cell.note, 500)
+    unchecked = "; ".join(each.message for each in cell.unchecked if each.required)
     if cell.grade is Grade.ERROR:
         _add_child(case, "error", note or "the harness failed", escape_text(cell.note), kind="harness")
     elif cell.grade is Grade.INVALID:
@@ -107,6 +110,9 @@ def _load(cell: ScenarioResult) -> ET.Element:
         _add_child(
             case, "failure", line(f"threshold broken: {broken}", 500), f"{details}\n{note}".strip(), kind="threshold"
         )
+    elif unchecked:
+        _add_child(case, "error", line(f"threshold not checked: {unchecked}", 500), f"{details}\n{note}".strip(),
+                   kind="threshold")  # fmt: skip
     elif cell.grade in SKIPPED_GRADES:
         _add_child(case, "skipped", f"{cell.grade.label}: {note}" if note else cell.grade.label)
     else:

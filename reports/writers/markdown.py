@@ -25,6 +25,7 @@ from wsgi_gauntlet.reports.analysis.key_figure import key_figure
 from wsgi_gauntlet.reports.analysis.requirements import by_requirement, user_app_findings
 from wsgi_gauntlet.reports.analysis.scaling import scaling_tables
 from wsgi_gauntlet.reports.analysis.scoreboard import Row, Scoreboard, scoreboard
+from wsgi_gauntlet.reports.analysis.thresholds import thresholds_text
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.comparison_summary import comparison_section
 from wsgi_gauntlet.reports.text.labels import MISSING, duration, percent, pluralize
@@ -124,7 +125,9 @@ def _sections(results: Results) -> Iterator[Section]:
 
 def _first_lines(results: Results, board: Scoreboard) -> Section:
     lines = [f"# {prose(headline(results, board).text, 400)}\n\n"]
-    if not results.finished:
+    if results.stopped:
+        lines.append("> **This run stopped at its first failure.** The results up to then are below.\n\n")
+    elif not results.finished:
         lines.append("> **This run was interrupted.** The results up to then are below.\n\n")
     lines.append(f"{prose(run_line(results).text)}\n\n")
     lines += [f"- **{prose(each.title)}**: {prose(f'{each.answer}: {each.text}')}\n" for each in cards(results, board)]
@@ -231,13 +234,17 @@ def _sign(load: ScenarioResult) -> str:
 
 
 def _thresholds(results: Results) -> Iterator[Section]:
-    lines = [
-        f"- {code(cell.server)} in {code(cell.scenario)}: {code(each.message)} ({code(each.table)})\n"
-        for cell in results.load
-        for each in cell.broken
-    ]
-    if lines:
-        yield Section("Broken thresholds", "## Broken thresholds\n\n", lines)
+    broken = [(cell, each.message, each.table) for cell in results.load for each in cell.broken]
+    unchecked = [(cell, each.message, each.table) for cell in results.load for each in cell.unchecked]
+    for title, found in (("Broken thresholds", broken), ("Thresholds that were not checked", unchecked)):
+        lines = [
+            f"- {code(cell.server)} in {code(cell.scenario)}: {code(message)} ({code(table)})\n"
+            for cell, message, table in found
+        ]
+        if lines:
+            yield Section(title, f"## {title}\n\n", lines)
+    if (text := thresholds_text(results)) and not broken:
+        yield Section("Thresholds", f"{prose(text)}\n", [])
 
 
 def _comparisons(results: Results) -> Iterator[Section]:

@@ -115,6 +115,9 @@ async def hangs(x):
     await trio.sleep(50)
 '''
 
+PLUGIN = "wsgi_gauntlet.harness.pytest_plugin.plugin"
+"""The module of the plugin. The name of its entry point is that of the installation, which may be older."""
+
 METADATA = "Metadata-Version: 2.1\nName: own\nVersion: 1\n"
 
 KNOWN = ("holds", "breaks", "advises", "notes", "skips", "builds", "impossible", "wavers", "loses-events", "unix")
@@ -146,7 +149,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start pytest there."""
-        return self.call([sys.executable, "-m", "pytest", "-p", "wsgi-gauntlet", *arguments])
+        return self.call([sys.executable, "-m", "pytest", "-p", PLUGIN, *arguments])
 
     def call(
         self, argv: Sequence[str], *, stderr: int = subprocess.STDOUT, terminal: int | None = None

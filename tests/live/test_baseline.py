@@ -57,15 +57,22 @@ def expecting(place: Path, *cases: str, extra: str = "") -> Path:
 
 def test_x_stops_at_the_first_failure_and_resume_goes_on(tmp_path: Path) -> None:
     later = "pep3333/environ/server-name-port-unix"  # needs another setup, so it comes after what fails
-    words = ("check", "wsgiref", "--select", BROKEN, "--select", later, "--out", "out")
+    words = ("check", "wsgiref", "reference", "--select", BROKEN, "--select", later, "--out", "out")
     said = call(tmp_path, *words, "-x", "--baseline", "known.toml", "--update-baseline", code=1)
     assert "stopped at the first failure" in said
     assert "known.toml: not updated, the run was stopped" in said
     assert not (tmp_path / "known.toml").exists()
-    assert {each.case for each in journal.read(tmp_path / "out").conformance} == {BROKEN}
+    first = journal.read(tmp_path / "out")
+    assert "wsgiref" in {each.server for each in first.conformance if each.case == BROKEN}
+    assert (first.stopped, first.finished) == (True, False)
+    assert "stopped at its first failure" in (tmp_path / "out" / "summary.md").read_text()
 
     call(tmp_path, *words, "--resume", code=1)
-    assert {each.case.startswith(later) for each in journal.read(tmp_path / "out").conformance} == {True, False}
+    whole = journal.read(tmp_path / "out")
+    assert (whole.stopped, whole.finished) == (False, True)
+    assert {(each.server, each.case.startswith(later)) for each in whole.conformance} == {
+        ("wsgiref", True), ("wsgiref", False), ("reference", True), ("reference", False),
+    }  # fmt: skip
 
 
 def test_x_passes_over_what_the_baseline_expects(tmp_path: Path) -> None:

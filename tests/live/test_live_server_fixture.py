@@ -1,9 +1,6 @@
-"""The fixture `wsgi_server`, as a user's own test has it; and the guide, whose examples are run as they are written."""
+"""The fixtures `wsgi_server` and `wsgi_server_factory`, as a user's own tests have them."""
 
-import os
-import re
 from collections.abc import Iterator
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -12,8 +9,6 @@ from ..helpers.pytest_project import Project
 from ..helpers.wheel_index import make_package_index
 
 pytestmark = pytest.mark.live
-
-GUIDE = Path(__file__).parents[2] / "docs" / "pytest.md"
 
 APP = """
 import os
@@ -28,6 +23,12 @@ def application(environ, start_response):
     print("asked for", environ["PATH_INFO"], flush=True)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [os.environ.get("SHOP", "none").encode()]
+
+def create_app(name="nobody"):
+    def made(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"made for {name}".encode()]
+    return made
 
 instance = Callable()
 number = 3
@@ -104,6 +105,64 @@ async def test_in_an_async_test(wsgi_server):
 """
 
 
+FACTORY = """
+import ssl
+
+import httpx
+import pytest
+import shop.wsgi
+
+urls = []
+
+@pytest.fixture(scope="module")
+def shop_server(wsgi_server_factory):
+    with wsgi_server_factory("waitress", app="shop.wsgi:create_app('module')", threads=2) as server:
+        urls.append(server.url)
+        yield server
+    assert server.ended == "stopped"
+
+def test_the_server_of_a_module_is_there(shop_server):
+    assert shop_server.name == "waitress[threads=2]"
+    assert shop_server.client.get("/").text == "made for module"
+
+def test_and_stays(shop_server):
+    assert urls == [shop_server.url]
+    assert shop_server.client.get("/").text == "made for module"
+
+def test_a_function_that_makes_the_app(wsgi_server):
+    server = wsgi_server("waitress", app=shop.wsgi.create_app, factory=True)
+    assert server.client.get("/").text == "made for nobody"
+    server.restart()
+    assert server.client.get("/").text == "made for nobody"
+
+def test_a_command_of_ones_own(wsgi_server):
+    server = wsgi_server(command="{python} -m mine {host} {port} {app}", app="shop.wsgi:application")
+    assert (server.name, server.client.get("/").text) == ("custom", "none")
+
+def test_settings_and_tls(wsgi_server):
+    server = wsgi_server("gunicorn", app="shop.wsgi:application", workers=2, tls=True)
+    assert server.url.startswith("https://127.0.0.1:")
+    assert server.client.get("/").text == "none"
+    context = ssl.create_default_context(cadata=server.certificate_authority)
+    assert httpx.get(server.url, verify=context, trust_env=False).text == "none"
+"""
+
+MINE = """
+import importlib, sys
+from wsgiref.simple_server import make_server
+
+host, port, app = sys.argv[1:]
+module, _, name = app.partition(":")
+make_server(host, int(port), getattr(importlib.import_module(module), name)).serve_forever()
+"""
+
+
+def test_factories_scopes_commands_and_settings(project: Project) -> None:
+    project.write("mine.py", MINE)
+    project.write("tests/test_factory.py", FACTORY)
+    assert "5 passed" in project.run()
+
+
 def test_a_server_with_the_users_app(project: Project) -> None:
     project.write("tests/test_shop.py", TESTS)
     assert "8 passed" in project.run("-p", "trio", "-o", "trio_mode=true")
@@ -161,32 +220,3 @@ def test_what_cannot_be_is_one_line_below_the_users_own(
     ):
         assert says in line
     assert "background.py" not in out
-
-
-def blocks() -> list[tuple[str, str]]:
-    return re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
-def calls() -> list[tuple[str, list[str]]]:
-    """Return each call of pytest in the guide with the lines that it is shown to print."""
-    found: list[tuple[str, list[str]]] = []
-    for kind, text in blocks():
-        for line in text.splitlines() if kind == "console" else ():
-            if line.startswith("$ "):
-                found.append((line.removeprefix("$ "), []))
-            else:
-                found[-1][1].append(line)
-    return [(call.removeprefix("pytest "), shown) for call, shown in found if call.startswith("pytest ")]
-
-
-@pytest.mark.parametrize(("call", "shown"), calls(), ids=lambda value: value if isinstance(value, str) else "")
-def test_the_guide_says_what_happens(tmp_path: Path, call: str, shown: list[str]) -> None:
-    project = Project.made(tmp_path)
-    for kind, text in blocks():
-        if kind == "python":
-            project.write(text.splitlines()[0].removeprefix("# "), text)
-    arguments = [each.strip('"') for each in re.findall(r'"[^"]*"|\S+', call)]
-    printed = [each.strip(" =") for each in project.run(*arguments).splitlines()]
-    for line in shown:
-        assert any(fnmatch(each, f"{line}*".replace("[", "[[]")) for each in printed), os.linesep.join(printed)
-    project.wait_until_clean()

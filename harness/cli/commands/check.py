@@ -10,6 +10,7 @@ import click
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
     AllChangesOption,
@@ -35,15 +36,6 @@ class CheckArguments(BaselineArguments):
             help="Only the cases of this id, or of this family, for example te-and-cl; repeatable.",
         ),
     ]
-    exclude: Annotated[
-        tuple[str, ...],
-        Option(
-            ["--exclude"],
-            multiple=True,
-            metavar="ID",
-            help="No cases of this id or family, unless other cases need them; repeatable.",
-        ),
-    ]
     level: Annotated[
         tuple[str, ...], Option(["--level"], multiple=True, type=LEVELS, help="Only cases of this level; repeatable.")
     ]
@@ -59,9 +51,6 @@ class CheckArguments(BaselineArguments):
             help="Only cells that got fail, warn, flaky or error in RUN, a run folder or a results.json. Without "
             "SERVER, the servers of that run.",
         ),
-    ]
-    exitfirst: Annotated[
-        bool, Option(["-x", "--exitfirst"], is_flag=True, help="Stop at the first failure; --resume continues.")
     ]
     cases: Annotated[
         Path | None,
@@ -79,16 +68,14 @@ class CheckArguments(BaselineArguments):
     ]
 
 
-@command(CheckArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
+@command(CheckArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def check(arguments: CheckArguments) -> None:
     """Check servers against PEP 3333 and HTTP/1.1.
 
     A case must match every kind of filter (--select, --level, --tag). If you repeat one option, a case must match one
-    of its values.
+    of its values. --exclude leaves cases out.
     """
-    cases = case_selection(
-        arguments.select, arguments.level, arguments.tag, shard_text=arguments.shard, excluded=arguments.exclude
-    )
+    cases = case_selection(arguments.select, arguments.level, arguments.tag, shard_text=arguments.shard)
     run_and_exit(
         replace(
             run_options(arguments),
@@ -98,7 +85,6 @@ def check(arguments: CheckArguments) -> None:
             base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
-            exitfirst=arguments.exitfirst,
         ),
         arguments,
         every_change=arguments.all,

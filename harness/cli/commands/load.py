@@ -11,11 +11,13 @@ import click
 
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
     EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
     Command,
     Option,
     RunArguments,
+    ThresholdOption,
     TrafficOption,
     command,
 )
@@ -80,6 +82,7 @@ class LoadArguments(RunArguments):
             help="Only this scenario, or this family, for example slow-headers; repeatable.",
         ),
     ]
+    threshold: ThresholdOption
     traffic: TrafficOption
     har: HarBlock
     target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
@@ -89,7 +92,7 @@ class LoadArguments(RunArguments):
     ]
 
 
-@command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + EXIT_CODES_HELP)
+@command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def load(arguments: LoadArguments) -> None:
     """Measure how slow clients affect healthy users.
 
@@ -109,6 +112,7 @@ def load(arguments: LoadArguments) -> None:
         replace(
             options,
             scenarios=arguments.scenario,
+            thresholds=arguments.threshold,
             load_options=load_options,
             target=arguments.target,
             token=_remote_token(arguments),

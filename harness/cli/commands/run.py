@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
-from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, SERVER_NAMES_HELP, BaselineArguments, Option, command
+from wsgi_gauntlet.harness.cli.options import (
+    CONFIGURATION_HELP,
+    EXIT_CODES_HELP,
+    SERVER_NAMES_HELP,
+    BaselineArguments,
+    Option,
+    ThresholdOption,
+    command,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +24,10 @@ class RunCommandArguments(BaselineArguments):
     full: Annotated[
         bool, Option(["--full"], is_flag=True, help="Run every scenario with its long parameters: takes hours.")
     ]
+    threshold: ThresholdOption
 
 
-@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
+@command(RunCommandArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def run(arguments: RunCommandArguments) -> None:
     """Check servers, put them under load and write a report.
 
@@ -31,6 +40,7 @@ def run(arguments: RunCommandArguments) -> None:
             options,
             cases=case_selection(),
             scenarios=(),
+            thresholds=arguments.threshold,
             base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.config import Configuration, load_nearest, parse, read
+from wsgi_gauntlet.harness.config import Configuration, describe_file, load_nearest, parse, read
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 
@@ -23,7 +23,7 @@ def test_servers_and_thresholds(tmp_path: Path) -> None:
         "[tool.wsgi-gauntlet.thresholds]\ngoodput = 0.99\ncollapse = 64\n"
     )
     assert read(tmp_path / "pyproject.toml") == Configuration(
-        {"mine": "{python} -m mine {port}"}, {"goodput": 0.99, "collapse": 64}
+        {"mine": "{python} -m mine {port}"}, {"goodput": 0.99, "collapse": 64}, file=tmp_path / "pyproject.toml"
     )
 
 
@@ -105,6 +105,31 @@ def test_the_configuration_of_a_folder_above_counts_within_a_repository(
     assert load_nearest().thresholds == {"goodput": 0.1}
     (tmp_path / "repository" / ".git").mkdir()
     assert load_nearest().thresholds == {}
+
+
+def test_the_file_in_use_is_named_where_it_is_a_surprise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert describe_file(load_nearest(), always=True) == ""
+    (tmp_path / "pyproject.toml").write_text("[tool.wsgi-gauntlet]\n")
+    text = f"configuration: [tool.wsgi-gauntlet] of {tmp_path / 'pyproject.toml'}"
+    assert describe_file(load_nearest()) == text
+    monkeypatch.chdir(tmp_path)
+    assert describe_file(load_nearest()) == ""
+    assert describe_file(load_nearest(), always=True) == "configuration: [tool.wsgi-gauntlet] of pyproject.toml"
+    # The plugin begins at the root of pytest, whatever the current folder is.
+    monkeypatch.chdir("/")
+    assert load_nearest(tmp_path / "below").file == tmp_path / "pyproject.toml"
+
+
+def test_a_file_of_another_user_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = tmp_path / "below"
+    below.mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.wsgi-gauntlet.servers]\nmine = 'rm {port}'\n")
+    monkeypatch.setattr("os.getuid", lambda: (tmp_path / "pyproject.toml").stat().st_uid + 1)
+    trusted = (tmp_path / "pyproject.toml").stat().st_uid == 0  # root may write everywhere
+    assert bool(load_nearest(below).servers) is trusted
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:

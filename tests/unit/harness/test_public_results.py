@@ -15,6 +15,7 @@ import pytest
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.model import (
+    CONFIGURATION_KEY,
     SCHEMA,
     AppEvent,
     BaseRun,
@@ -196,6 +197,14 @@ def test_the_paths_of_all_merged_runs_are_known(tmp_path: Path) -> None:
     assert published.base.name == "FILES/main"
     assert published.baseline == "FILES/known.toml, other.toml"
     assert str(tmp_path) not in str(published.comparisons)
+
+
+def test_the_configuration_above_the_folder_is_no_path(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("")
+    run = msgspec.structs.replace(results(), environment={CONFIGURATION_KEY: str(file)})
+    published = publish(run, private_names(run))
+    assert published.environment[CONFIGURATION_KEY] == "FILES/pyproject.toml"
 
 
 @pytest.mark.parametrize("name", registry.outputs())

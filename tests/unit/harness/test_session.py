@@ -1,5 +1,6 @@
 """Exit codes, scratch folders, options, and the signals that end a run."""
 
+import io
 import os
 import signal
 import subprocess
@@ -10,21 +11,43 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from wsgi_gauntlet.harness import exit_codes, registry, session
 from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.events import CaseFinished, Event, ScenarioFinished, ServerFailed, ServerStarted
+from wsgi_gauntlet.harness.events import (
+    CaseFinished,
+    Event,
+    Message,
+    ScenarioFinished,
+    ServerFailed,
+    ServerStarted,
+)
 from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Grade, Level, Results, ScenarioResult, ServerInfo, Verdict
-from wsgi_gauntlet.harness.server import temp_dirs
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    CaseResult,
+    Exclusion,
+    Grade,
+    Level,
+    Results,
+    ScenarioResult,
+    ServerInfo,
+    Verdict,
+)
+from wsgi_gauntlet.harness.server import planning, temp_dirs
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.shutdown_signals import shutdown_signals
 from wsgi_gauntlet.harness.store import journal
-from wsgi_gauntlet.harness.store.journal import Journal, StartLine
+from wsgi_gauntlet.harness.store.journal import CheckLine, Journal, StartLine, StopLine
+from wsgi_gauntlet.harness.store.merge import merge
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic
+from wsgi_gauntlet.reports.terminal.summary import summary
+from wsgi_gauntlet.reports.writers import markdown
 
 
 def results(*cells: Verdict | Grade, goodput: float = 1.0) -> Results:
@@ -208,3 +231,70 @@ def test_a_run_is_resumed_only_with_the_same_inputs(tmp_path: Path, monkeypatch:
     with pytest.raises(ConfigurationError, match="had another value for the content of --traffic; "):
         call(replace(again, load_options=LoadOptions(traffic=traffic)))
     call(replace(first, load_options=LoadOptions(page="/cart")))
+
+
+def test_x_stops_at_what_ends_the_run_with_1_and_at_nothing_else(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def handle(event: Event) -> None:
+        if isinstance(event, Message):
+            said.append(event.text)
+
+    good = ScenarioResult("s", "churn", Grade.COLLAPSED, goodput=1.0)
+    with Journal.open(tmp_path / "run") as run_journal:
+        run_journal.write(StartLine(SCHEMA, {}, {}, {}))
+        recorder = session._Recorder(run_journal, handle, open_baseline(None, (), update=False), {"goodput": 0.9})
+        recorder._update(ServerInfo("s", "S", True))
+        cells = session._RemainingCells([], {}, frozenset({("s", "a")}), [])
+        run = session._Session(session.RunOptions(exitfirst=True), cells, recorder, RunFolders(tmp_path, tmp_path))
+        for verdict in (Verdict.PASS, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR):
+            run._handle_event(CaseFinished(CaseResult("s", "a", Level.MUST, (), verdict)))
+        run._handle_event(CaseFinished(CaseResult("s", "of another shard", Level.MUST, (), Verdict.FAIL)))
+        run._handle_event(ScenarioFinished(good))
+        assert not run.stopped
+        run._handle_event(ScenarioFinished(msgspec.structs.replace(good, goodput=0.5)))
+        assert run.stopped
+        assert run.incomplete
+        assert run._scope.cancel_called
+        # What other servers finished at the same time is kept, and the message comes once.
+        run._handle_event(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.FAIL)))
+        run_journal.write(StopLine())
+        stored = journal.read(run_journal.folder)
+    assert said == ["stopped at the first failure: s churn; --resume continues the run"]
+    assert [each.verdict for each in stored.conformance] == [Verdict.FAIL]
+    assert (stored.stopped, stored.finished) == (True, False)
+    shown = io.StringIO()
+    summary(stored, console=Console(file=shown, width=100))
+    assert "Stopped at the first failure: these are the results so far." in shown.getvalue()
+    assert "> **This run stopped at its first failure.**" in markdown.render(stored)
+
+
+def test_what_is_left_out_is_in_the_results_and_the_reports(tmp_path: Path) -> None:
+    excluded = (Exclusion("http/tls", "--exclude", 12), Exclusion("slow-read", "pyproject.toml", 0, 1))
+    said: list[Event] = []
+    with Journal.open(tmp_path / "run") as run_journal:
+        run_journal.write(StartLine(SCHEMA, {}, {}, {}))
+        run_journal.write(journal.ServerLine(ServerInfo("s", "S", True)))
+        run_journal.write(CheckLine(CaseResult("s", "a/b/c", Level.MUST, (), Verdict.PASS)))
+        session._write_excluded(excluded, None, run_journal, said.append)
+        stored = journal.read(run_journal.folder)
+        assert stored.excluded == excluded
+        text = "left out: 12 cases and 1 scenario (http/tls, slow-read)"
+        assert said == [Message(text)]
+        # A run that goes on without the option leaves nothing out.
+        session._write_excluded((), stored, run_journal, said.append)
+        assert journal.read(run_journal.folder).excluded == ()
+        assert len(said) == 1
+    assert merge([stored, stored]).excluded == excluded
+    shown = io.StringIO()
+    summary(stored, console=Console(file=shown, width=100))
+    assert "Left out: 12 cases and 1 scenario (http/tls, slow-read)." in shown.getvalue()
+    assert "left out: 12 cases and 1 scenario" in markdown.render(stored)
+
+
+def test_a_server_that_nobody_named_and_that_cannot_import_the_app_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = session.plan_servers(session.RunOptions(servers=("waitress", "gunicorn")), Configuration())
+    monkeypatch.setattr(planning, "own_interpreter_fault", lambda plan: "no flask" if plan.name == "gunicorn" else "")
+    said: list[Event] = []
+    assert session._keep_those_that_run_the_app(plans, said.append) == plans[:1]
+    assert said == [Message("gunicorn is left out: no flask")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csv import reader
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -9,13 +10,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from wsgi_gauntlet.harness import exit_codes
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import SCHEMA, Grade, Results, ScenarioResult, ServerInfo
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal, LoadLine, StartLine
 from wsgi_gauntlet.reports.analysis.key_findings import key_findings
 from wsgi_gauntlet.reports.terminal import summary as closing
-from wsgi_gauntlet.reports.writers import json, junit, markdown
+from wsgi_gauntlet.reports.writers import csv, github_annotations, json, junit, markdown
 from wsgi_gauntlet.reports.writers.html import report_page
 
 CELL = apply_thresholds(
@@ -66,3 +68,48 @@ def test_of_many_the_servers_are_named() -> None:
     found = Results(SCHEMA, {}, {each: ServerInfo(each, "s", True) for each in "ab"}, load=loads)
     (text,) = [each.text for each in key_findings(found) if each.topic == "Thresholds"]
     assert text == "6 are broken by a and b."
+
+
+UNCHECKED = (
+    apply_thresholds({"churn": {"p99": 0.5}}, ScenarioResult("waitress", "churn", Grade.INCONCLUSIVE, goodput=1.0)),
+    apply_thresholds({"goodput": 0.5}, ScenarioResult("waitress", "large", Grade.UNSUPPORTED, note="No.")),
+    apply_thresholds({"goodput": 0.5}, ScenarioResult("waitress", "mixed", Grade.UNAFFECTED, goodput=1.0)),
+)
+REASON = "p99 of at most 0.5 s was not checked: the cell is inconclusive"
+
+
+def test_a_threshold_that_was_not_checked_is_in_every_output() -> None:
+    found = Results(SCHEMA, {}, {"waitress": ServerInfo("waitress", "waitress", True)}, load=UNCHECKED)
+    assert exit_codes.exit_code(found, interrupted=False, failed_to_start=False) == 3
+    suite = ET.fromstring(junit.render(found)).find("testsuite")
+    assert suite is not None
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "1", "1")
+    error = suite.find("testcase/error")
+    assert error is not None
+    assert error.get("message") == f"threshold not checked: {REASON}"
+    assert f"threshold not checked: {REASON}" in github_annotations.render(found)
+    assert "::error" in github_annotations.render(found)
+    written = markdown.render(found)
+    assert f"## Thresholds that were not checked\n\n- `waitress` in `churn`: `{REASON}` (`thresholds.churn`)" in written
+    assert "Thresholds: 2 not checked, 1 met." in written
+    assert REASON in report_page.render(found)
+    shown = StringIO()
+    closing.summary(found, console=Console(file=shown, width=200))
+    assert f"threshold not checked: waitress churn: {REASON}" in shown.getvalue()
+    assert "Thresholds: 2 not checked, 1 met." in shown.getvalue()
+    rows = list(reader(StringIO(csv.render(found)), dialect="excel"))
+    columns = [rows[0].index(name) for name in ("thresholds_broken", "thresholds_not_checked", "thresholds_met")]
+    assert [[row[place] for place in columns] for row in rows[1:]] == [
+        ["", REASON, ""],
+        ["", "goodput of at least 0.5 was not checked: the cell is unsupported", ""],
+        ["", "", "goodput"],
+    ]
+
+
+def test_a_scenario_that_is_not_for_a_server_does_not_fail_a_run() -> None:
+    found = Results(SCHEMA, {}, {"waitress": ServerInfo("waitress", "waitress", True)}, load=UNCHECKED[1:])
+    assert exit_codes.exit_code(found, interrupted=False, failed_to_start=False) == 0
+
+
+def test_a_broken_threshold_is_in_the_table_of_cells(results: Results) -> None:
+    assert f",{MESSAGE},," in csv.render(results)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from wsgi_gauntlet.harness.event_queue import handle_events
+from wsgi_gauntlet.harness.events import Event, Message, ScenarioFinished
 from wsgi_gauntlet.harness.load import runner
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext, retry_if_generator_late
 from wsgi_gauntlet.harness.load.parameters import Parameters
+from wsgi_gauntlet.harness.load.workload import UserAppPage
 from wsgi_gauntlet.harness.model import Grade, Phase, ScenarioResult
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 
 from ....helpers.runs import run_scenarios
 
@@ -83,3 +88,18 @@ async def test_what_stays_as_it_is_is_not_done_again(tmp_path: Path) -> None:
 
     assert (await retry_if_generator_late(ctx, too_few_connections)).grade is INVALID
     assert rounds_made == [0]
+
+
+async def test_a_page_that_redirects_is_named_once_and_in_each_cell(tmp_path: Path) -> None:
+    async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
+        ctx._user_app_workload = UserAppPage("/basket", 302)
+        return ctx.result(MEASURED)
+
+    events: list[Event] = []
+    plan = planning.plan("wsgiref")
+    scenario = Scenario("x/y", "x", "x", run, Parameters(), Parameters())
+    load = partial(runner.load, [(plan, scenario)] * 2, runner.LoadOptions(), RunFolders(tmp_path, tmp_path))
+    await handle_events(load, events.append)
+    caveat = UserAppPage("/basket", 302).caveat
+    assert [each.text for each in events if isinstance(each, Message)] == [caveat]
+    assert [each.cell.caveats for each in events if isinstance(each, ScenarioFinished)] == [(caveat,), (caveat,)]

@@ -88,6 +88,11 @@ async def test_a_redirect_is_an_answer_and_must_stay_one(serving: Serving) -> No
             await learn_expected_response(address, PAGE)
 
 
+def test_a_redirect_has_a_caveat() -> None:
+    assert UserAppPage("/", 200).caveat == ""
+    assert UserAppPage("/a", 302).caveat.startswith("/a returns 302, a redirect, which users do not follow")
+
+
 def test_what_own_pages_are_held_to() -> None:
     right = answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     wrong = answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno")

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from ....helpers.pytest_project import Project
+from ....helpers.pytest_project import PLUGIN, Project, printed
 
 HEAVY = (
     "click",
@@ -68,7 +69,9 @@ def test_it_changes_nothing_where_it_is_not_used(project: Project) -> None:
 
 
 def test_it_is_found_by_its_entry_point(project: Project) -> None:
-    assert "wsgi-gauntlet-" in project.run("--version", "--version")
+    (name,) = [each.name for each in entry_points(group="pytest11") if each.value == PLUGIN]
+    process = project.call([sys.executable, "-m", "pytest", "-p", name, "--version", "--version"])
+    assert "wsgi-gauntlet-" in printed(process, 90)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,11 @@ def test_it_is_found_by_its_entry_point(project: Project) -> None:
     [
         (["--wsgi-server", "gunicornn"], "did you mean gunicorn or uvicorn?"),
         (["--wsgi-server", "wsgiref", "--wsgi-select", "nowhere"], "no case's id begins with 'nowhere'"),
+        (
+            ["--wsgi-server", "wsgiref", "--wsgi-exclude", "own/aera"],
+            "--wsgi-exclude own/aera: no case has this id (did you mean own/area",
+        ),
+        (["--wsgi-exclude", "own/"], "--wsgi-exclude chooses cases, and no server is named"),
         (
             ["--wsgi-server", "wsgiref", "--wsgi-level", "musty"],
             "--wsgi-level musty: no such level (did you mean must?)",
@@ -128,6 +136,15 @@ def test_levels_tags_and_areas_choose(project: Project) -> None:
     assert len(collected(project, "wsgi-gauntlet::wsgiref::own/area")) == 12
     # Those of one setup stand together, whatever the order of the file.
     assert collected(project, *own)[-1] == f"{ids}unix"
+
+
+def test_what_is_excluded_is_not_collected_also_by_the_file(project: Project) -> None:
+    own = ("--wsgi-server", "wsgiref", "--wsgi-select", "own/", "--wsgi-level", "must")
+    everything = collected(project, *own)
+    without = [each for each in everything if not each.endswith(("own/area/breaks", "own/area/wavers"))]
+    assert collected(project, *own, "--wsgi-exclude", "own/area/breaks", "--wsgi-exclude", "wavers") == without
+    project.write("pyproject.toml", '[tool.wsgi-gauntlet]\nexclude = ["breaks", "wavers"]\n')
+    assert collected(project, *own) == without
 
 
 def test_the_markers_are_registered_where_cells_are(project: Project) -> None:

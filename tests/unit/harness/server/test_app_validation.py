@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
 
 APPS = """
 import functools
@@ -128,3 +130,25 @@ def test_a_command_finds_the_app_by_itself(folder: Path) -> None:
         planning.require_user_app([planning.plan("mine", app="absent", app_path=folder, custom=custom)])
     with pytest.raises(ConfigurationError, match="does not import"):
         planning.require_user_app([plan, planning.plan("waitress", app="absent:app", app_path=folder)])
+
+
+def test_a_server_with_an_interpreter_of_its_own_needs_the_packages_there(folder: Path, tmp_path: Path) -> None:
+    """As mod_wsgi: it does not see the packages of a virtual environment."""
+    own = tmp_path / "own-python"
+    own.symlink_to(Path(sys.executable).resolve())
+    (folder / "packages.py").write_text("import msgspec\ndef app(environ, start_response): return []\n")
+
+    def planned(app: str, python: str) -> Plan:
+        made = planning.plan("waitress", app=app, app_path=folder)
+        return replace(made, found=replace(made.found, python=python))
+
+    assert planning.own_interpreter_fault(planned("packages:app", "")) == ""
+    assert planning.own_interpreter_fault(planned("packages:app", sys.executable)) == ""
+    assert planning.own_interpreter_fault(planned("shop:app", str(own))) == ""
+    fault = planning.own_interpreter_fault(planned("packages:app", str(own)))
+    assert fault.startswith(
+        f"waitress runs apps in its own interpreter, {own}; install their packages for it, or leave"
+    )
+    assert "ModuleNotFoundError" in fault
+    with pytest.raises(ConfigurationError, match="runs apps in its own interpreter"):
+        planning.require_user_app([planned("packages:app", str(own))])
