@@ -17,7 +17,7 @@ TEST_PROCESSES ?= $(shell expr 2 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-test run test test-fast check benchmark picture clean
+.PHONY: help install install-test run test test-fast check dist check-dist benchmark picture clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,6 +69,18 @@ check: $(VENV)/test.done ## check style, types and layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# The files are dated as the last commit, so a commit always gives the same bytes.
+dist: $(VENV)/release.done ## build the wheel and the sdist into dist/
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist
+
+check-dist: dist ## check dist/: the same bytes again, and the program works with each Python (PYTHONS="python3.12 ...")
+	@$(BIN)/python .ci/check_dist.py $(PYTHONS)
+
+$(VENV)/release.done: $(VENV)/run.done
+	@$(PIP) install --constraint constraints.txt --editable '.[release]'
+	@touch $@
 
 benchmark: install-test ## compare the closed loop with wrk (launching: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from itertools import chain
 from pathlib import Path, PurePath
 
@@ -23,6 +22,7 @@ import msgspec
 import psutil
 import trio
 
+from wsgi_gauntlet import __version__
 from wsgi_gauntlet.harness import exit_codes, registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.baseline.session import BaselineSession, open_baseline
@@ -497,7 +497,7 @@ def environment(options: RunOptions, setup: AppSetup) -> dict[str, object]:
     `setup` is that of the user app. Values of its env file are not shown.
     """
     return {
-        "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
+        "program": f"wsgi-gauntlet {__version__}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor_name(),
