@@ -64,11 +64,12 @@ test: install-test ## run the tests, on real servers and in a real browser
 test-fast: $(VENV)/test.done ## run the tests that start no server and no browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not live and not browser' tests/unit $(ARGS)
 
-check: $(VENV)/test.done ## check style, types and layers
+check: $(VENV)/test.done ## check style, types, layers and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jactionlint --strict-exit
 
 # The files are dated as the last commit, so a commit always gives the same bytes.
 dist: $(VENV)/release.done ## build the wheel and the sdist into dist/
