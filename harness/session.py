@@ -32,6 +32,7 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.selection import (
     CaseSelection,
     Selection,
+    Shard,
     case_selections,
     failed,
     runnable_cases,
@@ -55,8 +56,16 @@ from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
 from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, Results, ServerInfo
+from wsgi_gauntlet.harness.model.run_part import PART_KEY, RunPart
 from wsgi_gauntlet.harness.public_results import private_names, publish
-from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
+from wsgi_gauntlet.harness.run_inputs import (
+    CURRENT_FOLDER,
+    PYTHON,
+    fingerprint,
+    request_inputs,
+    require_same_inputs,
+    server_inputs,
+)
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
@@ -88,6 +97,7 @@ class RunOptions:
     the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
     configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
     With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
+    `shard` is the part of the cells that is run; `cases` has the same one.
     """
 
     servers: tuple[str, ...] = ()
@@ -113,6 +123,7 @@ class RunOptions:
     token: str = field(default="", repr=False)
     skip_unavailable_versions: bool = False
     exitfirst: bool = False
+    shard: Shard | None = None
 
 
 def run(options: RunOptions, configuration: Configuration, handle: EventHandler) -> tuple[Results, Path, int]:
@@ -134,6 +145,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     selections = _select_cases(options, plans, known_cases)
     scenarios = select_scenarios(options)
     check_overrides(scenarios, options.load_options.overrides)
+    loads = _loads(scenarios, plans, options.shard)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
         mention_previous_run(run_journal, handle)
         previous_results = (
@@ -144,6 +156,8 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             cases = {case.id: case.info() for each in selections.values() for case in each.reported}
             infos = {each.id: each.info() for each in scenarios}
             facts = environment(options, plans[0].app_setup if plans else AppSetup())
+            if options.shard is not None:
+                facts[PART_KEY] = msgspec.to_builtins(_part(options, options.shard, plans, known_cases, inputs))
             run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)
@@ -157,7 +171,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         available = recorder.add_servers(plans)
         if previous_results is not None:
             recorder.judge_again(previous_results)
-        cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
+        cells = _remaining_cells(selections, loads, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
         preload_thread = start_report_preload()
         error: BaseException | None = None
@@ -181,7 +195,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
         if not session.incomplete:
             started = [plan for plan in available if plan.name not in recorder.failed]
-            unjudged = exit_codes.unjudged_report(results, started, options.cases, known_cases)
+            unjudged = exit_codes.unjudged_report(results, started, options.cases, known_cases, options.shard)
             for text in unjudged.lines:
                 handle(Message(text))
             code = code or unjudged.code
@@ -199,6 +213,31 @@ def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
     }
 
 
+def _part(
+    options: RunOptions, shard: Shard, plans: Sequence[Plan], known_cases: Sequence[Case], inputs: Mapping[str, str]
+) -> RunPart:
+    """Return which part of a run this is, with all that the other parts must have, too."""
+    infos = [planning.server_info(plan) for plan in plans]
+    chosen = options.cases or Selection()
+    cases = replace(chosen, shard=None, failed_in="").describe()
+    failed_cells = sorted((server, sorted(ids)) for server, ids in chosen.failed.items())
+    named = {
+        "the version of wsgi-gauntlet": __version__,
+        "the servers": [
+            (each.name, each.version, [PurePath(file).name for file in each.configuration]) for each in infos
+        ],
+        "--command": options.command,
+        "the cases of the catalogue": [(each.id, each.level) for each in known_cases],
+        "the selected cases": (options.cases is None, cases, failed_cells),
+        "the scenarios": [each.id for each in select_scenarios(options)],
+        "the parameters of scenarios": (options.load_options.full, sorted(options.load_options.overrides.items())),
+        "--target": options.target,
+    }
+    # Another machine may have the same project and interpreter in other folders.
+    given = {name: value for name, value in inputs.items() if name not in (CURRENT_FOLDER, PYTHON)}
+    return RunPart(shard.number, shard.of, {**{name: fingerprint(value) for name, value in named.items()}, **given})
+
+
 @dataclass(frozen=True)
 class _RemainingCells:
     """The cells of a run that have no result yet.
@@ -214,10 +253,11 @@ class _RemainingCells:
 
 def _remaining_cells(
     selections: Mapping[str, CaseSelection],
-    scenarios: Sequence[Scenario],
+    loads: Sequence[tuple[Plan, Scenario]],
     plans: Sequence[Plan],
     finished: set[tuple[str, str]],
 ) -> _RemainingCells:
+    available = {plan.name for plan in plans}
     names = [plan.name for plan in plans if plan.name in selections]
     left = {name: {c.id for c in selections[name].reported if (name, c.id) not in finished} for name in names}
     cases = {
@@ -229,12 +269,17 @@ def _remaining_cells(
         [plan for plan in plans if plan.name in cases],
         cases,
         frozenset((name, id_) for name, ids in left.items() for id_ in ids),
-        [
-            (plan, each)
-            for plan, each in server_scenario_pairs(scenarios, plans)
-            if (plan.name, each.id) not in finished
-        ],
+        [(plan, each) for plan, each in loads if plan.name in available and (plan.name, each.id) not in finished],
     )
+
+
+def _loads(scenarios: Sequence[Scenario], plans: Sequence[Plan], shard: Shard | None) -> list[tuple[Plan, Scenario]]:
+    """Return the cells of load, of a part only its own. Raises ConfigurationError if the part has none."""
+    found = {f"{plan.name} {each.id}": (plan, each) for plan, each in server_scenario_pairs(scenarios, plans)}
+    included = found if shard is None else shard.included(found)
+    if found and not included:
+        raise ConfigurationError(f"no cell is left by --shard {shard}: there is nothing to run")
+    return [pair for name, pair in found.items() if name in included]
 
 
 class _Recorder:

@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness.cli.options import (
     AllChangesOption,
     BaselineArguments,
     Option,
+    ShardOption,
     command,
     path_argument,
 )
@@ -73,10 +74,7 @@ class CheckArguments(BaselineArguments):
         ),
     ]
     all: AllChangesOption
-    shard: Annotated[
-        str | None,
-        Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
-    ]
+    shard: ShardOption
 
 
 @command(CheckArguments, epilog=SERVER_NAMES_HELP + EXIT_CODES_HELP)
@@ -99,6 +97,7 @@ def check(arguments: CheckArguments) -> None:
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
             exitfirst=arguments.exitfirst,
+            shard=cases.shard,
         ),
         arguments,
         every_change=arguments.all,

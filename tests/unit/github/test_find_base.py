@@ -112,7 +112,8 @@ def test_a_refusal_is_said(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
-    monkeypatch.setattr(find_base.httpx, "Client", lambda **_: client(lambda _: httpx.Response(403)))
+    refused = client(lambda _: httpx.Response(403))
+    monkeypatch.setattr(find_base.httpx, "Client", lambda **_: refused)
     if fail_on:
         with pytest.raises(SystemExit, match="2"):
             find_base.main()
