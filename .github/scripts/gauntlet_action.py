@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -146,6 +147,12 @@ def new_folder(name: str) -> Path:
     return folder
 
 
+def is_externally_managed() -> bool:
+    """Say whether pip refuses to install into this Python (PEP 668)."""
+    mark = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
+    return sys.prefix == sys.base_prefix and mark.exists()
+
+
 def plan(inputs: Inputs) -> int:
     """Set the output `shards` to the list of the parts."""
     set_output("shards", json.dumps(shard_names(inputs)))
@@ -157,6 +164,8 @@ def install(inputs: Inputs) -> int:
 
     wsgi-gauntlet comes last: its own requirements count if the packages want others.
     """
+    if is_externally_managed():
+        fail("the Python of the job belongs to the system: set the input python, or call actions/setup-python before")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     for each in (words(inputs, "INSTALL"), [str(ROOT)]):
         code = subprocess.run([*pip, *each], check=False).returncode if each else 0

@@ -9,6 +9,9 @@ import msgspec
 PART_KEY = "part"
 """The key of a run's environment with its RunPart."""
 
+MAX_PARTS = 999_999
+"""The largest number of parts that `--shard` takes."""
+
 
 class RunPart(msgspec.Struct, frozen=True):
     """Part `number` (from 1) of `of` parts. The other parts have the same `configuration`.
@@ -28,6 +31,7 @@ class RunPart(msgspec.Struct, frozen=True):
 def part_of(environment: Mapping[str, object]) -> RunPart | None:
     """Return which part a run with this environment is; None for a whole run."""
     try:
-        return msgspec.convert(environment.get(PART_KEY), RunPart | None)
+        found = msgspec.convert(environment.get(PART_KEY), RunPart | None)
     except msgspec.ValidationError:
         return None  # another program wrote it
+    return found if found is not None and 1 <= found.number <= found.of <= MAX_PARTS else None

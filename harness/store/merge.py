@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wsgi_gauntlet.harness.model import SCHEMA, Results
+from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.model.run_part import PART_KEY
 from wsgi_gauntlet.harness.store.history import history_points
 
@@ -38,7 +38,7 @@ def merge(runs: Sequence[Results]) -> Results:
             **{name: value for name, value in last.environment.items() if name != PART_KEY},
             MERGED_KEY: [dict(each) for run in runs for each in environments(run)],
         },
-        servers={name: server for run in runs for name, server in run.servers.items()},
+        servers=_servers(runs),
         conformance=tuple({(c.server, c.case): c for run in runs for c in run.conformance}.values()),
         load=tuple({(c.server, c.scenario): c for run in runs for c in run.load}.values()),
         cases={id_: case for run in runs for id_, case in run.cases.items()},
@@ -52,3 +52,19 @@ def merge(runs: Sequence[Results]) -> Results:
         recommendation=next((run.recommendation for run in reversed(runs) if run.recommendation is not None), None),
         history=tuple(point for run in runs for point in run.history or history_points(run)),
     )
+
+
+def _servers(runs: Sequence[Results]) -> dict[str, ServerInfo]:
+    """Return the last information about each server. A run that never started a server, as a part of a run without
+    cells of it, knows less than one that did.
+    """
+    found: dict[str, ServerInfo] = {}
+    for run in runs:
+        for name, server in run.servers.items():
+            if name not in found or not _never_started(server) or _never_started(found[name]):
+                found[name] = server
+    return found
+
+
+def _never_started(server: ServerInfo) -> bool:
+    return server.available and not server.command

@@ -119,6 +119,22 @@ def test_packages_of_the_user_are_installed_first(programs: tuple[list[list[str]
     assert len(started) == 3
 
 
+def test_a_python_of_the_system_is_refused_before_anything_is_installed(
+    programs: tuple[list[list[str]], Callable[..., None]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(action.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(action.sys, "prefix", sys.base_prefix)
+    assert action.install({}) == 0
+    (tmp_path / "EXTERNALLY-MANAGED").write_text("")
+    with pytest.raises(SystemExit, match="2"):
+        action.install({})
+    assert "set the input python" in capfd.readouterr().out
+    assert len(programs[0]) == 1
+
+
 @pytest.mark.parametrize(
     ("fail_on", "base", "check", "diff", "code"),
     [

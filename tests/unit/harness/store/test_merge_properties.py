@@ -28,7 +28,7 @@ RUNS = st.builds(
     Results,
     st.just(SCHEMA),
     st.fixed_dictionaries({"date": st.sampled_from(["1", "2", "3"])}, optional={"app": NAMES}),
-    st.dictionaries(NAMES, st.builds(ServerInfo, NAMES, NAMES, st.booleans())),
+    st.dictionaries(NAMES, st.builds(ServerInfo, NAMES, NAMES, st.booleans(), command=st.sampled_from(["", "serve"]))),
     st.lists(CHECKS, max_size=4, unique_by=lambda each: (each.server, each.case)).map(tuple),
     st.lists(LOADS, max_size=4, unique_by=lambda each: (each.server, each.scenario)).map(tuple),
     finished=st.booleans(),

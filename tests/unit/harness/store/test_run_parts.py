@@ -72,7 +72,17 @@ def test_merged_parts_are_known_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["1/2", {"number": "1"}, {"number": 1}, [], {"number": 1, "of": 2, "configuration": 3}]
+    "value",
+    [
+        "1/2",
+        {"number": "1"},
+        {"number": 1},
+        [],
+        {"number": 1, "of": 2, "configuration": 3},
+        {"number": 0, "of": 2},
+        {"number": 3, "of": 2},
+        {"number": 1, "of": 10**12},
+    ],
 )
 def test_what_another_program_wrote_is_no_part(value: object) -> None:
     assert part_of({PART_KEY: value}) is None
