@@ -36,7 +36,7 @@ def run(*command: str | Path, folder: Path, environment: Mapping[str, str] | Non
 def build(source: Path, out: Path) -> None:
     """Build the sdist and the wheel of the folder `source`, dated as the last commit."""
     date = run("git", "log", "-1", "--format=%ct", folder=ROOT).strip()
-    program = [sys.executable, "-m", "hatchling", "build", "--directory", out]
+    program = (sys.executable, "-m", "hatchling", "build", "--directory", out)
     run(*program, folder=source, environment={**os.environ, "SOURCE_DATE_EPOCH": date})
 
 
