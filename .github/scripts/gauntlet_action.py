@@ -195,7 +195,8 @@ def join(inputs: Inputs) -> int:
     """Make one report of all parts, and return the highest of their exit codes."""
     names = shard_names(inputs)
     fail_on(inputs)
-    parts = sorted(Path(text(inputs, "PARTS")).glob("*/exit-code"))
+    # actions/download-artifact makes a folder for each artifact, but none if there is only one.
+    parts = sorted(Path(text(inputs, "PARTS")).glob("**/exit-code"))
     runs = [each.parent / "run" for each in parts if (each.parent / "run" / "run.jsonl").is_file()]
     codes = [int(each.read_text()) for each in parts]
     if len(runs) < len(names):

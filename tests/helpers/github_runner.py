@@ -199,8 +199,8 @@ class FakeRunner:
                 elif each.exists():
                     shutil.copy(each, target)
         elif kind == "actions/download-artifact":
-            for artifact in self.artifacts.iterdir():
-                if fnmatch.fnmatch(artifact.name, given["pattern"]):
-                    shutil.copytree(artifact, Path(given["path"], artifact.name))
+            found = [each for each in self.artifacts.iterdir() if fnmatch.fnmatch(each.name, given["pattern"])]
+            for artifact in found:
+                shutil.copytree(artifact, Path(given["path"], artifact.name if len(found) > 1 else ""))
         else:
             assert kind == "actions/setup-python"

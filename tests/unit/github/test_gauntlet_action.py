@@ -209,6 +209,17 @@ def test_the_worst_part_counts_and_a_missing_part_too(
     assert [len(each) for each in joined] == ([len(codes)] if codes else [])
 
 
+def test_a_single_part_has_no_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: tuple[list[list[str]], Callable[..., None]]
+) -> None:
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    (tmp_path / "parts" / "run").mkdir(parents=True)
+    (tmp_path / "parts" / "run" / "run.jsonl").write_text("")
+    (tmp_path / "parts" / "exit-code").write_text("1")
+    assert action.join({"INPUT_SHARDS": "1", "INPUT_PARTS": str(tmp_path / "parts")}) == 1
+    assert programs[0][0][-1] == str(tmp_path / "parts" / "run")
+
+
 def test_a_part_without_results_is_not_joined(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
