@@ -17,7 +17,7 @@ TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-test run test test-fast check benchmark picture clean
+.PHONY: help install install-test run test test-fast check dist check-dist benchmark picture clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -65,11 +65,24 @@ test: install-test ## run the tests, on real servers and in a real browser
 test-fast: $(VENV)/test.done ## run the quick tests that start no server and no browser
 	@$(BIN)/python -m pytest -n logical --dist worksteal -m 'not live and not browser and not slow' tests/unit $(ARGS)
 
-check: $(VENV)/test.done ## check style, types and layers
+check: $(VENV)/test.done ## check style, types, layers and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jactionlint --strict-exit
+
+# The files are dated as the last commit, so a commit always gives the same bytes.
+dist: $(VENV)/release.done ## build the wheel and the sdist into dist/
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist
+
+check-dist: dist ## check dist/: the same bytes again, and the program works with each Python (PYTHONS="python3.12 ...")
+	@$(BIN)/python .ci/check_dist.py $(PYTHONS)
+
+$(VENV)/release.done: $(VENV)/run.done
+	@$(PIP) install --constraint constraints.txt --editable '.[release]'
+	@touch $@
 
 benchmark: install-test ## compare the closed loop with wrk (launching: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)

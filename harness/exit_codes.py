@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.selection import Selection, chosen
+from wsgi_gauntlet.harness.conformance.selection import Selection, Shard, chosen
 from wsgi_gauntlet.harness.errors import (
     EXIT_ERROR,
     EXIT_FAILED,
@@ -50,7 +50,11 @@ def exit_code(results: Results, *, interrupted: bool, failed_to_start: bool) -> 
 
 
 def unjudged_report(
-    results: Results, plans: Sequence[Plan], selection: Selection | None, cases: Sequence[Case] | None = None
+    results: Results,
+    plans: Sequence[Plan],
+    selection: Selection | None,
+    cases: Sequence[Case] | None = None,
+    shard: Shard | None = None,
 ) -> UnjudgedReport:
     """Return which servers of `plans` have no judged cell; `selection` is None in a run of load alone.
 
@@ -65,12 +69,14 @@ def unjudged_report(
     left = (
         f"nothing to check, {selection.describe()} leaves no cell of it"
         if selection is not None
+        else f"nothing to measure, --shard {shard} leaves no cell of it"
+        if shard is not None
         else NO_SCENARIO_MESSAGE
     )
     lines = tuple(f"{server}: {left if why == NO_SCENARIO_MESSAGE else why}" for server, (_, why) in found.items())
     cannot = any(cannot_start_reason(plan) for plan in plans if plan.name in found)
-    sharded = selection is not None and selection.shard is not None
-    if found and len(found) == len(plans) and not sharded:
+    shard = shard or (selection.shard if selection is not None else None)
+    if found and len(found) == len(plans) and shard is None:
         return UnjudgedReport(lines, max(code for code, _ in found.values()))
     return UnjudgedReport(lines, EXIT_USAGE if cannot else 0)
 

@@ -22,6 +22,9 @@ FINGERPRINT_DIGITS = 4
 """Hexadecimal digits of SHA-256. One change in 65,536 goes unnoticed. Whoever guesses at a weak secret finds that every
 65,536th guess fits, and so learns nothing."""
 
+CURRENT_FOLDER = "the current folder"
+PYTHON = "--python"
+
 
 def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
     """Return the fingerprints of the interpreter, the app and its setup, by the option that names each.
@@ -29,26 +32,26 @@ def server_inputs(python: str, app: str, setup: AppSetup) -> dict[str, str]:
     `python` is an absolute path. An env file counts by its variables, so another name for the same content is equal.
     """
     # The app runs in the current folder, and files beside it are its own.
-    where = {"the current folder": _fingerprint(Path.cwd())} if is_user_app(app) else {}
+    where = {CURRENT_FOLDER: fingerprint(Path.cwd())} if is_user_app(app) else {}
     return {
         **where,
-        "--python": _fingerprint((python, os.path.realpath(python))),
-        "--app": _fingerprint(app),
-        "--app-dir": _fingerprint(setup.import_folders),
-        "the content of --env-file": _fingerprint(
+        PYTHON: fingerprint((python, os.path.realpath(python))),
+        "--app": fingerprint(app),
+        "--app-dir": fingerprint(setup.import_folders),
+        "the content of --env-file": fingerprint(
             (sorted({**setup.variables, **setup.command_variables}.items()), setup.python_path)
         ),
-        "--before": _fingerprint(setup.before),
-        "--after": _fingerprint(setup.after),
-        "--fresh-copy": _fingerprint(setup.fresh_copy),
-        "--static": _fingerprint(setup.static),
+        "--before": fingerprint(setup.before),
+        "--after": fingerprint(setup.after),
+        "--fresh-copy": fingerprint(setup.fresh_copy),
+        "--static": fingerprint(setup.static),
     }
 
 
 def request_inputs(page: str, traffic: Traffic | None) -> dict[str, str]:
     """Return the fingerprints of what users request. A traffic file counts by its content, and not by its name."""
     content = None if traffic is None else msgspec.structs.replace(traffic, source="")
-    return {"--app-path": _fingerprint(page), "the content of --traffic": _fingerprint(content)}
+    return {"--app-path": fingerprint(page), "the content of --traffic": fingerprint(content)}
 
 
 def require_same_inputs(run_journal: Journal, inputs: dict[str, str]) -> None:
@@ -62,5 +65,6 @@ def require_same_inputs(run_journal: Journal, inputs: dict[str, str]) -> None:
         )
 
 
-def _fingerprint(value: object) -> str:
+def fingerprint(value: object) -> str:
+    """Return a short digest of `value`, whose `repr` must be the same in every process."""
     return hashlib.sha256(repr(value).encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]

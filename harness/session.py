@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from itertools import chain
 from pathlib import Path, PurePath
 
@@ -23,6 +22,7 @@ import msgspec
 import psutil
 import trio
 
+from wsgi_gauntlet import __version__
 from wsgi_gauntlet.harness import exit_codes, registry
 from wsgi_gauntlet.harness.baseline.comparison import fails_run
 from wsgi_gauntlet.harness.baseline.session import BaselineSession, open_baseline
@@ -32,6 +32,7 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.selection import (
     CaseSelection,
     Selection,
+    Shard,
     case_selections,
     failed,
     runnable_cases,
@@ -64,8 +65,16 @@ from wsgi_gauntlet.harness.model import (
     ScenarioResult,
     ServerInfo,
 )
+from wsgi_gauntlet.harness.model.run_part import PART_KEY, RunPart
 from wsgi_gauntlet.harness.public_results import private_names, publish
-from wsgi_gauntlet.harness.run_inputs import request_inputs, require_same_inputs, server_inputs
+from wsgi_gauntlet.harness.run_inputs import (
+    CURRENT_FOLDER,
+    PYTHON,
+    fingerprint,
+    request_inputs,
+    require_same_inputs,
+    server_inputs,
+)
 from wsgi_gauntlet.harness.server import planning, server_config
 from wsgi_gauntlet.harness.server.app_setup import AppSetup, AppSetupOptions
 from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
@@ -108,6 +117,7 @@ class RunOptions:
     ends at the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
     configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
     With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
+    `shard` is the part of the cells that is run; `cases` has the same one.
     """
 
     servers: tuple[str, ...] = ()
@@ -135,6 +145,7 @@ class RunOptions:
     token: str = field(default="", repr=False)
     skip_unavailable_versions: bool = False
     exitfirst: bool = False
+    shard: Shard | None = None
 
 
 def run(options: RunOptions, configuration: Configuration, handle: EventHandler) -> tuple[Results, Path, int]:
@@ -162,6 +173,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)
     selections = _select_cases(options, plans, known_cases)
     check_overrides(scenarios, options.load_options.overrides)
+    loads = _loads(scenarios, plans, options.shard)
     with open_run_folder(options) as run_journal, scratch_folder() as scratch:
         mention_previous_run(run_journal, handle)
         previous_results = (
@@ -173,6 +185,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             infos = {each.id: each.info() for each in scenarios}
             facts = environment(options, plans[0].app_setup if plans else AppSetup())
             facts |= {CONFIGURATION_KEY: str(configuration.file)} if configuration.file is not None else {}
+            facts |= _part_fact(options, plans, known_cases, scenarios, inputs)
             run_journal.write(StartLine(SCHEMA, facts, cases, infos, inputs))
         else:
             require_same_inputs(run_journal, inputs)
@@ -191,7 +204,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         if not (options.servers or options.scenarios or options.command or options.target) and options.cases is None:
             counts = f"{len(scenarios)} scenarios on {len(plans)} servers"
             handle(Message(f"{counts} can take hours; name servers, or scenarios with --scenario, to measure less"))
-        cells = _remaining_cells(selections, scenarios, available, _finished_cells(previous_results))
+        cells = _remaining_cells(selections, loads, available, _finished_cells(previous_results))
         session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
         preload_thread = start_report_preload()
         error: BaseException | None = None
@@ -217,7 +230,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         code = exit_codes.exit_code(results, interrupted=session.interrupted, failed_to_start=bool(recorder.failed))
         if not session.incomplete:
             started = [plan for plan in available if plan.name not in recorder.failed]
-            unjudged = exit_codes.unjudged_report(results, started, options.cases, known_cases)
+            unjudged = exit_codes.unjudged_report(results, started, options.cases, known_cases, options.shard)
             for text in unjudged.lines:
                 handle(Message(text))
             code = code or unjudged.code
@@ -277,6 +290,38 @@ def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
     }
 
 
+def _part_fact(
+    options: RunOptions,
+    plans: Sequence[Plan],
+    known_cases: Sequence[Case],
+    scenarios: Sequence[Scenario],
+    inputs: Mapping[str, str],
+) -> dict[str, object]:
+    """Return which part of a run this is, with all that the other parts must have, too; nothing for a whole run."""
+    if (shard := options.shard) is None:
+        return {}
+    infos = [planning.server_info(plan) for plan in plans]
+    chosen = options.cases or Selection()
+    cases = replace(chosen, shard=None, failed_in="").describe()
+    failed_cells = sorted((server, sorted(ids)) for server, ids in chosen.failed.items())
+    named = {
+        "the version of wsgi-gauntlet": __version__,
+        "the servers": [
+            (each.name, each.version, [PurePath(file).name for file in each.configuration]) for each in infos
+        ],
+        "--command": options.command,
+        "the cases of the catalogue": [(each.id, each.level) for each in known_cases],
+        "the selected cases": (options.cases is None, cases, failed_cells),
+        "the scenarios": [each.id for each in scenarios],
+        "the parameters of scenarios": (options.load_options.full, sorted(options.load_options.overrides.items())),
+        "--target": options.target,
+    }
+    # Another machine may have the same project and interpreter in other folders.
+    given = {name: value for name, value in inputs.items() if name not in (CURRENT_FOLDER, PYTHON)}
+    conditions = {**{name: fingerprint(value) for name, value in named.items()}, **given}
+    return {PART_KEY: msgspec.to_builtins(RunPart(shard.number, shard.of, conditions))}
+
+
 @dataclass(frozen=True)
 class _RemainingCells:
     """The cells of a run that have no result yet.
@@ -292,10 +337,11 @@ class _RemainingCells:
 
 def _remaining_cells(
     selections: Mapping[str, CaseSelection],
-    scenarios: Sequence[Scenario],
+    loads: Sequence[tuple[Plan, Scenario]],
     plans: Sequence[Plan],
     finished: set[tuple[str, str]],
 ) -> _RemainingCells:
+    available = {plan.name for plan in plans}
     names = [plan.name for plan in plans if plan.name in selections]
     left = {name: {c.id for c in selections[name].reported if (name, c.id) not in finished} for name in names}
     cases = {
@@ -307,12 +353,17 @@ def _remaining_cells(
         [plan for plan in plans if plan.name in cases],
         cases,
         frozenset((name, id_) for name, ids in left.items() for id_ in ids),
-        [
-            (plan, each)
-            for plan, each in server_scenario_pairs(scenarios, plans)
-            if (plan.name, each.id) not in finished
-        ],
+        [(plan, each) for plan, each in loads if plan.name in available and (plan.name, each.id) not in finished],
     )
+
+
+def _loads(scenarios: Sequence[Scenario], plans: Sequence[Plan], shard: Shard | None) -> list[tuple[Plan, Scenario]]:
+    """Return the cells of load, of a part only its own. Raises ConfigurationError if the part has none."""
+    found = {f"{plan.name} {each.id}": (plan, each) for plan, each in server_scenario_pairs(scenarios, plans)}
+    included = found if shard is None else shard.included(found)
+    if found and not included:
+        raise ConfigurationError(f"no cell is left by --shard {shard}: there is nothing to run")
+    return [pair for name, pair in found.items() if name in included]
 
 
 class _Recorder:
@@ -607,7 +658,7 @@ def environment(options: RunOptions, setup: AppSetup) -> dict[str, object]:
     `setup` is that of the user app. Values of its env file are not shown.
     """
     return {
-        "program": f"wsgi-gauntlet {metadata.version('wsgi-gauntlet')}",
+        "program": f"wsgi-gauntlet {__version__}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor_name(),

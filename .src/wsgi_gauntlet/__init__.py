@@ -3,7 +3,8 @@
 import os
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
+"""The only place of the version. A version with .dev belongs to the section [Unreleased] of CHANGELOG.md."""
 
 # Other distributions may add modules to this package. pkgutil.extend_path does the same, but pytest loads this module.
 _places = (os.path.join(each, __name__) for each in sys.path if each)  # noqa: PTH118 - pathlib takes too long to load

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from wsgi_gauntlet import __version__
 from wsgi_gauntlet.harness.cli.commands.check import check
 from wsgi_gauntlet.harness.cli.commands.compare import compare
 from wsgi_gauntlet.harness.cli.commands.diff import diff
@@ -68,7 +69,7 @@ ASCII_LOOKALIKES = str.maketrans(
     epilog=EXIT_CODES_HELP,
     context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
 )
-@click.version_option(package_name="wsgi-gauntlet", prog_name="wsgi-gauntlet")
+@click.version_option(__version__, prog_name="wsgi-gauntlet")
 def cli() -> None:
     """Test WSGI servers.
 

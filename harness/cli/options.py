@@ -259,6 +259,10 @@ AppOption = Annotated[
 AppPathOption = Annotated[
     str | None, Option(["--app-path"], metavar="/PAGE", help="Page of the user app to request [/].")
 ]
+ShardOption = Annotated[
+    str | None,
+    Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
+]
 
 TrafficOption = Annotated[
     Path | None,

@@ -27,6 +27,16 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
+    def included(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return the ids of this part. The sizes of all parts differ by at most one.
+
+        The parts are ranges of the ids ordered by digest. So they are the same on all machines, each part has ids of
+        every area, and a new id moves few others.
+        """
+        ordered = sorted(ids, key=lambda each: hashlib.blake2b(each.encode(), digest_size=8).digest())
+        first, last = (number * len(ordered) // self.of for number in (self.number - 1, self.number))
+        return frozenset(ordered[first:last])
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -140,7 +150,8 @@ def case_selections(known: Sequence[Case], selection: Selection, servers: Iterab
     for server in servers:
         asked = [each for each in cases if not selection.failed_in or each.id in selection.failed.get(server, ())]
         every = with_dependencies(asked, known)
-        reported = _shard_part(every, selection.shard) if selection.shard else every
+        included = selection.shard.included(each.id for each in every) if selection.shard else None
+        reported = [each for each in every if included is None or each.id in included]
         if reported:
             running = with_dependencies(reported, known)
             found[server] = CaseSelection(
@@ -149,15 +160,3 @@ def case_selections(known: Sequence[Case], selection: Selection, servers: Iterab
     if not found:
         raise ConfigurationError(f"no cell is left by {selection.describe()}: there is nothing to run")
     return found
-
-
-def _shard_part(cases: Sequence[Case], part: Shard) -> list[Case]:
-    """Return one of `part.of` parts whose sizes differ by at most one case.
-
-    The parts are ranges of the cases ordered by digest. So they are the same on all machines, each part has cases of
-    every area, and a new case moves few others.
-    """
-    ordered = sorted(cases, key=lambda each: hashlib.blake2b(each.id.encode(), digest_size=8).digest())
-    first, last = (number * len(ordered) // part.of for number in (part.number - 1, part.number))
-    included = {each.id for each in ordered[first:last]}
-    return [each for each in cases if each.id in included]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wsgi_gauntlet.harness.model.run_part import PART_KEY, part_of
 from wsgi_gauntlet.reports.text import labels
 from wsgi_gauntlet.reports.text.escaping import line
 
@@ -31,6 +32,8 @@ def describe_machine(values: Mapping[str, object]) -> str:
 def _format_value(name: str, value: object) -> str:
     if name == "memory" and isinstance(value, int):
         return labels.size(value)
+    if name == PART_KEY:
+        return str(part_of({PART_KEY: value}) or "")
     if name == "date" and isinstance(value, str):
         return line(value.replace("T", " ").replace("+00:00", " UTC"), 60)
     return line(labels.conditions({"": value}).strip(), 400)

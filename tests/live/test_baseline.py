@@ -171,6 +171,17 @@ def test_shards_together_are_the_whole(tmp_path: Path) -> None:
     call(tmp_path, "report", "shard-1", "shard-2", "--out", "both", code=0)
     assert len(json.loads((tmp_path / "both" / "results.json").read_text())["conformance"]) == len(whole)
 
+    assert "without 2/2: " in call(tmp_path, "report", "shard-1", "--out", "half", code=0)
+    subprocess.run(
+        [COMMAND, *some[:4], "--shard", "2/2", "--out", tmp_path / "other"],
+        capture_output=True,
+        check=False,
+        timeout=100,
+    )
+    said_of_other = call(tmp_path, "report", "shard-1", "other", "--out", "mixed", code=2)
+    assert "are parts of different runs: they differ in the selected cases" in said_of_other
+    assert not (tmp_path / "mixed").exists()
+
 
 @pytest.mark.parametrize(
     ("arguments", "says"),

@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.cli.options import (
     AllChangesOption,
     BaselineArguments,
     Option,
+    ShardOption,
     command,
     path_argument,
 )
@@ -62,10 +63,7 @@ class CheckArguments(BaselineArguments):
         ),
     ]
     all: AllChangesOption
-    shard: Annotated[
-        str | None,
-        Option(["--shard"], metavar="K/N", help="Only part K of N; all N parts together are the whole run."),
-    ]
+    shard: ShardOption
 
 
 @command(CheckArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
@@ -85,6 +83,7 @@ def check(arguments: CheckArguments) -> None:
             base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
+            shard=cases.shard,
         ),
         arguments,
         every_change=arguments.all,

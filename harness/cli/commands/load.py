@@ -17,6 +17,7 @@ from wsgi_gauntlet.harness.cli.options import (
     Command,
     Option,
     RunArguments,
+    ShardOption,
     ThresholdOption,
     TrafficOption,
     command,
@@ -85,6 +86,7 @@ class LoadArguments(RunArguments):
     threshold: ThresholdOption
     traffic: TrafficOption
     har: HarBlock
+    shard: ShardOption
     target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
     token: Annotated[
         str | None,
@@ -99,6 +101,8 @@ def load(arguments: LoadArguments) -> None:
     The harness starts a new server instance for every scenario. With --app, the healthy users request the page
     --app-path of the user app, or send --traffic.
     """
+    from wsgi_gauntlet.harness.conformance.selection import shard
+
     options = run_options(arguments, full=arguments.full)
     load_options = replace(
         options.load_options,
@@ -116,6 +120,7 @@ def load(arguments: LoadArguments) -> None:
             load_options=load_options,
             target=arguments.target,
             token=_remote_token(arguments),
+            shard=shard(arguments.shard) if arguments.shard is not None else None,
         ),
         arguments,
     )

@@ -60,7 +60,7 @@ def report(arguments: ReportArguments) -> None:
     """Write the report of one run, or merge several runs.
 
     RUN is a run folder, also of an interrupted run, or a results.json. If two runs have the same cell, the later one
-    counts.
+    counts. Parts of a run (--shard) are only joined with parts of the same run.
     """
     from wsgi_gauntlet.harness import registry
     from wsgi_gauntlet.harness.public_results import private_names, publish
@@ -69,11 +69,18 @@ def report(arguments: ReportArguments) -> None:
     from wsgi_gauntlet.harness.store.output_folder import check_output_files
     from wsgi_gauntlet.harness.store.output_format import write_outputs
     from wsgi_gauntlet.harness.store.page_folder import remove_pages, require_page_folder, write_pages
+    from wsgi_gauntlet.harness.store.run_parts import inspect_parts
     from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
     from wsgi_gauntlet.reports.writers.picture import draw_pictures, parse_request
 
     runs = arguments.runs
-    results = merge([registry.load_results(each) for each in runs])
+    loaded = [registry.load_results(each) for each in runs]
+    parts = inspect_parts(dict(zip(map(str, runs), loaded, strict=True)))
+    if parts.mixed:
+        raise ConfigurationError(parts.mixed)
+    if parts.missing:
+        print_message(Message(parts.missing))
+    results = merge(loaded)
     if arguments.base is not None:
         results = msgspec.structs.replace(results, base=registry.load_base(arguments.base))
     if arguments.out is None and (len(runs) > 1 or not runs[0].is_dir()):

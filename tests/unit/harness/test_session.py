@@ -16,7 +16,7 @@ from rich.console import Console
 from wsgi_gauntlet.harness import exit_codes, registry, session
 from wsgi_gauntlet.harness.baseline.session import open_baseline
 from wsgi_gauntlet.harness.config import Configuration
-from wsgi_gauntlet.harness.conformance.selection import Selection
+from wsgi_gauntlet.harness.conformance.selection import Selection, Shard
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import (
     CaseFinished,
@@ -45,6 +45,7 @@ from wsgi_gauntlet.harness.shutdown_signals import shutdown_signals
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import CheckLine, Journal, StartLine, StopLine
 from wsgi_gauntlet.harness.store.merge import merge
+from wsgi_gauntlet.harness.store.run_parts import PartsReport, inspect_parts
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic
 from wsgi_gauntlet.reports.terminal.summary import summary
 from wsgi_gauntlet.reports.writers import markdown
@@ -298,3 +299,40 @@ def test_a_server_that_nobody_named_and_that_cannot_import_the_app_is_left_out(m
     said: list[Event] = []
     assert session._keep_those_that_run_the_app(plans, said.append) == plans[:1]
     assert said == [Message("gunicorn is left out: no flask")]
+
+
+def test_parts_of_a_load_are_the_whole_and_know_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        session._Session,
+        "run_until_interrupted",
+        lambda self: asked.extend((plan.name, scenario.id) for plan, scenario in self.cells.loads),
+    )
+    monkeypatch.setattr(session, "write_outputs", lambda *_arguments: None)
+    whole = session.RunOptions(servers=("waitress", "wsgiref"), scenarios=("slow-headers",))
+
+    def part(number: int, options: session.RunOptions = whole) -> Results:
+        out = tmp_path / f"{number}-{options.load_options.duration}"
+        made = replace(options, shard=Shard(number, 3), out=out)
+        return session.run(made, Configuration(), lambda _event: None)[0]
+
+    parts = {str(number): part(number) for number in (1, 2, 3)}
+    shared = sorted(asked)
+    asked.clear()
+    session.run(replace(whole, out=tmp_path / "whole"), Configuration(), lambda _event: None)
+    assert shared == sorted(asked)
+    assert inspect_parts(parts) == PartsReport()
+
+    other = part(3, replace(whole, load_options=LoadOptions(duration=7)))
+    found = inspect_parts({**parts, "3": other})
+    assert "3 (part 3/3) and 1 (part 1/3) are parts of different runs: they differ in the parameters" in found.mixed
+    assert inspect_parts({**parts, "3": part(3, replace(whole, servers=("wsgiref", "waitress[threads=2]")))}).mixed
+
+
+def test_a_part_without_a_cell_of_load_is_refused(tmp_path: Path) -> None:
+    options = session.RunOptions(
+        servers=("wsgiref",), scenarios=("throughput",), shard=Shard(1, 9), out=tmp_path / "out"
+    )
+    with pytest.raises(ConfigurationError, match="no cell is left by --shard 1/9: there is nothing to run"):
+        session.run(options, Configuration(), lambda _event: None)
+    assert not (tmp_path / "out").exists()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, CaseResult, Level, Results, Verdict
+from wsgi_gauntlet.harness.model import SCHEMA, BaseRun, CaseResult, Level, Results, ServerInfo, Verdict
 from wsgi_gauntlet.harness.store.merge import merge
 
 
@@ -28,3 +28,19 @@ def test_the_later_cell_counts() -> None:
     assert both.environment["date"] == "2"
     assert [each["date"] for each in both.environment["merged"]] == ["1", "2"]
     assert not both.finished
+
+
+def test_a_part_that_never_started_a_server_does_not_hide_what_another_part_knows() -> None:
+    started = ServerInfo("s", "S", available=True, command="serve s", conditions={"workers": 2})
+    planned = ServerInfo("s", "S", available=True)
+    failed = ServerInfo("s", "S", available=False, why="it did not start")
+    for infos, expected in (
+        ((started, planned), started),
+        ((planned, started), started),
+        ((started, failed), failed),
+        ((failed, planned), failed),
+        ((failed, started), started),
+        ((planned, planned), planned),
+    ):
+        runs = [msgspec.structs.replace(run("1"), servers={"s": each}) for each in infos]
+        assert merge(runs).servers == {"s": expected}
