@@ -61,6 +61,7 @@ class TrafficWorkload:
     latency_ratio: float = 1.0
     redirects: tuple[tuple[int, ...], ...] = ()
     has_requested_size: bool = False
+    keeps_connections: bool = True
     slowest: SlowestRequest | None = None
     _loads: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -87,6 +88,11 @@ class TrafficWorkload:
             f"sequence{'' if sequences == 1 else 's'}",
             "correct response": f"status, completeness and the texts of the file; the whole body of {whole} of "
             f"{requests} request{'' if requests == 1 else 's'}, the parts that never differ of {parts}",
+            **(
+                {}
+                if self.keeps_connections
+                else {"connections": "one for each request, because the server closes them"}
+            ),
         }
 
     def contains(self, text: bytes) -> bool:
@@ -107,12 +113,16 @@ class TrafficWorkload:
         return outcome_of(visit.receive(response))
 
     def verified(self, *, keep: bool = True) -> VerifiedTraffic:
-        """Return what a generator sends. Each call begins with other visits."""
+        """Return what a generator sends. Each call begins with other visits.
+
+        If the server keeps no connection, each request has its own. A generator sends the next request so soon that it
+        would not see the end of the last connection, and a form must not be sent twice.
+        """
         return VerifiedTraffic(
             self.traffic,
             self.expected,
             first_visit=next(self._loads) * VISITS_PER_LOAD,
-            keep=keep,
+            keep=keep and self.keeps_connections,
             latency_ratio=self.latency_ratio,
             redirects=self.redirects,
         )
@@ -196,7 +206,14 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         latency_ratio=seconds / requests / max(first, 1e-6),
         redirects=tuple(tuple(round(_requests_of_step(each)) - 1 for each in steps) for steps in learned),
         slowest=_slowest(traffic, learned, requests),
+        keeps_connections=_keeps_connections(learned),
     )
+
+
+def _keeps_connections(learned: Sequence[Sequence[Sequence[PlayedRequest]]]) -> bool:
+    """Return False if no response came on a connection that had an earlier one, although some could have."""
+    played = [each for steps in learned for requests in steps for each in requests]
+    return len(played) <= LEARNED_VISITS * len(learned) or any(each.on_kept_connection for each in played)
 
 
 def _slowest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import trio
@@ -37,7 +37,8 @@ class PlayedRequest:
     """A request of a visit and what came. `seconds` count from its first byte to the last one of the response.
 
     `body` and `length` are those of the response without compression. `redirect_path` is where it redirects to, if it
-    does. A request that could not be made has no target.
+    does. A request that could not be made has no target. `on_kept_connection` says whether the response came on a
+    connection that had an earlier one.
     """
 
     step: CompiledStep
@@ -49,6 +50,7 @@ class PlayedRequest:
     body: bytes = b""
     seconds: float = 0.0
     redirect_path: bytes = b""
+    on_kept_connection: bool = False
 
     @property
     def is_last_of_step(self) -> bool:
@@ -67,6 +69,7 @@ class Player:
         self._address = address
         self._keep = keep
         self._connection: HttpConnection | None = None
+        self._reused = False
         self._unanswered = 0
 
     async def play_next(self) -> PlayedRequest:
@@ -96,19 +99,22 @@ class Player:
             except OSError as error:
                 problem = f"no response: {error.strerror or error}"
         seconds = time.perf_counter() - began
+        reused = self._reused
         self._unanswered = self._unanswered + 1 if response.status is None else 0
         if not self._keep or not response.complete or response.announces_close:
             self.close()
-        return _played(request, visit, response, problem, seconds)
+        return replace(_played(request, visit, response, problem, seconds), on_kept_connection=reused)
 
     async def _exchange(self, data: bytes) -> Response:
         """Send a request. If the server closed a kept connection just then, open a new one, as a browser does."""
+        self._reused = self._connection is not None
         if self._connection is not None:
             with suppress(OSError):
                 response = await self._connection.send_request(data)
                 if not response.is_empty:
                     return response
             self.close()
+            self._reused = False
         self._connection = await HttpConnection.open(self._address)
         return await self._connection.send_request(data)
 

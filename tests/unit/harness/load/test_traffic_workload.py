@@ -17,6 +17,8 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.http.response import Response
 from wsgi_gauntlet.harness.load import traffic_workload
+from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
+from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.traffic_workload import SlowestRequest, TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.traffic import player
 from wsgi_gauntlet.harness.traffic.compiled import compile_step
@@ -36,7 +38,7 @@ def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def open_app(app: App) -> Iterator[Address]:
+def open_app(app: App, *, keep: bool = True) -> Iterator[Address]:
     def behave(conn: socket.socket, _number: int) -> None:
         data = b""
         while piece := conn.recv(65536):
@@ -49,6 +51,8 @@ def open_app(app: App) -> Iterator[Address]:
                 conn.sendall(
                     b"HTTP/1.1 %d Fine\r\n%bContent-Length: %d\r\n\r\n%b" % (status, location, len(body), body)
                 )
+                if not keep:
+                    return
 
     with serving(behave) as address:
         yield address
@@ -100,6 +104,26 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
     assert workload.slowest == SlowestRequest("b", 6.0), "the redirect that its step follows"
     workload = await learned(app, often, replace_struct(rarely, weight=0.01))
     assert workload.slowest == SlowestRequest("a", 4.0), "one of 300 requests does not decide p99"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_server_that_keeps_no_connection_gets_one_for_each_request(keep: bool) -> None:
+    """uWSGI closes each connection without saying so. A form that is sent on it must not be sent again."""
+    steps = (Step("page", "GET", "/"), Step("form", "POST", "/form"))
+    traffic = Traffic((Sequence("visit", steps),))
+    with open_app(lambda _method, _target: (200, b"page"), keep=keep) as address:
+        workload = await learn_traffic(address, traffic)
+        found = await closed_loop(address, workload.verified(), LoopOptions(2), 0.1)
+    assert workload.keeps_connections is keep
+    assert ("connections" in workload.conditions) is not keep
+    assert found.ok > 0
+    assert (found.errors, found.dropped) == (0, 0), found.error_messages
+
+
+async def test_one_request_shows_nothing_of_kept_connections() -> None:
+    with open_app(lambda _method, _target: (200, b"page"), keep=False) as address:
+        workload = await learn_traffic(address, Traffic((Sequence("visit", (Step("page", "GET", "/"),)),)))
+    assert workload.keeps_connections
 
 
 def redirect_to(path: str, status: int = 302) -> Response:
