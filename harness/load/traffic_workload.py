@@ -52,13 +52,15 @@ class TrafficWorkload:
 
     `expected` has the correct body of each step of each sequence. `requests_per_step` is above 1 if redirects are
     followed; `redirects` has their number for each step. `latency_ratio` is the mean response time of all requests
-    divided by that of the first request. Means are over visits that come by the weights of the sequences.
+    divided by that of the first request; `mean_seconds` is this mean itself. Means are over visits that come by the
+    weights of the sequences.
     """
 
     traffic: Traffic
     expected: tuple[tuple[ExpectedBody | None, ...], ...]
     requests_per_step: float = 1.0
     latency_ratio: float = 1.0
+    mean_seconds: float = 0.0
     redirects: tuple[tuple[int, ...], ...] = ()
     has_requested_size: bool = False
     keeps_connections: bool = True
@@ -204,6 +206,7 @@ async def learn_traffic(address: Address, traffic: Traffic) -> TrafficWorkload:
         ),
         requests_per_step=requests / _weighted(weights, [len(steps) for steps in learned]),
         latency_ratio=seconds / requests / max(first, 1e-6),
+        mean_seconds=seconds / requests,
         redirects=tuple(tuple(round(_requests_of_step(each)) - 1 for each in steps) for steps in learned),
         slowest=_slowest(traffic, learned, requests),
         keeps_connections=_keeps_connections(learned),

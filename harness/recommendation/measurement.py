@@ -10,6 +10,7 @@ One server serves all of it, because a start takes as long as a measurement. The
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -60,6 +61,9 @@ CURVE_SHARES = (0.25, 0.5, 0.8)
 
 MIN_REQUESTS = 100
 """Requests that an open loop should have: p99 of fewer is the slowest response."""
+
+MAX_LOOP_SECONDS = 3.0
+"""The longest closed loop. With MIN_REQUESTS requests, each step of a visit counts as often as in long traffic."""
 
 MAX_OPEN_LOOP_FACTOR = 3.0
 """The longest open loop at a low rate, as a factor on its usual length."""
@@ -304,7 +308,8 @@ class _Alone:
 
     async def _run_closed_loop(self, connections: int) -> None:
         self.experiment.ctx.progress(None, f"closed loop, {connections} connections")
-        found = await self.experiment.run_closed_loop(connections, self.parameters.loop)
+        seconds = loop_seconds(self.parameters.loop, self.experiment.workload)
+        found = await self.experiment.run_closed_loop(connections, seconds)
         before, after = self.experiment.usage_at_start, await usage(self.experiment.running.processes())
         mark = found.quantile(0.99)
         p99 = mark[0] if mark and found.ok else None
@@ -361,6 +366,17 @@ class _Alone:
             self._requests += found.lead_in_requests + max(found.ok, round(found.rate * seconds))
         else:
             self._first_memory = self._last_memory
+
+
+def loop_seconds(usual: float, workload: Workload) -> float:
+    """Return the length of a closed loop: `usual` seconds, and more for a slow app.
+
+    A login can need a hundred times the CPU time of a page. The rate of a loop that has only a few of both is chance.
+    """
+    if not isinstance(workload, TrafficWorkload):
+        return usual
+    enough = MIN_REQUESTS * workload.mean_seconds / len(os.sched_getaffinity(0))
+    return max(usual, min(MAX_LOOP_SECONDS, enough))
 
 
 def best_loop_limit(loops: Sequence[ClosedLoop], generator_limits: Sequence[str], limit: float) -> str:

@@ -24,7 +24,7 @@ from wsgi_gauntlet.harness.load.generator.user_visits import UserVisits
 from wsgi_gauntlet.harness.traffic.player import Player
 from wsgi_gauntlet.harness.traffic.visit import Visit
 
-MAX_SECONDS = 2.0
+MAX_SECONDS = 4.0
 """Seconds after which no further request is sent. The visits then begin where they are, and others at their first step.
 """
 

@@ -62,7 +62,7 @@ MAX_REQUESTS = 1_000_000
 """Requests of one schedule. It is kept in memory: 8 MB."""
 
 START_TIMEOUT = 30.0
-"""Seconds for a new Python process until it is ready. It takes 0.3 s on an idle machine, and up to 4 s more with
+"""Seconds for a new Python process until it is ready. It takes 0.3 s on an idle machine, and up to 6 s more with
 traffic."""
 
 START_DELAY_NS = 20_000_000

@@ -101,6 +101,7 @@ async def test_the_mean_of_requests_and_seconds_is_that_of_weighted_visits(monke
     # Of four visits three have one request of 4 s. The other one has three of 2 s, 6 s and 4 s in two steps.
     assert workload.requests_per_step == pytest.approx((3 * 1 + 3) / (3 * 1 + 2))
     assert workload.latency_ratio == pytest.approx((3 * 4 + 12) / 6 / 4)
+    assert workload.mean_seconds == pytest.approx((3 * 4 + 12) / 6)
     assert workload.slowest == SlowestRequest("b", 6.0), "the redirect that its step follows"
     workload = await learned(app, often, replace_struct(rarely, weight=0.01))
     assert workload.slowest == SlowestRequest("a", 4.0), "one of 300 requests does not decide p99"

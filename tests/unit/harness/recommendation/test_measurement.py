@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ import pytest
 from wsgi_gauntlet.harness.load.arrivals import Pacer
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import UserTraffic
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload
+from wsgi_gauntlet.harness.load.workload import ReferencePage
 from wsgi_gauntlet.harness.model import GeneratorHealth, Grade, Metric, ScenarioResult
 from wsgi_gauntlet.harness.model import Step as LoadStep
 from wsgi_gauntlet.harness.model.recommendation import RatePoint, Stage
@@ -19,17 +22,20 @@ from wsgi_gauntlet.harness.recommendation import measurement
 from wsgi_gauntlet.harness.recommendation.capacity import ClosedLoop
 from wsgi_gauntlet.harness.recommendation.measurement import (
     INVALID_RATE,
+    MAX_LOOP_SECONDS,
     PARAMETERS,
     WRONG,
     TrialParameters,
     best_loop_limit,
     cpu_per_request,
     failed_share,
+    loop_seconds,
     peak_metric,
     trial_of,
     users_rate,
 )
 from wsgi_gauntlet.harness.stats.histogram import Histogram
+from wsgi_gauntlet.harness.traffic.model import Traffic
 
 
 def cell(*metrics: Metric, grade: Grade = Grade.MEASURED, why: str = "", note: str = "") -> ScenarioResult:
@@ -85,6 +91,7 @@ class Made:
         self.running = SimpleNamespace(processes=list)
         self.results: list[GeneratorResult] = []
         self.usage_at_start = SimpleNamespace(cpu=0.0, at=-1.0)
+        self.workload = ReferencePage()
 
     async def run_closed_loop(self, connections: int, seconds: float) -> GeneratorResult:
         return loaded(1000.0, seconds, connections)
@@ -226,3 +233,15 @@ async def test_users_beside_slow_clients_think_for_a_tenth_of_their_phase(monkey
         await measurement._measure_users(None, None, replace(PARAMETERS, users_phase=3.0), 8)  # type: ignore[arg-type]
     (users,) = (each for each in seen if isinstance(each, UserTraffic))
     assert users.longest_think_time == pytest.approx(0.3)
+
+
+def test_a_closed_loop_of_a_slow_app_has_enough_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+
+    def seconds(mean: float) -> float:
+        return loop_seconds(0.5, TrafficWorkload(Traffic(()), (), mean_seconds=mean))
+
+    assert seconds(0.001) == 0.5
+    assert seconds(0.04) == pytest.approx(2.0)
+    assert seconds(0.5) == MAX_LOOP_SECONDS
+    assert loop_seconds(0.5, ReferencePage()) == 0.5
