@@ -169,6 +169,18 @@ def test_the_exit_code(
     assert all(f"--fail-on={fail_on or 'must'}" in each for each in started)
 
 
+@pytest.mark.parametrize("shard", ["", "1/2"])
+def test_a_program_that_crashes_is_no_failure_of_a_server(
+    shard: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    programs: tuple[list[list[str]], Callable[..., None]],
+) -> None:
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    programs[1](check=1)
+    assert action.check({"INPUT_SHARD": shard, "INPUT_FAIL_ON": "must"}) == 4
+
+
 def test_another_fail_on_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         action.fail_on({"INPUT_FAIL_ON": "may"})
