@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[str]], Callable
     def set_codes(**given: int) -> None:
         codes.update(given)
 
-    monkeypatch.setattr(action.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return started, set_codes
 
 
@@ -125,8 +126,8 @@ def test_a_python_of_the_system_is_refused_before_anything_is_installed(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(action.sysconfig, "get_path", lambda _: str(tmp_path))
-    monkeypatch.setattr(action.sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     assert action.install({}) == 0
     (tmp_path / "EXTERNALLY-MANAGED").write_text("")
     with pytest.raises(SystemExit, match="2"):
