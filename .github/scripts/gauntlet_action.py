@@ -30,7 +30,7 @@ MAX_SUMMARY_BYTES = 1024 * 1024
 """GitHub shows no summary of a step if it is larger."""
 
 FAIL_ON = ("must", "should")
-EXIT_FAILED, EXIT_USAGE = 1, 2
+EXIT_FAILED, EXIT_USAGE, EXIT_ERROR = 1, 2, 4
 Inputs = Mapping[str, str]
 
 
@@ -180,6 +180,8 @@ def check(inputs: Inputs) -> int:
     fail_on(inputs)
     folder = new_folder("check")
     code = subprocess.run([*PROGRAM, *check_arguments(inputs, folder / "run")], check=False).returncode
+    if code == EXIT_FAILED and not (folder / "run" / "run.jsonl").is_file():
+        code = EXIT_ERROR  # Python itself failed: no server did
     set_output("run", str(folder / "run"))
     if part:
         (folder / "exit-code").write_text(str(code))

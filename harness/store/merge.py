@@ -18,7 +18,9 @@ BASELINE_SEPARATOR = ", "
 def environments(run: Results) -> list[Mapping[str, Any]]:
     """Return the environment of each run that `run` was merged from, in their order; of a single run its own."""
     merged = run.environment.get(MERGED_KEY)
-    every = [each for each in merged if isinstance(each, Mapping)] if isinstance(merged, list | tuple) else []
+    every: list[Mapping[str, Any]] = (
+        [each for each in merged if isinstance(each, Mapping)] if isinstance(merged, list | tuple) else []
+    )
     return every or [run.environment]
 
 

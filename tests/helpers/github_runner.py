@@ -84,8 +84,9 @@ class FakeRunner:
     def __post_init__(self) -> None:
         for each in (self.workspace, self.temporary, self.artifacts, self.home / "bin"):
             each.mkdir(parents=True, exist_ok=True)
-        (self.home / "bin" / "python").unlink(missing_ok=True)
-        (self.home / "bin" / "python").symlink_to(sys.executable)
+        python = self.home / "bin" / "python"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
 
     @property
     def workspace(self) -> Path:
@@ -201,6 +202,6 @@ class FakeRunner:
         elif kind == "actions/download-artifact":
             found = [each for each in self.artifacts.iterdir() if fnmatch.fnmatch(each.name, given["pattern"])]
             for artifact in found:
-                shutil.copytree(artifact, Path(given["path"], artifact.name if len(found) > 1 else ""))
+                shutil.copytree(artifact, Path(given["path"], artifact.name if len(found) > 1 else ""), dirs_exist_ok=True)
         else:
             assert kind == "actions/setup-python"

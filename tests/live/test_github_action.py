@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 JOIN = ROOT / ".github" / "actions" / "join"
 BROKEN, PASSED = "http/request-line/http09", "pep3333/environ/exact-dict"
-NO_ARTIFACTS = {"artifacts": []}
+NO_ARTIFACTS: dict[str, list[object]] = {"artifacts": []}
 
 
 @contextmanager

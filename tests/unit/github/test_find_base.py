@@ -113,7 +113,7 @@ def test_a_refusal_is_said(
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
     refused = client(lambda _: httpx.Response(403))
-    monkeypatch.setattr(find_base.httpx, "Client", lambda **_: refused)
+    monkeypatch.setattr(httpx, "Client", lambda **_: refused)
     if fail_on:
         with pytest.raises(SystemExit, match="2"):
             find_base.main()

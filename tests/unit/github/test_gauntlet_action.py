@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[str]], Callable
     def set_codes(**given: int) -> None:
         codes.update(given)
 
-    monkeypatch.setattr(action.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return started, set_codes
 
 
@@ -125,8 +126,8 @@ def test_a_python_of_the_system_is_refused_before_anything_is_installed(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(action.sysconfig, "get_path", lambda _: str(tmp_path))
-    monkeypatch.setattr(action.sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     assert action.install({}) == 0
     (tmp_path / "EXTERNALLY-MANAGED").write_text("")
     with pytest.raises(SystemExit, match="2"):
@@ -167,6 +168,18 @@ def test_the_exit_code(
     assert action.gate({"INPUT_FAIL_ON": fail_on, "INPUT_BASE": base}, Path("run"), check) == code
     assert len(started) == (0 if diff is None else 1)
     assert all(f"--fail-on={fail_on or 'must'}" in each for each in started)
+
+
+@pytest.mark.parametrize("shard", ["", "1/2"])
+def test_a_program_that_crashes_is_no_failure_of_a_server(
+    shard: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    programs: tuple[list[list[str]], Callable[..., None]],
+) -> None:
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    programs[1](check=1)
+    assert action.check({"INPUT_SHARD": shard, "INPUT_FAIL_ON": "must"}) == 4
 
 
 def test_another_fail_on_is_refused(capfd: pytest.CaptureFixture[str]) -> None:

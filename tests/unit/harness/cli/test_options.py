@@ -3,13 +3,13 @@
 import io
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from wsgi_gauntlet import __version__
 from wsgi_gauntlet.harness.cli.main import cli, configure_output_encoding
 from wsgi_gauntlet.harness.cli.options import OLD_NAMES
 from wsgi_gauntlet.harness.errors import ConfigurationError
@@ -144,7 +144,7 @@ def test_no_line_of_help_is_cut_off_or_too_wide() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     done = CliRunner().invoke(cli, ["--version"])
-    assert done.stdout == f"wsgi-gauntlet, version {version('wsgi-gauntlet')}\n"
+    assert done.stdout == f"wsgi-gauntlet, version {__version__}\n"
 
 
 def test_an_adapter_file_that_ends_the_program_is_one_line(tmp_path: Path) -> None:
