@@ -11,6 +11,7 @@ from itertools import groupby
 
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import Case
+from wsgi_gauntlet.harness.model import Reference
 from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.reports.terminal import explain
 from wsgi_gauntlet.reports.text import labels
@@ -25,6 +26,10 @@ SUITES = {
     "own-app": "Your own app",
 }
 """The suites of this project with their titles. A suite of another package has its name as its title."""
+
+
+LEVEL_ORDER = list(explain.LEVEL_MEANINGS)
+"""The levels, the strictest first."""
 
 
 def address(case: str) -> str:
@@ -89,10 +94,7 @@ def _index(every: Sequence[Case]) -> str:
 
 def _levels(cases: Sequence[Case]) -> str:
     levels = [found[0].level for found in _by_requirement(cases).values()]
-    return ", ".join(f"{levels.count(each)} {each}" for each in dict.fromkeys(sorted(levels, key=_LEVEL_ORDER.index)))
-
-
-_LEVEL_ORDER = list(explain.LEVEL_MEANINGS)
+    return ", ".join(f"{levels.count(each)} {each}" for each in dict.fromkeys(sorted(levels, key=LEVEL_ORDER.index)))
 
 
 def _family(area: str, found: dict[str, list[Case]]) -> str:
@@ -116,7 +118,6 @@ def _family(area: str, found: dict[str, list[Case]]) -> str:
 def _case(name: str, cases: Sequence[Case]) -> str:
     case = cases[0]
     area = case.area
-    rule = case.basis.rule
     parts = [
         f"# {escape(name)}",
         f"[All cases](../../index.md) · [{escape(area)}](../{area.rpartition('/')[2]}.md) · "
@@ -126,10 +127,13 @@ def _case(name: str, cases: Sequence[Case]) -> str:
     for title, text in (("Sends", case.sent), ("Expects", case.expected), ("Why it matters", case.why)):
         if text:
             parts += [f"## {title}", prose(text[0].upper() + text[1:])]
-    parts += ["## The sentence that demands it", *_quote(case.reference.quote, case.reference.section, case)]
-    parts += ["**Basis of the level.** " + prose(labels.basis(case.basis))]
-    if rule is not None:
-        parts += [f"[{escape(f'{rule.document}, {rule.section}')}]({rule.url})"]
+    parts += [
+        "## The sentence that demands it",
+        f"> {escape(case.reference.quote)}",
+        _source(case.reference),
+        f"**Basis of the level.** {prose(labels.basis(case.basis))}",
+        _source(case.basis.rule) if case.basis.rule else "",
+    ]
     parts += [
         "## How it is run",
         table(("", ""), [(label, _fact(label, text)) for label, text in explain.facts(case)]),
@@ -144,18 +148,17 @@ def _case(name: str, cases: Sequence[Case]) -> str:
     return join(*parts, "## Try it", block("\n".join(commands), "console"))
 
 
-def _quote(quote: str, section: str, case: Case) -> list[str]:
-    source = f"[{escape(f'{case.reference.document}, {section}')}]({case.reference.url})"
-    return [f"> {escape(quote)}", source]
+def _source(reference: Reference) -> str:
+    return f"[{escape(f'{reference.document}, {reference.section}')}]({reference.url})"
 
 
 def _fact(label: str, text: str) -> str:
+    """Return a sentence of `facts`. It begins with the id of a case if the label is `Needs`."""
     if label != "Needs":
         return prose(text)
-    need = text.partition(" ")[0]
-    up = "../" * 2
+    need, _, rest = text.partition(" ")
     path, _, anchor = address(need).removeprefix(f"{FOLDER}/").partition(".html")
-    return f"[{code(need)}]({up}{path}.md{anchor}){escape(text.removeprefix(need))}" if need else prose(text)
+    return f"[{code(need)}](../../{path}.md{anchor}) {escape(rest)}"
 
 
 def _variants(name: str, cases: Sequence[Case]) -> str:

@@ -119,6 +119,7 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
 
 
 def facts(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield how `case` is run, as labels with sentences: its level, its segmentations, its needs and its setup."""
     yield "Level", f"{case.level}: {LEVEL_MEANINGS[case.level]}."
     yield "Sent", _describe_segmentations(case)
     if breach := labels.BREACHES[case.breach]:

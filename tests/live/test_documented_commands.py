@@ -67,6 +67,8 @@ NOT_RUN_HERE = (
         r".*--target.*|export WSGI_GAUNTLET_TOKEN.*|gunicorn --bind .*gauntlet_target.*",
         "they need a server that runs: test_remote_server.py starts one",
     ),
+    Excepted("docs/targets.md", r"(?!wsgi-gauntlet).*", "they start a server, or a container with one"),
+    Excepted("docs/cluster.md", ".*", "they need a cluster: test_cluster.py and test_cluster_namespaces.py start one"),
     Excepted(".*", r"wsgi-gauntlet compare .*--resume.*", "test_compare.py has a comparison to continue"),
     Excepted(".*", r"wsgi-gauntlet compare .*--python B=.*", "test_compare.py has a second interpreter"),
 )
@@ -193,4 +195,6 @@ def test_enough_commands_run() -> None:
 
 def test_every_exception_is_needed() -> None:
     used = {reason_not_to_run(each) for each in COMMANDS}
-    assert [each for each in NOT_RUN_HERE if each not in used] == []
+    documents = {each.document for each in COMMANDS}
+    unused = [each for each in NOT_RUN_HERE if each not in used]
+    assert [each for each in unused if any(re.fullmatch(each.document, name) for name in documents)] == []
