@@ -136,7 +136,7 @@ def _case(name: str, cases: Sequence[Case]) -> str:
     ]
     parts += [
         "## How it is run",
-        table(("", ""), [(label, _fact(label, text)) for label, text in explain.facts(case)]),
+        table(("property", "value"), [(label, _fact(label, text)) for label, text in explain.facts(case)]),
     ]
     if len(cases) > 1:
         parts += [

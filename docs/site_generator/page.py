@@ -12,8 +12,10 @@ _SPECIAL = re.compile(r"[^\w\s.,:;()/'\"?=%@$^ –—“”‘’…≥≤×·�
 _LINE_START = re.compile(r"\A(\s*)([-+=:]|\d+(?=[.)]))")
 """What begins a list or a heading at the start of a line."""
 
-_SPAN = re.compile(r"(?P<marks>`+)(?P<code>.+?)(?P=marks)|(?P<address>https://[\w./#?=&%~+-]*[\w/])")
-"""A code span, or the address of a page."""
+_SPAN = re.compile(
+    r"(?P<marks>`+)(?P<code>.+?)(?P=marks)|(?P<address>https://[\w./#?=&%~+-]*[\w/])|(?<![\w-])(?P<option>--[a-z][a-z-]*[a-z])"
+)
+"""A code span, the address of a page, or an option."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ def code(text: str | None) -> str:
 
 
 def prose(text: str) -> str:
-    """Return a text of the program: its code spans stay code, its addresses are links, everything else stays text."""
+    """Return a text of the program: its code spans stay code, options become code, addresses links."""
     flat = " ".join(text.split())
     parts, end = [], 0
     for found in _SPAN.finditer(flat):
-        parts += [_escape_between(flat[end : found.start()]), code(found["code"]) or _link(found["address"])]
+        parts += [
+            _escape_between(flat[end : found.start()]),
+            code(found["code"] or found["option"]) or _link(found["address"]),
+        ]
         end = found.end()
     return "".join([*parts, _escape_between(flat[end:])])
 

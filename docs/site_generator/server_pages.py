@@ -97,7 +97,7 @@ def server_page(adapter: ServerDescription, python: str) -> str:
         parts += [f"**For development.** {prose(adapter.for_development)}"]
     if adapter.unavailable_reason:
         return join(*parts, f"**It cannot be tested now.** {prose(adapter.unavailable_reason)}.")
-    parts += ["## Facts", table(("", ""), list(_facts(adapter, python)))]
+    parts += ["## Facts", table(("property", "value"), list(_facts(adapter, python)))]
     if adapter.variants:
         rows = [(code(f"{adapter.name}:{name}"), prose(text)) for name, text in adapter.variants.items()]
         parts += ["## Variants", "The first one is the default.", table(("name", "what"), rows)]

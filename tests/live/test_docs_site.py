@@ -73,7 +73,7 @@ def test_every_link_inside_the_site_leads_somewhere(site: Path, documents: dict[
             assert path.exists(), (name, link)
             if target.fragment and path.suffix == ".html":
                 ids = documents[path.resolve().relative_to(site.resolve()).as_posix()].ids
-                assert unquote(target.fragment) in ids | {"__top"}, (name, link)
+                assert unquote(target.fragment) in ids, (name, link)
 
 
 def test_no_page_loads_anything_from_outside(site: Path, documents: dict[str, _Document]) -> None:

@@ -7,7 +7,6 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import ClassVar
 
 import click
 import markdown
@@ -52,15 +51,15 @@ def test_text_stays_text(text: str) -> None:
     assert shown(page.table(("head",), [(page.escape(text),)])).split() == ["head", *text.split()]
 
 
-def test_prose_keeps_code_spans_and_links_addresses() -> None:
-    made = markdown.markdown(page.prose("Send `a|b` and *x*, see https://example.org/a_b#c. Then ``a`b``!"))
+def test_prose_has_code_and_links() -> None:
+    made = markdown.markdown(page.prose("Send `a|b` and *x*, see https://example.org/a_b#c. Then ``a`b`` (--set-it)!"))
     assert html.unescape(made) == (
         "<p>Send <code>a|b</code> and *x*, see "
-        '<a href="https://example.org/a_b#c">https://example.org/a_b#c</a>. Then <code>a`b</code>!</p>'
+        '<a href="https://example.org/a_b#c">https://example.org/a_b#c</a>. Then <code>a`b</code> (<code>--set-it</code>)!</p>'
     )
 
 
-def test_a_block_of_code_may_contain_fences() -> None:
+def test_a_block_of_code_may_contain_backticks() -> None:
     assert page.block("```\nx\n```") == "````text\n```\nx\n```\n````"
 
 
@@ -68,37 +67,43 @@ def test_a_table_without_rows_is_left_out() -> None:
     assert page.join("# x", page.table(("a", "b"), []), "end") == "# x\n\nend\n"
 
 
-class TestCases:
-    PAGES: ClassVar[dict[str, str]] = {each.path: each.text for each in cases.pages()}
+@pytest.fixture(scope="module")
+def case_pages() -> dict[str, str]:
+    return {each.path: each.text for each in cases.pages()}
 
-    def test_every_case_has_an_address_that_leads_to_it(self) -> None:
-        for each in registry.cases():
-            path, _, anchor = cases.address(each.id).partition("#")
-            text = self.PAGES[path.removesuffix(".html") + ".md"]
-            assert text.startswith(f"# {page.escape(requirement_id(each.id))}\n"), each.id
-            assert not anchor or f'<span id="{page.escape(anchor)}"></span>' in text, each.id
 
-    def test_a_page_has_every_text_of_its_case(self) -> None:
-        for each in registry.cases():
-            text = self.PAGES[f"{cases.FOLDER}/{requirement_id(each.id)}.md"]
-            assert page.prose(each.summary) in text
-            assert page.escape(each.reference.quote) in text
-            for part in filter(None, (each.sent, each.expected, each.why)):
-                assert page.prose(part[0].upper() + part[1:]) in text, each.id
-            assert each.reference.url in text
+def test_every_case_has_an_address_that_leads_to_it(case_pages: dict[str, str]) -> None:
+    for each in registry.cases():
+        path, _, anchor = cases.address(each.id).partition("#")
+        text = case_pages[path.removesuffix(".html") + ".md"]
+        assert text.startswith(f"# {page.escape(requirement_id(each.id))}\n"), each.id
+        assert not anchor or f'<span id="{page.escape(anchor)}"></span>' in text, each.id
 
-    def test_every_link_leads_to_a_page(self) -> None:
-        known = {*self.PAGES, *(each.relative_to(ROOT / "docs").as_posix() for each in (ROOT / "docs").glob("*.md"))}
-        for path, text in self.PAGES.items():
-            for link in re.findall(r"\]\(([^)#:]+\.md)", text):
-                found = (ROOT / path).parent.joinpath(link).resolve().relative_to(ROOT).as_posix()
-                assert found in known, (path, link)
 
-    def test_the_list_counts_all_cases(self) -> None:
-        assert f"{len(registry.cases()):,} cases" in self.PAGES[f"{cases.FOLDER}/index.md"]
+def test_a_page_has_every_text_of_its_case(case_pages: dict[str, str]) -> None:
+    for each in registry.cases():
+        text = case_pages[f"{cases.FOLDER}/{requirement_id(each.id)}.md"]
+        assert page.prose(each.summary) in text
+        assert page.escape(each.reference.quote) in text
+        for part in filter(None, (each.sent, each.expected, each.why)):
+            assert page.prose(part[0].upper() + part[1:]) in text, each.id
+        assert each.reference.url in text
 
-    def test_a_suite_of_another_package_has_its_name_as_its_title(self) -> None:
-        assert cases.suite_title("others") == "others"
+
+def test_every_link_leads_to_a_page(case_pages: dict[str, str]) -> None:
+    known = {*case_pages, *(each.relative_to(ROOT / "docs").as_posix() for each in (ROOT / "docs").glob("*.md"))}
+    for path, text in case_pages.items():
+        for link in re.findall(r"\]\(([^)#:]+\.md)", text):
+            found = (ROOT / path).parent.joinpath(link).resolve().relative_to(ROOT).as_posix()
+            assert found in known, (path, link)
+
+
+def test_the_list_counts_all_cases(case_pages: dict[str, str]) -> None:
+    assert f"{len(registry.cases()):,} cases" in case_pages[f"{cases.FOLDER}/index.md"]
+
+
+def test_a_suite_of_another_package_has_its_name_as_its_title() -> None:
+    assert cases.suite_title("others") == "others"
 
 
 def test_every_command_has_a_page_with_every_option() -> None:
@@ -130,29 +135,34 @@ def test_every_scenario_has_a_page_with_every_parameter() -> None:
         assert f"[{page.escape(each.id)}]({each.id}.md)" in found[f"{scenarios.FOLDER}/index.md"]
 
 
-class TestServers:
-    PAGES: ClassVar[dict[str, str]] = {each.path: each.text for each in server_pages.pages(ROOT)}
+@pytest.fixture(scope="module")
+def pages_of_servers() -> dict[str, str]:
+    return {each.path: each.text for each in server_pages.pages(ROOT)}
 
-    def test_every_adapter_has_a_page_with_every_variant_and_feature(self) -> None:
-        for each in registry.adapters().values():
-            text = self.PAGES[f"{server_pages.FOLDER}/{each.name}.md"]
-            for name in () if each.unavailable_reason else each.variants:
-                assert page.code(f"{each.name}:{name}") in text
-            for name in each.features:
-                assert page.code(f"{each.name}[{name}]") in text
 
-    def test_a_page_shows_the_command_and_the_defaults(self) -> None:
-        text = self.PAGES[f"{server_pages.FOLDER}/waitress.md"]
-        assert re.search(r"```console\n\$ python3 .*waitress.*shop\.wsgi:application\n```", text)
-        assert "| threads | 4 |" in text
+def test_every_adapter_has_a_page_with_every_variant_and_feature(pages_of_servers: dict[str, str]) -> None:
+    for each in registry.adapters().values():
+        text = pages_of_servers[f"{server_pages.FOLDER}/{each.name}.md"]
+        for name in () if each.unavailable_reason else each.variants:
+            assert page.code(f"{each.name}:{name}") in text
+        for name in each.features:
+            assert page.code(f"{each.name}[{name}]") in text
 
-    def test_no_page_names_a_path_of_this_machine(self) -> None:
-        private = {sys.executable, tempfile.gettempdir() + "/", str(Path.home()) + "/", str(ROOT)}
-        assert [path for path, text in self.PAGES.items() if any(each in text for each in private)] == []
 
-    def test_the_versions_are_those_of_the_constraints(self) -> None:
-        (version,) = re.findall(r"^gunicorn==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-        assert page.escape(version) in self.PAGES[f"{server_pages.FOLDER}/gunicorn.md"]
+def test_a_page_shows_the_command_and_the_defaults(pages_of_servers: dict[str, str]) -> None:
+    text = pages_of_servers[f"{server_pages.FOLDER}/waitress.md"]
+    assert re.search(r"```console\n\$ python3 .*waitress.*shop\.wsgi:application\n```", text)
+    assert "| threads | 4 |" in text
+
+
+def test_no_page_names_a_path_of_this_machine(pages_of_servers: dict[str, str]) -> None:
+    private = {sys.executable, tempfile.gettempdir() + "/", str(Path.home()) + "/", str(ROOT)}
+    assert [path for path, text in pages_of_servers.items() if any(each in text for each in private)] == []
+
+
+def test_the_versions_are_those_of_the_constraints(pages_of_servers: dict[str, str]) -> None:
+    (version,) = re.findall(r"^gunicorn==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert page.escape(version) in pages_of_servers[f"{server_pages.FOLDER}/gunicorn.md"]
 
 
 class _Odd(Adapter):
