@@ -65,9 +65,11 @@ def documents(site: Path) -> dict[str, _Document]:
 
 def test_every_link_inside_the_site_leads_somewhere(site: Path, documents: dict[str, _Document]) -> None:
     for name, document in documents.items():
+        if name in ("404.html", "sample/report.html"):
+            continue  # the first is for web servers, the second makes its own addresses
         for link in document.links | document.loaded:
             target = urlsplit(link)
-            if target.scheme or target.netloc or name == "sample/report.html":
+            if target.scheme or target.netloc:
                 continue
             path = (site / name).parent / unquote(target.path) if target.path else site / name
             assert path.exists(), (name, link)
@@ -95,8 +97,7 @@ def test_every_case_and_scenario_is_at_its_permanent_address(documents: dict[str
 
 def test_the_sample_report_has_ten_servers(site: Path) -> None:
     text = (site / "sample" / "report.html").read_text(encoding="utf-8")
-    assert text.startswith("<!doctype html>")
-    assert '"waitress"' in text
+    assert 'data-title="10 WSGI servers: ' in text
 
 
 def test_nothing_of_the_generator_is_published(site: Path) -> None:

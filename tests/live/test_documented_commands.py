@@ -106,7 +106,7 @@ class Started(BaseException):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project with an app, configuration files, traffic, and earlier runs."""
     if not (SERVERS_ENVIRONMENT / "bin" / "python").exists():
         fail_or_skip("the servers are not installed: run make install-test")
@@ -116,9 +116,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "shop.har").write_bytes(har_files.chrome())
-    for name in (".venv", "env"):
+    for name in (".venv", "env", "servers"):
         (folder / name).symlink_to(SERVERS_ENVIRONMENT, target_is_directory=True)
-    run = [sys.executable, "-m", "wsgi_gauntlet", "check", "wsgiref", "--select", "http/request-line/http09"]
+    run = [sys.executable, "-m", "wsgi_gauntlet", "check", "wsgiref", "--select", "http/host/duplicate-different"]
     done = subprocess.run(
         [*run, "--out", RUNS[0], "--baseline", "known.toml", "--update-baseline"],
         cwd=folder,
@@ -131,6 +131,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in RUNS[1:]:
         shutil.copytree(folder / RUNS[0], folder / name)
     return folder
+
+
+@pytest.fixture
+def project(prepared_project: Path, tmp_path: Path) -> Path:
+    """Return a copy of the project for one command."""
+    return Path(shutil.copytree(prepared_project, tmp_path / "project", symlinks=True))
 
 
 @pytest.fixture

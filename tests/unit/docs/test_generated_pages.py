@@ -55,7 +55,8 @@ def test_prose_has_code_and_links() -> None:
     made = markdown.markdown(page.prose("Send `a|b` and *x*, see https://example.org/a_b#c. Then ``a`b`` (--set-it)!"))
     assert html.unescape(made) == (
         "<p>Send <code>a|b</code> and *x*, see "
-        '<a href="https://example.org/a_b#c">https://example.org/a_b#c</a>. Then <code>a`b</code> (<code>--set-it</code>)!</p>'
+        '<a href="https://example.org/a_b#c">https://example.org/a_b#c</a>. Then <code>a`b</code> '
+        "(<code>--set-it</code>)!</p>"
     )
 
 
