@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from wsgi_gauntlet.harness import registry
@@ -37,6 +37,9 @@ INTRODUCTION = (
     "server names."
 )
 DEFAULTS = Settings()
+CORES = 4
+"""The cores of the machine for which a page shows the recommended settings."""
+
 
 ASKED: Mapping[str, Settings] = {
     "workers=4": Settings(workers=4),
@@ -170,6 +173,16 @@ def _launches(adapter: ServerDescription, python: str) -> Iterator[str]:
             yield collapsed(file, block(text.replace(python, "python3")))
         rows = [(escape(key), escape(str(value))) for key, value in conditions.items()]
         yield table(("effective setting", "value"), rows)
+        if tuned := _tuned(adapter, variant):
+            yield f"With the setting {code('tuned')} on a machine with {CORES} cores: {tuned}."
+
+
+def _tuned(adapter: ServerDescription, variant: str) -> str:
+    """Return the settings that the documentation of the server recommends, '' if it recommends none."""
+    found = asdict(adapter.tuned_settings(variant, CORES))
+    return ", ".join(
+        code(f"{name.replace('_', '-')}={value}") for name, value in found.items() if value != getattr(DEFAULTS, name)
+    )
 
 
 def _settings(adapter: ServerDescription, python: str) -> str:

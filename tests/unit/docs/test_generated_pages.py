@@ -156,6 +156,11 @@ def test_a_page_shows_the_command_and_the_defaults(pages_of_servers: dict[str, s
     assert "| threads | 4 |" in text
 
 
+def test_a_page_shows_the_recommended_settings(pages_of_servers: dict[str, str]) -> None:
+    text = pages_of_servers[f"{server_pages.FOLDER}/gunicorn.md"]
+    assert "on a machine with 4 cores: <code>workers=9</code>, <code>threads=8</code>." in text
+
+
 def test_no_page_names_a_path_of_this_machine(pages_of_servers: dict[str, str]) -> None:
     private = {sys.executable, tempfile.gettempdir() + "/", str(Path.home()) + "/", str(ROOT)}
     assert [path for path, text in pages_of_servers.items() if any(each in text for each in private)] == []
