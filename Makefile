@@ -17,7 +17,7 @@ TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-test run test test-fast check dist check-dist benchmark picture clean
+.PHONY: help install install-test run test test-fast check dist check-dist docs docs-sample benchmark picture clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,7 +38,7 @@ install-test: $(VENV)/test.done $(SERVERS)/done ## install everything that the t
 # pip replaces the program in .venv, so the program lists the servers before.
 $(VENV)/test.done: $(VENV)/run.done | $(SERVERS)/requirements.txt
 	@echo "installing the tools of the tests into $(VENV) (once)"
-	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check]'
+	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check,docs]'
 	@touch $@
 
 $(SERVERS)/requirements.txt: $(VENV)/run.done $(wildcard servers/*.py servers/_support/*.py)
@@ -84,6 +84,23 @@ $(VENV)/release.done: $(VENV)/run.done
 	@$(PIP) install --constraint constraints.txt --editable '.[release]'
 	@touch $@
 
+# The variable switches off the announcement of the next version of mkdocs.
+docs: $(VENV)/test.done ## build the documentation site: site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+SAMPLE_RUN := gauntlet-out/docs-sample
+SAMPLE_CASES := http/framing http/headers http/host pep3333
+SAMPLE_SERVERS := werkzeug:threaded gunicorn:sync gunicorn:gthread nginx+gunicorn:sync waitress uwsgi cheroot granian bjoern tornado
+
+docs-sample: install-test ## measure the sample report of the documentation (half an hour; use an idle machine)
+	@$(BIN)/wsgi-gauntlet check $(SAMPLE_SERVERS) --python $(SERVERS)/bin/python --tag security --level must $(addprefix --select ,$(SAMPLE_CASES)) --out $(SAMPLE_RUN)/check || test $$? -eq 1
+	@runs=$(SAMPLE_RUN)/check; \
+	if $(BIN)/wsgi-gauntlet load $(SAMPLE_SERVERS) --python $(SERVERS)/bin/python --scenario classroom --out $(SAMPLE_RUN)/load; \
+	then runs="$$runs $(SAMPLE_RUN)/load"; fi; \
+	$(BIN)/wsgi-gauntlet report $$runs --public --out $(SAMPLE_RUN)/joined
+	@xz -9 --extreme --stdout $(SAMPLE_RUN)/joined/results.json > docs/sample/results.json.xz
+
 benchmark: install-test ## compare the closed loop with wrk (launching: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)
 
@@ -94,4 +111,4 @@ picture: install ## measure the classroom and draw the picture of the README (a 
 	@$(BIN)/python -m wsgi_gauntlet.reports.writers.readme_picture $(PICTURE_RUN) docs
 
 clean: ## remove everything that was installed and measured
-	rm -rf $(VENV) $(SERVERS) gauntlet-out dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) gauntlet-out dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -56,7 +56,7 @@ def explain(name: str, cases: Sequence[Case], *, as_json: bool, console: Console
     _print(out, Text("\nBasis of the level", style="bold"))
     _print(out, Text(_indented(labels.basis(case.basis), width)))
     _print(out)
-    for label, text in _facts(case):
+    for label, text in facts(case):
         _print(out, Text(textwrap.fill(text, width, initial_indent=f"{label:10}", subsequent_indent=" " * 10)))
     if len(cases) > 1:
         names = ", ".join(each.id.removeprefix(f"{name}/") for each in cases)
@@ -118,7 +118,8 @@ def explain_scenario(scenario: Scenario, *, as_json: bool, console: Console | No
     print_lines(out, shell_lines(shlex.split(command), out.width))
 
 
-def _facts(case: Case) -> Iterator[tuple[str, str]]:
+def facts(case: Case) -> Iterator[tuple[str, str]]:
+    """Yield how `case` is run, as labels with sentences: its level, its segmentations, its needs and its setup."""
     yield "Level", f"{case.level}: {LEVEL_MEANINGS[case.level]}."
     yield "Sent", _describe_segmentations(case)
     if breach := labels.BREACHES[case.breach]:

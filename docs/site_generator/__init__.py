@@ -1,0 +1,1 @@
+"""Make the pages of the documentation site that follow from the code. See hooks.py."""
