@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from wsgi_gauntlet.harness.model import SCHEMA, Results, ServerInfo
 from wsgi_gauntlet.harness.model.run_part import PART_KEY
@@ -15,10 +14,10 @@ MERGED_KEY = "merged"
 BASELINE_SEPARATOR = ", "
 
 
-def environments(run: Results) -> list[Mapping[str, Any]]:
+def environments(run: Results) -> list[Mapping[str, object]]:
     """Return the environment of each run that `run` was merged from, in their order; of a single run its own."""
     merged = run.environment.get(MERGED_KEY)
-    every: list[Mapping[str, Any]] = (
+    every: list[Mapping[str, object]] = (
         [each for each in merged if isinstance(each, Mapping)] if isinstance(merged, list | tuple) else []
     )
     return every or [run.environment]

@@ -202,6 +202,8 @@ class FakeRunner:
         elif kind == "actions/download-artifact":
             found = [each for each in self.artifacts.iterdir() if fnmatch.fnmatch(each.name, given["pattern"])]
             for artifact in found:
-                shutil.copytree(artifact, Path(given["path"], artifact.name if len(found) > 1 else ""), dirs_exist_ok=True)
+                shutil.copytree(
+                    artifact, Path(given["path"], artifact.name if len(found) > 1 else ""), dirs_exist_ok=True
+                )
         else:
             assert kind == "actions/setup-python"

@@ -56,6 +56,8 @@ NOT_RUN_HERE = (
     ),
     Excepted("docs/own-app.md", "[A-Z]+=.*|export NAME=.*", "a file of variables: test_own_app_page.py reads it"),
     Excepted("docs/replay.md", "printf .*", "a reproducer: test_reproducers.py runs such programs"),
+    Excepted("docs/ci.md", r"(set|GAUNTLET=|\.gauntlet/).*", "test_ci_recipes.py runs the recipes"),
+    Excepted("docs/tox-nox.md", r"(tox|nox) .*", "test_tox_nox_page.py reads the files, and parses their commands"),
     Excepted(".*", r"make (install|run|test)\b.*", "CI runs them; here they would start all tests"),
     Excepted(
         ".*",

@@ -92,7 +92,7 @@ def test_the_wheel_has_the_command_and_the_pytest_plugin(wheel: Path) -> None:
     )
     assert {(group, name) for group in points.sections() for name in points[group]} == {
         ("console_scripts", "wsgi-gauntlet"),
-        ("pytest11", "wsgi-gauntlet"),
+        ("pytest11", "wsgi_gauntlet"),
     }
 
 
