@@ -140,7 +140,8 @@ class OpenLoopExperiment:
         self.phases: list[Phase] = []
         self.restarts = 0
         self.usage_at_start = ResourceUsage(0.0)
-        """What the server used when the last load began, after the idle wait and the lead-in."""
+        """What the server used when the last load began, after the idle wait and the lead-in; of a remote server only
+        the time."""
         self.pool_limit_reason = ""
         """Why the connections of the generator were the limit, '' if they were not."""
         self.workload = workload
@@ -211,7 +212,10 @@ class OpenLoopExperiment:
         )
 
     async def _note_usage(self) -> None:
-        self.usage_at_start = await usage(self.running.processes())
+        # The processes of a remote server cannot be seen.
+        self.usage_at_start = (
+            await usage(self.running.processes()) if self.ctx.started_here else ResourceUsage(trio.current_time())
+        )
 
     def discard_last(self, loads: int = 1) -> None:
         """Discard the figures of the last `loads`, which say nothing about the server."""
