@@ -183,7 +183,7 @@ def _cpu_is_limit(known: Sequence[_Measured], cores: int) -> Reason | None:
     cpu = _value(fastest.figures.cpu) or 0.0
     return Reason(
         f"CPU time is the limit: a request needs {format_seconds(cpu)} of it, so {cores} "
-        f"core{'s' if cores > 1 else ''} give at most {format_rate(cores / cpu)}, and "
+        f"core{'s' if cores > 1 else ''} give about {format_rate(cores / cpu)}, and "
         f"{fastest.candidate.name} gives {format_rate(fastest.capacity)}.",
         (fastest.cell(), fastest.cell(FigureId.CPU)),
     )

@@ -46,7 +46,7 @@ def of_trials(
 
 def test_cpu_is_the_limit_and_neither_threads_nor_more_workers_than_cores_gain_anything() -> None:
     found = about(App(cpu=0.005))
-    assert found[0].startswith("CPU time is the limit: a request needs 5.0 ms of it, so 2 cores give at most 400/s")
+    assert found[0].startswith("CPU time is the limit: a request needs 5.0 ms of it, so 2 cores give about 400/s")
     assert found[1].startswith("More threads gain nothing")
     assert found[2].startswith("More workers than cores gain nothing")
 
