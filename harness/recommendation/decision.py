@@ -132,8 +132,8 @@ def decide(search: Recommendation, comparison: ComparisonResult | None) -> Recom
     if not meeting_all:
         # The finals may break a limit that the margin of the screening allowed.
         left = [each for each in search.candidates if gone.get(each.name) is Stage.SCREENING]
-        held = best_that_holds(left, short_figures, without_checks(search, wanted))
-        meeting_all = [held] if held is not None else []
+        short_trial_winner = best_that_holds(left, short_figures, without_checks(search, wanted))
+        meeting_all = [short_trial_winner] if short_trial_winner is not None else []
     if not meeting_all:
         changes = tuple(_changes(search, None, gone, figures, short_figures, wanted))
         return _none_holds(search, order[0], figures, wanted, about_app, changes)

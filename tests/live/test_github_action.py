@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.github_runner import ROOT, FakeRunner
+from tests.helpers.http_server import serving_http
 
 pytestmark = pytest.mark.live
 
@@ -44,15 +44,8 @@ def github(results: bytes | None) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Stay silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_http(Handler) as address:
+        yield address
 
 
 def test_a_check_annotates_summarizes_and_uploads_and_a_baseline_accepts(tmp_path: Path) -> None:

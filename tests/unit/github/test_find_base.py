@@ -119,6 +119,6 @@ def test_a_refusal_is_said(
             find_base.main()
     else:
         assert find_base.main() == 0
-    said = capfd.readouterr().out
-    assert said.startswith(f"::{kind} title=wsgi-gauntlet::the runs of main cannot be read")
-    assert "`permissions: actions: read`" in said
+    printed = capfd.readouterr().out
+    assert printed.startswith(f"::{kind} title=wsgi-gauntlet::the runs of main cannot be read")
+    assert "`permissions: actions: read`" in printed

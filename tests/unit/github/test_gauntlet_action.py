@@ -47,9 +47,9 @@ def test_shards_are_numbered_from_one() -> None:
 def test_another_number_of_shards_is_refused(number: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         action.shard_names({"INPUT_SHARDS": number})
-    said = capfd.readouterr().out
-    assert said.startswith("::error title=wsgi-gauntlet::the input shards is a number from 1 to 100")
-    assert said.count("\n") == 1
+    printed = capfd.readouterr().out
+    assert printed.startswith("::error title=wsgi-gauntlet::the input shards is a number from 1 to 100")
+    assert printed.count("\n") == 1
 
 
 def test_inputs_become_arguments(tmp_path: Path) -> None:

@@ -235,11 +235,11 @@ def test_a_run_is_resumed_only_with_the_same_inputs(tmp_path: Path, monkeypatch:
 
 
 def test_x_stops_at_what_ends_the_run_with_1_and_at_nothing_else(tmp_path: Path) -> None:
-    said: list[str] = []
+    messages: list[str] = []
 
     def handle(event: Event) -> None:
         if isinstance(event, Message):
-            said.append(event.text)
+            messages.append(event.text)
 
     good = ScenarioResult("s", "churn", Grade.COLLAPSED, goodput=1.0)
     with Journal.open(tmp_path / "run") as run_journal:
@@ -261,7 +261,7 @@ def test_x_stops_at_what_ends_the_run_with_1_and_at_nothing_else(tmp_path: Path)
         run._handle_event(CaseFinished(CaseResult("s", "a", Level.MUST, (), Verdict.FAIL)))
         run_journal.write(StopLine())
         stored = journal.read(run_journal.folder)
-    assert said == ["stopped at the first failure: s churn; --resume continues the run"]
+    assert messages == ["stopped at the first failure: s churn; --resume continues the run"]
     assert [each.verdict for each in stored.conformance] == [Verdict.FAIL]
     assert (stored.stopped, stored.finished) == (True, False)
     shown = io.StringIO()
@@ -272,20 +272,20 @@ def test_x_stops_at_what_ends_the_run_with_1_and_at_nothing_else(tmp_path: Path)
 
 def test_what_is_left_out_is_in_the_results_and_the_reports(tmp_path: Path) -> None:
     excluded = (Exclusion("http/tls", "--exclude", 12), Exclusion("slow-read", "pyproject.toml", 0, 1))
-    said: list[Event] = []
+    messages: list[Event] = []
     with Journal.open(tmp_path / "run") as run_journal:
         run_journal.write(StartLine(SCHEMA, {}, {}, {}))
         run_journal.write(journal.ServerLine(ServerInfo("s", "S", True)))
         run_journal.write(CheckLine(CaseResult("s", "a/b/c", Level.MUST, (), Verdict.PASS)))
-        session._write_excluded(excluded, None, run_journal, said.append)
+        session._write_excluded(excluded, None, run_journal, messages.append)
         stored = journal.read(run_journal.folder)
         assert stored.excluded == excluded
         text = "left out: 12 cases and 1 scenario (http/tls, slow-read)"
-        assert said == [Message(text)]
+        assert messages == [Message(text)]
         # A run that goes on without the option leaves nothing out.
-        session._write_excluded((), stored, run_journal, said.append)
+        session._write_excluded((), stored, run_journal, messages.append)
         assert journal.read(run_journal.folder).excluded == ()
-        assert len(said) == 1
+        assert len(messages) == 1
     assert merge([stored, stored]).excluded == excluded
     shown = io.StringIO()
     summary(stored, console=Console(file=shown, width=100))
@@ -296,9 +296,9 @@ def test_what_is_left_out_is_in_the_results_and_the_reports(tmp_path: Path) -> N
 def test_a_server_that_nobody_named_and_that_cannot_import_the_app_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = session.plan_servers(session.RunOptions(servers=("waitress", "gunicorn")), Configuration())
     monkeypatch.setattr(planning, "own_interpreter_fault", lambda plan: "no flask" if plan.name == "gunicorn" else "")
-    said: list[Event] = []
-    assert session._keep_those_that_run_the_app(plans, said.append) == plans[:1]
-    assert said == [Message("gunicorn is left out: no flask")]
+    messages: list[Event] = []
+    assert session._keep_those_that_run_the_app(plans, messages.append) == plans[:1]
+    assert messages == [Message("gunicorn is left out: no flask")]
 
 
 def test_parts_of_a_load_are_the_whole_and_know_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

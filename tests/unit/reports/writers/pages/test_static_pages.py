@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,6 +23,7 @@ from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 
 from .....helpers import sample_comparison
 from .....helpers.hostile_texts import poisoned
+from .....helpers.http_server import serving_http
 from .....helpers.requirements import program
 from .....helpers.sample_results import build
 from .....helpers.sample_scenarios import build_scenarios
@@ -193,15 +193,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_http(functools.partial(Handler, directory=str(folder))) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
