@@ -81,7 +81,7 @@ from wsgi_gauntlet.harness.server.app_setup_resolver import resolve_app_setup
 from wsgi_gauntlet.harness.server.environments import versioned
 from wsgi_gauntlet.harness.server.name import parse
 from wsgi_gauntlet.harness.server.plan import Plan
-from wsgi_gauntlet.harness.server.remote import proof, remote_server, target
+from wsgi_gauntlet.harness.server.remote import attachment, proof, remote_server, target
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
@@ -530,9 +530,11 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     if options.target is not None:
         found = target.parse_target(options.target)
         proof.require_token(options.token)
-        return [
-            remote_server.target_plan(found, trio.run(proof.resolve_and_verify, found, options.token), options.token)
-        ]
+        address = trio.run(proof.resolve_and_verify, found, options.token)
+        remote = remote_server.target_plan(found, address, options.token)
+        if options.scenarios is None:
+            trio.run(_try_target, remote, handle)
+        return [remote]
     custom = dict(configuration.servers)
     names = list(options.servers)
     if options.command:
@@ -592,6 +594,24 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
     for text in (*chain.from_iterable(map(server_config.description, plans)), *_static_description(plans)):
         handle(Message(text))
     return plans
+
+
+async def _try_target(plan: Plan, handle: EventHandler) -> None:
+    """Require that `plan` can be checked, and say what its way of running means. Raises TargetRefused."""
+    async with attachment.attached(plan) as observed:
+        if observed.one_at_a_time:
+            handle(
+                Message(
+                    f"{plan.name} answers one request at a time: cases that need a second one meanwhile are unsupported"
+                )
+            )
+        if observed.plan.front:
+            handle(
+                Message(
+                    f"{plan.name} seems to be behind a proxy ({observed.plan.front}): cases that proxies may break are "
+                    "skipped, and the others judge proxy and server together"
+                )
+            )
 
 
 def _static_description(plans: Sequence[Plan]) -> Iterator[str]:
@@ -668,15 +688,18 @@ def environment(options: RunOptions, setup: AppSetup) -> dict[str, object]:
         **({"app": options.app} if options.target is None else {"target": options.target}),
         **_requested(options),
         "full": options.load_options.full,
-        rerun_command.OPTIONS_KEY: rerun_command.options(
-            options.python,
-            options.app if is_user_app(options.app) else "",
-            options.command,
-            options.load_options.page,
-            options.config,
-            str(options.case_file or ""),
-            [setup.for_people(each) for each in options.app_setup.words()],
-        ),
+        rerun_command.OPTIONS_KEY: [
+            *rerun_command.options(
+                options.python,
+                options.app if is_user_app(options.app) else "",
+                options.command,
+                options.load_options.page,
+                options.config,
+                str(options.case_file or ""),
+                [setup.for_people(each) for each in options.app_setup.words()],
+            ),
+            *(("--target", options.target) if options.target else ()),
+        ],
     }
 
 

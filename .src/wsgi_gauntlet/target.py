@@ -1,4 +1,7 @@
-"""The app to deploy for `load --target`: serve `wsgi_gauntlet.target:application` with WSGI_GAUNTLET_TOKEN set."""
+"""The app of a target, for `check --target` and `load --target`: serve `wsgi_gauntlet.target:application`.
+
+The environment variable WSGI_GAUNTLET_TOKEN must be set.
+"""
 
 from wsgi_gauntlet.suites.testapp.standalone import application
 

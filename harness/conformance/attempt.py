@@ -17,14 +17,14 @@ from wsgi_gauntlet.harness.conformance.exchange import open_exchange
 from wsgi_gauntlet.harness.conformance.shell_variables import without_names, without_shell_variables
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, invalid_reason, stall_message
 from wsgi_gauntlet.harness.conformance.verdict import Judgement, judge
-from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerError, Skipped
+from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerError, Skipped, Unsupported
 from wsgi_gauntlet.harness.http.connection import Transcript
 from wsgi_gauntlet.harness.http.lint.linter import lint
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import AppEvent, Evidence, Verdict
-from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.process.procfs import cpu_seconds
 from wsgi_gauntlet.harness.server.process.supervised_process import UNKNOWN_EXIT
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 LATE_CLOSE_PATIENCE = 1.5
@@ -80,7 +80,7 @@ class Attempt:
 
 async def attempt(
     case: Case,
-    server: ServerInstance,
+    server: ObservedServer,
     segmentation: Segmentation = Segmentation.WHOLE,
     notes: Iterable[str] = (),
     transcript: Transcript | None = None,
@@ -97,6 +97,7 @@ async def attempt(
     transcript = transcript or Transcript()
     transcript.split_bodies = split_bodies
     watchdog = EventLoopWatchdog()
+    log_position = server.log_position()
     async with open_exchange(server, transcript, segmentation) as exchange:
         raised: BaseException | None = None
         scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
@@ -106,6 +107,7 @@ async def attempt(
                     await case.run(exchange)
         except Exception as problem:  # noqa: BLE001 - an error of a case decides its cell and never ends the run
             raised = problem
+    stalled = stall_message(watchdog, closed_late=transcript.closed_late)  # before anything else takes time
     if scope.cancelled_caught:
         transcript.time_sensitive = True
         raised = InternalError(f"the case did not come to an end within {case.deadline:g} s")
@@ -116,14 +118,17 @@ async def attempt(
             raised = InternalError(f"the server was ended from outside, or ended itself, without a fault: {ended}")
         elif not isinstance(raised, Violation):
             raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
-    if isinstance(raised, Violation | Skipped) and (why := invalid_reason(server, started)):
+    if (raised is None or isinstance(raised, Violation | Skipped)) and (why := server.channel.unsupported_reason):
+        raised = Unsupported(why)
+    blamed = isinstance(raised, Violation | Skipped)
+    if raised is not None and (
+        why := (blamed and invalid_reason(server, started)) or await server.doubt(blamed=blamed)
+    ):
         process_notes.append(f"result of the attempt: {raised}")
         raised = InternalError(why)
-    elif (case.time_sensitive or transcript.time_sensitive) and (
-        why := stall_message(watchdog, closed_late=transcript.closed_late)
-    ):
+    elif (case.time_sensitive or transcript.time_sensitive) and stalled:
         process_notes.append(f"result of the attempt: {raised or 'nothing wrong'}")
-        raised = HarnessStalled(why)
+        raised = HarnessStalled(stalled)
     app_events = exchange.app_events()
     stored_events = limit_app_events(app_events)
     if len(stored_events) < len(app_events):
@@ -132,7 +137,7 @@ async def attempt(
     shell = {**os.environ, **server.plan.app_plan.app_setup.variables}
     shown_events = without_shell_variables(stored_events, shell, own_variables)
     notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
-    evidence = Evidence(transcript.events, shown_events, exchange.log_text(), notes)
+    evidence = Evidence(transcript.events, shown_events, server.log_since(log_position), notes)
     judgement = judge(case.level, raised)
     judgement = replace(judgement, actual=without_names(judgement.actual, stored_events, shown_events))
     seconds = time.monotonic() - started
@@ -156,7 +161,7 @@ def _count_within(sizes: Iterable[int], limit: int) -> int:
     return sum(each <= limit for each in accumulate(sizes))
 
 
-async def ensure_responding(server: ServerInstance) -> list[str]:
+async def ensure_responding(server: ObservedServer) -> list[str]:
     """Restart `server` if it does not respond. Return notes for the evidence. Raises ServerError."""
     if await is_responding(server):
         return []
@@ -166,7 +171,7 @@ async def ensure_responding(server: ServerInstance) -> list[str]:
 
 
 async def run_again(
-    case: Case, server: ServerInstance, segmentation: Segmentation, previous_attempts: Sequence[Attempt]
+    case: Case, server: ObservedServer, segmentation: Segmentation, previous_attempts: Sequence[Attempt]
 ) -> Attempt:
     """Run `case` once more after `previous_attempts`, on a server that responds.
 
@@ -185,19 +190,19 @@ async def run_again(
     return made
 
 
-async def _keeps_cpu_busy(server: ServerInstance, seconds: float) -> bool:
+async def _keeps_cpu_busy(server: ObservedServer, seconds: float) -> bool:
     """Say whether the server uses the processor without a request: later cases would be slow then.
 
     The check takes time, so it is made only after an attempt of many `seconds`.
     """
     if seconds < SLOW_ATTEMPT_SECONDS:
         return False
-    before = cpu_seconds(server.processes())
+    before = cpu_seconds(server.visible_processes())
     await trio.sleep(CPU_SAMPLE_SECONDS)
-    return cpu_seconds(server.processes()) - before >= CPU_SAMPLE_SECONDS * BUSY_CPU_SHARE
+    return cpu_seconds(server.visible_processes()) - before >= CPU_SAMPLE_SECONDS * BUSY_CPU_SHARE
 
 
-async def is_responding(server: ServerInstance) -> bool:
+async def is_responding(server: ObservedServer) -> bool:
     """Say whether `server` responds to a plain request, as it must before a case begins."""
     if not server.alive:
         return False
@@ -205,7 +210,7 @@ async def is_responding(server: ServerInstance) -> bool:
         try:
             with trio.move_on_after(RESPONDING_TIMEOUT_SECONDS):
                 return await exchange.alive()
-        except (InternalError, ServerError):
+        except (InternalError, ServerError, Unsupported):
             return False
         except Violation:
             return True  # it responds wrongly: the case must report that

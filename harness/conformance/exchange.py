@@ -24,7 +24,7 @@ from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 
 if TYPE_CHECKING:
-    from wsgi_gauntlet.harness.server.instance import ServerInstance
+    from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
 """Seconds to wait for a response. A good server responds at once; only a failing case waits until the end."""
@@ -47,7 +47,7 @@ class Exchange:
 
     def __init__(
         self,
-        server: ServerInstance,
+        server: ObservedServer,
         token: str,
         transcript: Transcript,
         segmentation: Segmentation = Segmentation.WHOLE,
@@ -59,6 +59,7 @@ class Exchange:
         self._mark = server.channel.begin_attempt()
         self._log_mark = server.log_position()
         self._connections: list[Connection] = []
+        server.channel.while_waiting = self._finish_closed_connections
 
     # ------------------------------------------------------------------ the wire
 
@@ -144,6 +145,12 @@ class Exchange:
                     )
         except trio.TooSlowError:
             self.transcript.time_sensitive = True
+            # The events of a target may not have been read to the end.
+            await self.server.channel.read_pending()
+            self.server.channel.require_read()
+            found = [e for e in self.server.channel.since(self._mark) if e.kind == kind and self._belongs_to_attempt(e)]
+            if len(found) >= count:
+                return found[count - 1]
             raise
         raise AssertionError  # background_nursery suppresses no error
 
@@ -154,10 +161,11 @@ class Exchange:
 
     def events(self, kind: str | None = None) -> list[AppEvent]:
         """Return the app events of this attempt so far, ordered by time."""
+        found = self.server.channel.since(self._mark)
         self._require_no_lost_events()
         return [
             e
-            for e in self.server.channel.since(self._mark)
+            for e in found
             if self._belongs_to_attempt(e) and kind in (None, e.kind) and e.detail.get("path") != "/sync"
         ]
 
@@ -257,6 +265,7 @@ class Exchange:
 
     async def log(self, needle: str, *, timeout: float = 2.0) -> bool:
         """Say whether `needle` appears in the server's log of this attempt within `timeout` seconds."""
+        self._require_log()
         with trio.move_on_after(timeout):
             while needle not in self.server.log_since(self._log_mark):
                 await self.server.wait_for_log()
@@ -265,8 +274,13 @@ class Exchange:
         return needle in self.server.log_since(self._log_mark)
 
     def log_text(self) -> str:
-        """Return the server's log of this attempt."""
+        """Return the server's log of this attempt. Raises Unsupported if nobody can read it."""
+        self._require_log()
         return self.server.log_since(self._log_mark)
+
+    def _require_log(self) -> None:
+        if not self.server.log_visible:
+            raise Unsupported("somebody else started this server, and the harness cannot read its log")
 
     def unsupported(self, why: str) -> None:
         """End the case: the server has no such feature and needs none."""
@@ -282,6 +296,10 @@ class Exchange:
         for connection in self._connections:
             await connection.close()
 
+    def _finish_closed_connections(self) -> None:
+        for connection in self._connections:
+            connection.finish_if_server_closed()
+
     def app_events(self) -> tuple[AppEvent, ...]:
         """Return the app events of this attempt without sync requests, also if some events were lost."""
         return tuple(
@@ -296,6 +314,7 @@ class Exchange:
         return event.token in ("", self.token) or event.token.startswith(f"{self.token}.")
 
     def _require_no_lost_events(self) -> None:
+        self.server.channel.require_read()
         if flooded := self.server.channel.flooded:
             raise EventsLost(flooded)
         if lost_count := self.server.channel.lost_count(self._mark):
@@ -306,7 +325,7 @@ class Exchange:
 
 @asynccontextmanager
 async def open_exchange(
-    server: ServerInstance, transcript: Transcript | None = None, segmentation: Segmentation = Segmentation.WHOLE
+    server: ObservedServer, transcript: Transcript | None = None, segmentation: Segmentation = Segmentation.WHOLE
 ) -> AsyncIterator[Exchange]:
     """Begin an attempt on `server`, and close its connections at the end of the block."""
     exchange = Exchange(server, secrets.token_hex(4), transcript or Transcript(), segmentation)

@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.errors import InstanceFilesDeleted
 from wsgi_gauntlet.harness.http.lint.linter import LINT_FINDINGS_LIMIT
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Verdict
-from wsgi_gauntlet.harness.server.instance import ServerInstance
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.store.evidence_limits import stored_evidence
 
 MAX_ATTEMPTS = 3
@@ -133,7 +133,7 @@ def _decisive_attempts(attempts: Sequence[Attempt]) -> tuple[Judgement, list[Att
     return combine_attempts([each.judgement for each in whole]), whole, passed_segmentations
 
 
-InstanceSource = Callable[[Segmentation], Awaitable[ServerInstance | None]]
+InstanceSource = Callable[[Segmentation], Awaitable[ObservedServer | None]]
 """Returns an instance for the next attempt in that segmentation, None if another round must go on."""
 
 

@@ -23,15 +23,24 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.retry import MAX_ATTEMPTS, AttemptLoop
 from wsgi_gauntlet.harness.conformance.segmentation_tolerance import SegmentationTolerance
 from wsgi_gauntlet.harness.conformance.verdict import count_unstalled
-from wsgi_gauntlet.harness.errors import GauntletError, InstanceFilesDeleted, Unsupported, UsageError
+from wsgi_gauntlet.harness.errors import (
+    GauntletError,
+    InstanceFilesDeleted,
+    ServerError,
+    TargetRefused,
+    Unsupported,
+    UsageError,
+)
 from wsgi_gauntlet.harness.event_queue import EventQueue
 from wsgi_gauntlet.harness.events import CaseFinished, Progress, ServerFailed, ServerStarted
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import Setup, Verdict
 from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_install_command
-from wsgi_gauntlet.harness.server.instance import ServerInstance, running
+from wsgi_gauntlet.harness.server.opened import opened
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import can_listen_on
+from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
 from wsgi_gauntlet.harness.server.user_app import (
     CALLABLE_VARIABLE,
@@ -126,7 +135,8 @@ class _ServerRun:
     renewals: int = 0
 
     def __post_init__(self) -> None:
-        self._instances = trio.CapacityLimiter(self.config.instances)
+        instances = 1 if isinstance(self.plan.adapter, RemoteDescription) else self.config.instances
+        self._instances = trio.CapacityLimiter(instances)
 
     async def run(self) -> None:
         """Run the cases, or report that the server does not start."""
@@ -171,7 +181,7 @@ class _ServerRun:
 
     async def _run_round(self, round_: _Round) -> None:
         wanted = ceil(len(round_.queue) / CASES_PER_INSTANCE)
-        width = 1 if round_.group.setup.alone else min(self.config.instances, wanted)
+        width = 1 if round_.group.setup.alone else min(int(self._instances.total_tokens), wanted)
         async with trio.open_nursery() as nursery:
             for _ in range(width):
                 nursery.start_soon(self._run_instances, round_)
@@ -185,7 +195,10 @@ class _ServerRun:
             async with self._instances:
                 while await self._run_on_instance(round_):
                     self.renewals += 1
-        except UsageError:
+        except UsageError as refused:
+            if isinstance(refused, TargetRefused) and self.verdicts:
+                round_.group.error = ServerError(str(refused))  # the results until now count
+                return
             raise
         except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
             round_.group.error = error
@@ -194,7 +207,7 @@ class _ServerRun:
         """Run cases on one instance; say whether its files were deleted, so that another must go on."""
         setup, folders = round_.group.setup, self.config.folders
         try:
-            async with running(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
+            async with opened(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
                 while round_.queue:
@@ -216,7 +229,7 @@ class _ServerRun:
             return True
         return False
 
-    async def _run_case(self, case: Case, server: ServerInstance, round_: _Round) -> None:
+    async def _run_case(self, case: Case, server: ObservedServer, round_: _Round) -> None:
         loop = self._loop(case)
         for need in case.needs:
             if need in round_.visited:
@@ -230,7 +243,7 @@ class _ServerRun:
                 return
         self.events.put_progress(Progress(self.plan.name, case.id))
 
-        async def next_instance(segmentation: Segmentation) -> ServerInstance | None:
+        async def next_instance(segmentation: Segmentation) -> ObservedServer | None:
             # The second round makes further attempts on another instance.
             return server if count_unstalled(loop.made_in(segmentation)) < round_.tries else None
 
@@ -263,6 +276,23 @@ class _ServerRun:
         await self.events.put(CaseFinished(cell))
 
 
+def reason_not_as_it_runs(setup: Setup) -> str:
+    """Return why a server that somebody else started cannot have `setup`, '' if it has it as it runs."""
+    needs = {
+        f"{setup.app.split(':')[0].removeprefix('gauntlet_apps.')} in place of the test app": setup.app,
+        f"{setup.workers} worker(s)": setup.workers,
+        f"{setup.threads} thread(s) in each worker": setup.threads,
+        "TLS with the certificate of the harness": setup.tls,
+        f"the app mounted at {setup.mount}": setup.mount,
+        "a Unix socket": setup.unix,
+        f"the address {setup.host}": setup.host,
+        "variables in the environment of its process": setup.environment,
+        "variables that its configuration puts into environ": setup.deployed,
+    }
+    needed = ", ".join(need for need, value in needs.items() if value)
+    return f"somebody else started this server, and the case needs {needed}" if needed else ""
+
+
 def group_by_setup(cases: Iterable[Case]) -> dict[Setup, list[Case]]:
     """Return `cases` by the setup they need, the plain setup first, each group in the order of dependencies."""
     groups: dict[Setup, list[Case]] = {Setup(): []}
@@ -292,6 +322,10 @@ def apply_setup(plan: Plan, setup: Setup) -> Plan:
 
     A user app runs beside the test app. It is left out if the case is about another app. Raises Unsupported.
     """
+    if isinstance(plan.adapter, RemoteDescription):
+        if why := reason_not_as_it_runs(setup):
+            raise Unsupported(why)
+        return plan
     if is_user_app(plan.app):
         about_another = setup.app or any(name == CALLABLE_VARIABLE for name, _ in setup.environment)
         plan = without_user_app(plan) if about_another else plan_with_reference_app(plan)

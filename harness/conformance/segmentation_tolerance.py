@@ -14,8 +14,8 @@ import trio
 from wsgi_gauntlet.harness.conformance.assertions import Violation, format_value
 from wsgi_gauntlet.harness.conformance.exchange import Exchange, open_exchange
 from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, stall_message
-from wsgi_gauntlet.harness.errors import InternalError, ServerError, Skipped
-from wsgi_gauntlet.harness.server.instance import ServerInstance
+from wsgi_gauntlet.harness.errors import InternalError, ServerError, Skipped, Unsupported
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
 RESPONSE_TIMEOUT_SECONDS = 2.0
 """Seconds for a response; a good server needs milliseconds."""
@@ -99,7 +99,7 @@ class SegmentationTolerance:
         self._lock = trio.Lock()
         self._reason: str | None = None
 
-    async def rejection_reason(self, server: ServerInstance) -> str:
+    async def rejection_reason(self, server: ObservedServer) -> str:
         """Return a sentence that says which cut `server` rejects, '' if it accepts all. The server must be idle."""
         async with self._lock:
             if self._reason is None:
@@ -107,7 +107,7 @@ class SegmentationTolerance:
             return self._reason
 
 
-async def _find_rejection(server: ServerInstance) -> str:
+async def _find_rejection(server: ObservedServer) -> str:
     for form in (REQUEST_FORMS["get"], REQUEST_FORMS["post"]):
         # A failure must repeat on new connections.
         failed = 0
@@ -120,14 +120,14 @@ async def _find_rejection(server: ServerInstance) -> str:
     return ""
 
 
-async def _try_once(server: ServerInstance, form: RequestForm) -> str | None:
+async def _try_once(server: ObservedServer, form: RequestForm) -> str | None:
     """Return the failure of the request, '' if it worked, None if the harness stalled and the result is unknown."""
     watchdog = EventLoopWatchdog()
     async with open_exchange(server) as exchange:
         try:
             async with watchdog.watching():
                 failure = describe_failures(await cut_at_every_byte(exchange, form))
-        except (InternalError, ServerError, Skipped, Violation):
+        except (InternalError, ServerError, Skipped, Unsupported, Violation):
             return ""  # other cases report this failure
     return None if failure and stall_message(watchdog, closed_late=exchange.transcript.closed_late) else failure
 

@@ -19,8 +19,8 @@ import trio
 
 from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.server.background_tasks import background_nursery
-from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.process.procfs import stopped_pids
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.server.temp_dirs import require_descriptors
 
 UNCOUNTED_STALL_SECONDS = 0.01
@@ -134,13 +134,13 @@ def stall_message(watchdog: EventLoopWatchdog, *, closed_late: bool) -> str:
     )
 
 
-def invalid_reason(server: ServerInstance, since: float) -> str:
+def invalid_reason(server: ObservedServer, since: float) -> str:
     """Return why an attempt on `server` that began at `since` (CLOCK_MONOTONIC) proves nothing, '' if it is valid."""
     return next(filter(None, _invalid_reasons(server, since)), "")
 
 
-def _invalid_reasons(server: ServerInstance, since: float) -> Iterator[str]:
-    if pids := stopped_pids(server.processes()):
+def _invalid_reasons(server: ObservedServer, since: float) -> Iterator[str]:
+    if pids := stopped_pids(server.visible_processes()):
         pid_list = " ".join(map(str, pids))
         yield f"somebody stopped the server's process {pid_list} (SIGSTOP); `kill -CONT {pid_list}` lets it go on"
     yield server.channel.failure_message(since)

@@ -98,6 +98,7 @@ class _RecordedExchange(Exchange):
             channel=AppEventChannel.unobserved(),
             log_position=lambda: 0,
             log_since=lambda _position: "",
+            log_visible=True,
             ended="",
             alive=True,
         )

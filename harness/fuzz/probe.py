@@ -25,9 +25,9 @@ from wsgi_gauntlet.harness.fuzz.observation import (
 )
 from wsgi_gauntlet.harness.http.connection import Connection, Transcript
 from wsgi_gauntlet.harness.http.parser import ConnectionState, Response
-from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.process.activity import any_runs
 from wsgi_gauntlet.harness.server.process.procfs import exists
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
 SAMPLE_SECONDS = 0.01
 """Seconds between two looks at the threads of the server."""
@@ -57,7 +57,7 @@ PATIENT = Patience(idle_seconds=0.5, most_seconds=5.0, settle_seconds=0.05)
 """For the confirmation of a difference. It is less than the time-outs of all known servers."""
 
 
-async def probe(server: ServerInstance, data: bytes, patience: Patience = QUICK) -> Observation:
+async def probe(server: ObservedServer, data: bytes, patience: Patience = QUICK) -> Observation:
     """Send `data` on a new connection to `server` and return its reaction. Only one probe may use a server at a time.
 
     A server that ended is in the result, and the caller must restart it. Raises ConnectFailed if it takes no
@@ -72,17 +72,18 @@ async def probe(server: ServerInstance, data: bytes, patience: Patience = QUICK)
 
 
 async def observe(
-    server: ServerInstance, connection: Connection, data: bytes, patience: Patience = QUICK
+    server: ObservedServer, connection: Connection, data: bytes, patience: Patience = QUICK
 ) -> Observation:
     """Send `data` on the open `connection`, close it and return the reaction, as `probe` does."""
     channel = server.channel
     mark = channel.mark()
-    pids = server.processes()
+    pids = server.visible_processes()
     reader = _Reader(server, connection, data, patience)
     await reader.run()
     await connection.close()
     busy = not await reader.wait_until_idle(reader.settle_seconds)
     await channel.read_pending()
+    channel.require_read()
     if lost := channel.lost_count(mark):
         raise EventsLost(f"{lost} of the app's events did not arrive; run it again on a quieter machine")
     return observation(
@@ -95,7 +96,7 @@ async def observe(
     )
 
 
-async def _end_of(server: ServerInstance, pids: Iterable[int]) -> str:
+async def _end_of(server: ObservedServer, pids: Iterable[int]) -> str:
     """Return how the server, or one of its processes `pids`, ended; '' if all of them still run."""
     if not server.ended and all(map(exists, pids)):
         return ""
@@ -105,7 +106,7 @@ async def _end_of(server: ServerInstance, pids: Iterable[int]) -> str:
 class _Reader:
     """Read the responses on one connection, and send the next request at the right moment."""
 
-    def __init__(self, server: ServerInstance, connection: Connection, data: bytes, patience: Patience) -> None:
+    def __init__(self, server: ObservedServer, connection: Connection, data: bytes, patience: Patience) -> None:
         self._server = server
         self._connection = connection
         self._data = data
@@ -187,4 +188,4 @@ class _Reader:
 
     def _server_runs(self) -> bool:
         # The list is read each time: a server may start a process for the request.
-        return any_runs(self._server.processes())
+        return any_runs(self._server.visible_processes())

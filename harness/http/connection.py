@@ -7,6 +7,7 @@ connection, nothing here raises an error: the close is evidence.
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import ssl
 import struct
@@ -224,7 +225,7 @@ class Connection:
         self._reset_on_send = False
         self._closure_alert_received = False
         self._reading = trio.Lock()
-        self._closed = False
+        self._closed = self._finished = False
 
     @classmethod
     async def open(
@@ -343,6 +344,24 @@ class Connection:
         with trio.move_on_after(CLOSE_TIMEOUT_SECONDS):
             await self._stream.aclose()
         self._record(ConnectionEventKind.CLOSED)
+
+    def finish_if_server_closed(self) -> None:
+        """Close the sending side if the server has closed its own, so that the server need not wait for that.
+
+        Some servers wait for the client's end before they serve another connection.
+        """
+        plain = self._transport_stream
+        if self._closed or self._finished or not isinstance(plain, trio.SocketStream):
+            return
+        if plain.socket.fileno() < 0:
+            return
+        poll = select.poll()
+        poll.register(plain.socket.fileno(), select.POLLRDHUP)
+        if poll.poll(0):
+            self._finished = True
+            with suppress(OSError):
+                plain.socket.shutdown(socket.SHUT_WR)
+            self._record(ConnectionEventKind.NOTE, note="the server had closed its side, so the harness closed its own")
 
     async def abort(self) -> None:
         """Close the connection with a reset (RST), as a crashed client does."""

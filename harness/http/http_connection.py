@@ -7,6 +7,7 @@ time per request: as long as the fast servers take for a response, and it would 
 from __future__ import annotations
 
 import errno
+import os
 import select
 import socket
 from collections.abc import Awaitable
@@ -151,6 +152,12 @@ class HttpConnection:
             parser.feed(data)
         self.requests_answered += 1
         return parser.response()
+
+    @property
+    def local_port(self) -> int:
+        """The port of this end; 0 on a Unix socket."""
+        with socket.socket(fileno=os.dup(self._sock.fileno())) as same:
+            return 0 if same.family == socket.AF_UNIX else int(same.getsockname()[1])
 
     @property
     def is_idle(self) -> bool:

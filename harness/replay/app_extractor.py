@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+from wsgi_gauntlet.harness.server.temp_dirs import app_version
+
 _TOOL_COMMENT = re.compile(r"[ \t]+# (?:noqa|type: ignore).*$", re.MULTILINE)
 _INNER_APP_NAME = "_answer"
 
@@ -22,6 +24,9 @@ STANDALONE_MODULE = "reproducer_stubs"
 
 REFERENCE_MODULE = "reference"
 """The module with `MODULES` (the modules of behaviours) and with the `application` that the file replaces."""
+
+VERSION_FUNCTION = "app_version"
+"""The function, and its module, that returns the version of the app."""
 
 FALLBACK_BEHAVIOUR = "echo"
 """The behaviour for requests that name no other."""
@@ -134,13 +139,13 @@ def extract_app(
 
 
 def standalone_source(sources: Mapping[str, str], module: str) -> str:
-    """Return `module` of the app, with its `application`, its BEHAVIOURS and all code that they use, as one module."""
-    tree = ast.parse(sources[module])
-    table = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and _target(node) == "BEHAVIOURS")
-    assert isinstance(table, ast.Dict)
-    names = frozenset(str(key.value) for key in table.keys if isinstance(key, ast.Constant))
-    title = (ast.get_docstring(tree) or "").partition("\n")[0]
-    return extract_app({**sources, STANDALONE_MODULE: sources[module]}, AppUsage(names), title=title)
+    """Return `module` of the app as one file: its `application`, all behaviours, and all code that they use."""
+    title = (ast.get_docstring(ast.parse(sources[module])) or "").partition("\n")[0]
+    version = (
+        f'def {VERSION_FUNCTION}():\n    """Return the version of this app."""\n    return "{app_version(sources)}"\n'
+    )
+    usage = AppUsage(frozenset(behaviours(sources)))
+    return extract_app({**sources, STANDALONE_MODULE: sources[module], VERSION_FUNCTION: version}, usage, title=title)
 
 
 # ---------------------------------------------------------------------- reading the sources

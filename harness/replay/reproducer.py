@@ -19,6 +19,7 @@ from wsgi_gauntlet.harness.replay.netcat_script import SendMode, case_events, ne
 from wsgi_gauntlet.harness.replay.shell_commands import comment
 from wsgi_gauntlet.harness.server.adapter import Command, Launch, Protocol, start_command
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 from wsgi_gauntlet.harness.server.user_app import CALLABLE_VARIABLE, USER_APP_CASE_PREFIX, user_app_of, without_user_app
 
 PORT = 8000
@@ -133,6 +134,8 @@ def _paths(cell: CaseResult) -> list[str]:
 
 def _server_setup(plan: Plan, new_address: Address) -> tuple[dict[str, str], list[str], str]:
     """Return the files of the servers, their commands, and the module that wraps the app."""
+    if isinstance(plan.adapter, RemoteDescription):
+        return {}, [comment(f"your server, with {APP}, at {new_address}", "Start: ")], ""
     if plan.upstream is None:
         files, line, wrapper_module = _adapter_command(plan, new_address)
         return files, _with_certificate([*_version_comments(plan), line], new_address), wrapper_module

@@ -34,9 +34,11 @@ from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, ConnectionEventKind, Verdict
 from wsgi_gauntlet.harness.replay.netcat_script import SendMode
 from wsgi_gauntlet.harness.replay.reproducer import Reproducer, StartedServer, reproducer
-from wsgi_gauntlet.harness.server.instance import ServerInstance, running
+from wsgi_gauntlet.harness.server.opened import opened
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 from wsgi_gauntlet.harness.server.server_log import EXCERPT_BYTES
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, reference_app_sources, scratch_folder
 from wsgi_gauntlet.harness.store import journal, output_folder
 
@@ -150,9 +152,14 @@ async def _replay(plan: Plan, case: Case, segmentation: Segmentation, listener: 
         needs = await _run_other_setups([each for each in needed if each.setup != case.setup], plan, folders)
         try:
             start = apply_setup(plan, case.setup)
-            async with running(start, scratch=folders.scratch, logs=folders.logs) as server:
-                version = str(server.conditions.get("version", ""))
-                listener.message(f"{server.name} {version} runs as: {server.command_line}")
+            async with opened(start, scratch=folders.scratch, logs=folders.logs) as server:
+                version = (
+                    "" if isinstance(plan.adapter, RemoteDescription) else str(server.conditions.get("version", ""))
+                )
+                started_by = (
+                    f"runs as: {server.command_line}" if server.command_line else "was started by somebody else"
+                )
+                listener.message(" ".join(filter(None, (server.name, version, started_by))))
                 for each in needed:
                     if each.setup == case.setup:
                         needs[each.id] = await _run_unwatched(each, server)
@@ -178,7 +185,7 @@ async def _replay(plan: Plan, case: Case, segmentation: Segmentation, listener: 
     return ReplayResult(cell, segmentation, version, command, needs, made.well_formed, reproduced)
 
 
-async def _run_whole_first(case: Case, server: ServerInstance, listener: ReplayListener) -> bool:
+async def _run_whole_first(case: Case, server: ObservedServer, listener: ReplayListener) -> bool:
     """Send the case whole, as `check` does before it cuts requests; say whether bodies can be cut as well."""
     first = await run_again(case, server, Segmentation.WHOLE, ())
     listener.message(f"sent whole: {first.judgement.verdict}")
@@ -192,19 +199,19 @@ async def _run_other_setups(cases: Iterable[Case], plan: Plan, folders: RunFolde
     found: dict[str, Verdict] = {}
     for case in cases:
         try:
-            async with running(apply_setup(plan, case.setup), scratch=folders.scratch, logs=folders.logs) as server:
+            async with opened(apply_setup(plan, case.setup), scratch=folders.scratch, logs=folders.logs) as server:
                 found[case.id] = await _run_unwatched(case, server)
         except (ServerError, Unsupported) as error:
             found[case.id] = judge(case.level, error).verdict
     return found
 
 
-async def _run_unwatched(case: Case, server: ServerInstance) -> Verdict:
+async def _run_unwatched(case: Case, server: ObservedServer) -> Verdict:
     return (await run_again(case, server, Segmentation.WHOLE, ())).judgement.verdict
 
 
 async def _run_watched(
-    case: Case, server: ServerInstance, mode: SendMode, notes: list[str], listener: ReplayListener
+    case: Case, server: ObservedServer, mode: SendMode, notes: list[str], listener: ReplayListener
 ) -> tuple[Attempt, list[ConnectionEvent]]:
     timeline = _Timeline()
     transcript = _Transcript(lambda event: timeline.put(event.at, partial(listener.wire, event)))
@@ -225,7 +232,7 @@ async def _run_watched(
 
 async def _relay(
     timeline: _Timeline,
-    server: ServerInstance,
+    server: ObservedServer,
     mark: int,
     log_position: int,
     listener: ReplayListener,
@@ -236,7 +243,7 @@ async def _relay(
     last = False
     while not last:
         last = done.is_set()
-        new = server.channel.since(mark)
+        new = server.channel.since(mark) if last else server.channel.arrived_since(mark)
         mark += len(new)
         for event in new:
             timeline.put(event.at, partial(listener.app, event))

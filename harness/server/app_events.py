@@ -92,6 +92,9 @@ class AppEventChannel:
 
     def __init__(self, environment: Mapping[str, str], events: socket.socket | None = None, key: bytes = b"") -> None:
         self.environment = dict(environment)
+        self.while_waiting: Callable[[], None] = lambda: None
+        """Called now and then while the harness waits for a target to respond with events."""
+
         self._socket = events
         self._key = key
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
@@ -241,6 +244,14 @@ class AppEventChannel:
             return "the event channel could not serve a barrier: no descriptors were left; raise `ulimit -n`"
         return self._failure
 
+    def require_read(self) -> None:
+        """Raise EventsLost or Unsupported if the events until now could not be read. A socket can always be read."""
+
+    @property
+    def unsupported_reason(self) -> str:
+        """Why the server cannot be observed in this attempt, '' if it can."""
+        return ""
+
     @property
     def intact(self) -> bool:
         """Whether both sockets are still in their places."""
@@ -255,6 +266,10 @@ class AppEventChannel:
             if not same:
                 return path
         return None
+
+    def arrived_since(self, mark: int) -> list[AppEvent]:
+        """Return the events after `mark` that were read until now, in order of arrival."""
+        return self._events[max(0, mark - self._discarded) :]
 
     async def read_pending(self) -> None:
         """Read every event that the app has sent so far."""

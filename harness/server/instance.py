@@ -39,7 +39,7 @@ from wsgi_gauntlet.harness.server.process.unprivileged_user import (
     unprivileged_user,
 )
 from wsgi_gauntlet.harness.server.server_log import ServerLog
-from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ServerUnderTest, StopSignals
+from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ObservedServer, StopSignals
 from wsgi_gauntlet.harness.server.temp_dirs import (
     as_storage_errors,
     create_app_path,
@@ -86,7 +86,7 @@ class InstanceFolders:
     log: Path
 
 
-class ServerInstance(ServerUnderTest):
+class ServerInstance(ObservedServer):
     """A server that the harness starts, watches and stops. After `restart`, `address` and `pid` are new."""
 
     def __init__(self, plan: Plan, channel: AppEventChannel, folders: InstanceFolders, deadline: float) -> None:
@@ -111,7 +111,7 @@ class ServerInstance(ServerUnderTest):
 
     @property
     def command_line(self) -> str:
-        """The commands that were run, for people; the server behind a proxy first."""
+        """The commands; the server behind a proxy first."""
         return "; ".join(part.command_line for part in self._members)
 
     @property

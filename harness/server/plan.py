@@ -34,7 +34,7 @@ class Plan:
     is the loopback address to listen on, '' for the one of this machine. `environment` is added to the server's.
     `app_path` is the folder of the user app `app`, `app_setup` is how its team runs it, and `page` is the page of it
     that checks request. `config` is the server's configuration file of the user, `overrides` what the harness replaces
-    in it.
+    in it. `front` says why a target seems to be behind a proxy, '' if it does not.
     """
 
     name: str
@@ -54,11 +54,17 @@ class Plan:
     config: Path | None = None
     overrides: tuple[ConfigOverride, ...] = ()
     app_setup: AppSetup = field(default_factory=AppSetup)
+    front: str = ""
 
     @property
     def app_plan(self) -> Plan:
         """The plan of the server that runs the app: in a chain the one behind the proxy."""
         return self if self.upstream is None else self.upstream
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether requests pass a proxy, as far as the harness knows."""
+        return self.upstream is not None or bool(self.front)
 
     @property
     def interpreter(self) -> str:

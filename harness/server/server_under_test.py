@@ -6,8 +6,10 @@ import secrets
 import signal
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 from wsgi_gauntlet.harness.http.address import Address
+from wsgi_gauntlet.harness.server.app_events import AppEventChannel
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import control_prefix
 
@@ -115,3 +117,40 @@ class ServerUnderTest(ABC):
 
         Raises Unsupported if the server has no signal for that, ServerDidNotStart if no new process answers.
         """
+
+
+class ObservedServer(ServerUnderTest):
+    """A server whose app reports events to `channel`, as the cases see it: a ServerInstance or an ObservedTarget."""
+
+    channel: AppEventChannel
+
+    @property
+    @abstractmethod
+    def command_line(self) -> str:
+        """The commands that were run, for people; '' for a target."""
+
+    @property
+    @abstractmethod
+    def intact(self) -> bool:
+        """Whether its folder and the sockets of its channel are as they were made: a server can delete them."""
+
+    @property
+    @abstractmethod
+    def folders(self) -> tuple[Path, ...]:
+        """The folders on this machine that the server and its log write to."""
+
+    @property
+    def log_visible(self) -> bool:
+        """Whether the harness can read the server's log."""
+        return True
+
+    def visible_processes(self) -> list[int]:
+        """Return the pids of all its processes that the harness can see."""
+        return self.processes()
+
+    async def doubt(self, *, blamed: bool) -> str:  # noqa: ARG002 - see the other server
+        """Return why an attempt that did not pass proves nothing, '' if it does.
+
+        `blamed` says that the attempt blames the server, or skips the case.
+        """
+        return ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,12 @@ def reference_app_sources() -> dict[str, str]:
     folder = Path(__file__).resolve().parents[2] / "suites" / "testapp"
     found = sorted(path for path in folder.rglob("*.py") if path.name != "__init__.py")
     return {path.stem: path.read_text(encoding="utf-8") for path in found}
+
+
+def app_version(sources: Mapping[str, str]) -> str:
+    """Return the version of the test app with those modules (suites/testapp/core/app_version.py computes it too)."""
+    text = "".join(f"{name}\n{sources[name]}\n" for name in sorted(sources))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
 def create_log_file(logs: Path, name: str) -> Path:

@@ -37,8 +37,14 @@ def options(
 
 
 def replay(server: str, case: str, given: Sequence[str] = ()) -> str:
-    """Return the command that replays `case` on `server` with the options `given`."""
-    return shlex.join(["wsgi-gauntlet", "replay", server, case, *given])
+    """Return the command that replays `case` on `server` with the options `given`; a target needs no other name."""
+    return shlex.join(replay_words(server, case, given))
+
+
+def replay_words(server: str, case: str, given: Sequence[str] = ()) -> list[str]:
+    """Return the words of that command."""
+    named = [] if "--target" in given else [server]
+    return ["wsgi-gauntlet", "replay", *named, case, *given]
 
 
 def given(environment: Mapping[str, object]) -> list[str]:

@@ -247,7 +247,7 @@ def _worst_command(results: Results, folder: Path | None) -> list[str]:
     found = unexpected_requirements(results) if results.baseline else []
     if broken := found or broken_requirements(results):
         cell = broken[0].cells[0]
-        return ["wsgi-gauntlet", "replay", cell.server, cell.case, *given]
+        return rerun_command.replay_words(cell.server, cell.case, given)
     if (load := _worst_load(results)) is not None:
         return ["wsgi-gauntlet", "explain", load.scenario]
     return ["wsgi-gauntlet", "report", str(folder), "--verbose"] if folder is not None else []

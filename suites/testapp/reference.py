@@ -30,7 +30,7 @@ from .behaviours import (
     start_response,
 )
 from .core.call import Call
-from .core.event_channel import describe_exception
+from .core.dispatch import run_behaviour
 
 MODULES = (
     basics,
@@ -50,18 +50,6 @@ MODULES = (
     early_hints,
     fingerprint,
 )
-
-UNREPORTED_BEHAVIOURS = (
-    basics.nonce,
-    basics.mine,
-    proof.proof,
-    fingerprint.fingerprint,
-    fingerprint.input_lines,
-    fingerprint.sized_blocks,
-    fingerprint.sized_headers,
-    file_wrapper.sized_file,
-)
-"""Behaviours that report nothing to the harness."""
 
 _behaviour_cache: Dict[str, Callable[[Call], Any]] = {}
 
@@ -90,15 +78,7 @@ def _look_up(name: str) -> Callable[[Call], Any]:
 
 def application(*positional: Any, **named: Any) -> Any:
     """Answer one request; take any arguments, so that wrong ones can be reported."""
-    call = Call(positional, named)
-    try:
-        run_behaviour = find_behaviour(call.path)
-        if run_behaviour not in UNREPORTED_BEHAVIOURS:
-            call.report()
-        return run_behaviour(call)
-    except Exception as raised:
-        call.emit("raised", where="application", **describe_exception(raised))
-        raise
+    return run_behaviour(Call(positional, named), find_behaviour)
 
 
 class CallableInstance:

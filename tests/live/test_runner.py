@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
 
 from ..helpers.runs import check_cases
@@ -115,6 +116,7 @@ async def test_a_server_that_dies_in_a_case_is_started_again(
     tmp_path: Path, number: signal.Signals, verdict: Verdict
 ) -> None:
     async def killing(x: Exchange) -> None:
+        assert isinstance(x.server, ServerInstance)
         os.kill(x.server.pid, number)
         await x.server.wait_for_end(10)
         await x.get("/echo")

@@ -20,6 +20,10 @@ from wsgi_gauntlet.harness.cli.options import (
     command,
     path_argument,
 )
+from wsgi_gauntlet.harness.cli.target_options import TARGET_HELP, TargetBlock, starting_options
+
+REMOTE_SERVER_HELP = f"""{TARGET_HELP}  wsgi-gauntlet check --target http://127.0.0.1:8000
+"""
 
 LEVELS = click.Choice(["must", "should", "may", "info"])
 
@@ -64,9 +68,10 @@ class CheckArguments(BaselineArguments):
     ]
     all: AllChangesOption
     shard: ShardOption
+    remote: TargetBlock
 
 
-@command(CheckArguments, epilog=SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
+@command(CheckArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
 def check(arguments: CheckArguments) -> None:
     """Check servers against PEP 3333 and HTTP/1.1.
 
@@ -84,6 +89,8 @@ def check(arguments: CheckArguments) -> None:
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
             shard=cases.shard,
+            target=arguments.remote.target,
+            token=arguments.remote.required_token(starting_options(arguments)),
         ),
         arguments,
         every_change=arguments.all,

@@ -1,8 +1,7 @@
-"""`wsgi-gauntlet load` and `target-app`: servers under load, also remote ones."""
+"""`wsgi-gauntlet load` and `target-app`: servers under load, and the app for remote ones."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -22,20 +21,11 @@ from wsgi_gauntlet.harness.cli.options import (
     TrafficOption,
     command,
 )
+from wsgi_gauntlet.harness.cli.target_options import TARGET_HELP, TargetBlock, starting_options
 from wsgi_gauntlet.harness.cli.traffic_options import HarBlock, read_traffic_option
 from wsgi_gauntlet.harness.errors import ConfigurationError
 
-TOKEN_VARIABLES = ("WSGI_GAUNTLET_TOKEN", "GAUNTLET_TOKEN")
-"""The environment variable of the token, and its name in version 0.1."""
-
-REMOTE_SERVER_HELP = """
-\b
-URL is http://HOST:PORT[/prefix], http+unix://%2Fpath[/prefix] or unix:/path.
-Before each scenario the remote server must prove that it serves the test app
-and knows your token. Where wsgi-gauntlet is not installed, see `target-app`.
-  export WSGI_GAUNTLET_TOKEN=$(cat /proc/sys/kernel/random/uuid)
-  gunicorn wsgi_gauntlet.target:application
-  wsgi-gauntlet load --target http://127.0.0.1:8000
+REMOTE_SERVER_HELP = f"""{TARGET_HELP}  wsgi-gauntlet load --target http://127.0.0.1:8000
 """
 
 
@@ -87,11 +77,7 @@ class LoadArguments(RunArguments):
     traffic: TrafficOption
     har: HarBlock
     shard: ShardOption
-    target: Annotated[str | None, Option(["--target"], metavar="URL", help="Remote server to load, instead of SERVER.")]
-    token: Annotated[
-        str | None,
-        Option(["--token"], metavar="T", help="Token that the remote server must know [WSGI_GAUNTLET_TOKEN]."),
-    ]
+    remote: TargetBlock
 
 
 @command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
@@ -118,8 +104,8 @@ def load(arguments: LoadArguments) -> None:
             scenarios=arguments.scenario,
             thresholds=arguments.threshold,
             load_options=load_options,
-            target=arguments.target,
-            token=_remote_token(arguments),
+            target=arguments.remote.target,
+            token=arguments.remote.required_token(starting_options(arguments)),
             shard=shard(arguments.shard) if arguments.shard is not None else None,
         ),
         arguments,
@@ -143,38 +129,18 @@ def other_parameters(settings: tuple[str, ...], given: Collection[str] = ()) -> 
     return found
 
 
-def _remote_token(arguments: LoadArguments) -> str:
-    """Return the token for --target, '' without --target.
-
-    Raises ConfigurationError for --token without --target, and for options that start a server with --target.
-    """
-    if arguments.target is None:
-        if arguments.token is not None:
-            raise ConfigurationError("--token requires --target: name the remote server")
-        return ""
-    if arguments.servers:
-        raise ConfigurationError("--target and SERVER cannot be combined: name one of them")
-    for option, value in (
-        ("app", arguments.app),
-        (arguments.app_setup.options().given.lstrip("-"), arguments.app_setup.options().given),
-        ("command", arguments.command),
-        ("config", arguments.config),
-        ("tuned", arguments.tuned),
-    ):
-        if value:
-            raise ConfigurationError(f"--{option} cannot be combined with --target: the remote server already runs")
-    if arguments.token is not None:
-        return arguments.token
-    return next((os.environ[each] for each in TOKEN_VARIABLES if each in os.environ), "")
-
-
 @click.command("target-app", cls=Command)
 def target_app() -> None:
     """Print the app that a remote server must serve.
 
     It is one file that needs only the standard library. Serve its `application` with WSGI_GAUNTLET_TOKEN in the
-    environment, then use `load --target`. If wsgi-gauntlet is installed there, serve
+    environment, then use `check --target` or `load --target`. If wsgi-gauntlet is installed there, serve
     wsgi_gauntlet.target:application instead.
+
+    \b
+      wsgi-gauntlet target-app > gauntlet_target.py
+      export WSGI_GAUNTLET_TOKEN=$(cat /proc/sys/kernel/random/uuid)
+      gunicorn --workers 2 --bind 127.0.0.1:8000 gauntlet_target:application
     """
     from wsgi_gauntlet.harness.replay.app_extractor import standalone_source
     from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources

@@ -21,7 +21,11 @@ from wsgi_gauntlet.harness.cli.options import (
     command,
     path_argument,
 )
+from wsgi_gauntlet.harness.cli.target_options import TARGET_HELP, TargetBlock
 from wsgi_gauntlet.harness.server.user_app import REFERENCE_APP, is_user_app
+
+REMOTE_SERVER_HELP = f"""{TARGET_HELP}  wsgi-gauntlet replay --target http://127.0.0.1:8000 http/host/missing
+"""
 
 REPLAY_EXIT_CODES = """
 \b
@@ -38,8 +42,8 @@ Exit codes:
 class ReplayArguments:
     """The options of `replay`."""
 
-    server: Annotated[str, click.Argument(["server"])]
-    case: Annotated[str, click.Argument(["case"])]
+    server: Annotated[str, click.Argument(["server"], metavar="[SERVER]")]
+    case: Annotated[str | None, click.Argument(["case"], required=False, metavar="CASE")]
     pattern: Annotated[
         str,
         Option(
@@ -67,6 +71,7 @@ class ReplayArguments:
         Path | None,
         Option(["--cases"], type=path_argument, metavar="FILE", help="CASE is a case of FILE, which `fuzz` wrote."),
     ]
+    remote: TargetBlock
     write: Annotated[
         Path | None,
         Option(["--write"], type=path_argument, metavar="DIR", help="Write the files of the reproducer to DIR."),
@@ -76,7 +81,7 @@ class ReplayArguments:
     ]
 
 
-@command(ReplayArguments, epilog=SERVER_NAMES_HELP + REPLAY_EXIT_CODES)
+@command(ReplayArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + REPLAY_EXIT_CODES)
 def replay(arguments: ReplayArguments) -> None:
     """Run one case on one server and show each step.
 
@@ -92,14 +97,18 @@ def replay(arguments: ReplayArguments) -> None:
     from wsgi_gauntlet.harness.server.name import parse
     from wsgi_gauntlet.reports.terminal import replay as terminal
 
+    server, case_id = _server_and_case(arguments)
+    token = _token(arguments, server)
     known = registry.cases() if arguments.cases is None else case_file.load(arguments.cases)
-    case = registry.case(arguments.case, known)
+    case = registry.case(case_id, known)
     settings = config.load_nearest()
     if arguments.command:
-        adapter = parse(arguments.server).server.adapter
+        adapter = parse(server).server.adapter
         settings = replace(settings, servers={**settings.servers, adapter: arguments.command})
     options = session.RunOptions(
-        servers=(arguments.server,),
+        servers=(server,) if server else (),
+        target=arguments.remote.target,
+        token=token,
         load_options=LoadOptions(page=user_app_page(arguments.app, arguments.app_path)),
         python=arguments.python,
         app=arguments.app or REFERENCE_APP,
@@ -118,3 +127,25 @@ def replay(arguments: ReplayArguments) -> None:
     if arguments.json:
         click.echo(terminal.as_json(result))
     sys.exit(result.exit_code)
+
+
+def _server_and_case(arguments: ReplayArguments) -> tuple[str, str]:
+    """Return the server and the case that the words name. With --target there is one word, the case."""
+    if arguments.case is not None:
+        return arguments.server, arguments.case
+    if arguments.remote.target is None:
+        raise click.UsageError("Missing argument 'CASE'.")
+    return "", arguments.server
+
+
+def _token(arguments: ReplayArguments, server: str) -> str:
+    setup = arguments.app_setup.options().given
+    return arguments.remote.required_token(
+        {
+            "SERVER": server,
+            "--app": arguments.app,
+            setup: setup,
+            "--command": arguments.command,
+            "--config": arguments.config,
+        }
+    )

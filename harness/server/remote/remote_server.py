@@ -26,7 +26,7 @@ class RemoteDescription(ServerDescription):
     def __init__(self, target: Target, address: VerifiedAddress, token: str) -> None:
         self.target = target
         self._address = address
-        self._token = token
+        self.token = token
 
     def find(self, python: str) -> Installation:  # noqa: ARG002 - it runs in no interpreter of this machine
         """Return an installation without a version."""
@@ -35,14 +35,14 @@ class RemoteDescription(ServerDescription):
     async def verify_again(self, plan: Plan) -> RemoteServer:
         """Return the server after another proof, at the address of the first one. Raises TargetRefused."""
         try:
-            address = await verify(self._address, self.target, self._token)
+            address = await verify(self._address, self.target, self.token)
         except TargetRefused as refused:
             raise type(refused)(f"{self.target}: {refused}") from None
         return RemoteServer(plan, self.target, address)
 
     def guard(self, running: RemoteServer) -> Guard:
         """Return a guard for `running`, which has just proved itself; every client of it asks the guard."""
-        guard = Guard(running.proven, self.target.mount, self._token)
+        guard = Guard(running.proven, self.target.mount, self.token)
         running.address = guard.address
         return guard
 

@@ -53,7 +53,7 @@ def parse_target(text: str) -> Target:
     if parts.username is not None or parts.password is not None:
         raise TargetRefused("--target contains a user or a password; leave it out: the token alone is the permission")
     if parts.scheme == "https":
-        raise TargetRefused(f"{text}: load over TLS is not measured; name the http address of the server behind it")
+        raise TargetRefused(f"{text}: a target is reached without TLS; name the http address of the server behind it")
     if parts.scheme not in ("http", "http+unix") or "//" not in text:
         raise TargetRefused(f"{text!r} is no address of a server; write {ACCEPTED_FORMS}")
     if parts.query or parts.fragment or text.endswith(("?", "#")):

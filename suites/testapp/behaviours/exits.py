@@ -34,10 +34,10 @@ def exits(call: Call) -> Any:
         raise exit_type(call.token)
     if when == "close":
         return _ExitingBody(call.token, [b"first\n", b"second\n"], exit_type)
-    return _blocks(call.token, exit_type, count=0 if when == "first" else 2)
+    return _exiting_blocks(call.token, exit_type, count=0 if when == "first" else 2)
 
 
-def _blocks(token: str, exit_type: type[BaseException], count: int) -> Iterator[bytes]:
+def _exiting_blocks(token: str, exit_type: type[BaseException], count: int) -> Iterator[bytes]:
     yield from (b"first\n", b"second\n")[:count]
     raise exit_type(token)
 

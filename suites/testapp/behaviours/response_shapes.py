@@ -40,7 +40,7 @@ def held_file(call: Call) -> Any:
     return call.blocks([bytes(SMALL_FILE_BYTES)])
 
 
-def _file(content: bytes) -> Any:
+def _file_of(content: bytes) -> Any:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
     file.write(content)
     file.seek(0)
@@ -53,21 +53,21 @@ def _write(write: Callable[[bytes], Any], *blocks: bytes) -> Any:
     return []
 
 
-def _generator(*blocks: bytes) -> Iterator[bytes]:
+def _generator_of(*blocks: bytes) -> Iterator[bytes]:
     yield from blocks
 
 
 _SHAPES: dict[str, Callable[[Callable[[bytes], Any], Any], Any]] = {
     "list": lambda _write_callable, _wrapper: [b"".join(BLOCKS)],
     "blocks": lambda _write_callable, _wrapper: list(BLOCKS),
-    "generator": lambda _write_callable, _wrapper: _generator(*BLOCKS),
+    "generator": lambda _write_callable, _wrapper: _generator_of(*BLOCKS),
     "written": lambda write, _wrapper: _write(write, *BLOCKS),
-    "file": lambda _write_callable, wrapper: wrapper(_file(b"".join(BLOCKS))),
+    "file": lambda _write_callable, wrapper: wrapper(_file_of(b"".join(BLOCKS))),
     "empty-list": lambda _write_callable, _wrapper: [],
     "empty-tuple": lambda _write_callable, _wrapper: (),
-    "empty-generator": lambda _write_callable, _wrapper: _generator(),
+    "empty-generator": lambda _write_callable, _wrapper: _generator_of(),
     "empty-block": lambda _write_callable, _wrapper: [b""],
-    "empty-blocks": lambda _write_callable, _wrapper: _generator(b"", b""),
+    "empty-blocks": lambda _write_callable, _wrapper: _generator_of(b"", b""),
     "empty-written": lambda write, _wrapper: _write(write, b""),
-    "empty-file": lambda _write_callable, wrapper: wrapper(_file(b"")),
+    "empty-file": lambda _write_callable, wrapper: wrapper(_file_of(b"")),
 }

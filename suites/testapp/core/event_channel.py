@@ -7,6 +7,8 @@ harness/server/app_events.py.
 
 Each datagram begins with the key in a file beside the socket. The key is no variable, because some servers copy
 variables into environ.
+
+On a server that somebody else started, events and barriers go through files: see event_store.py.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Optional
+
+from .event_store import event_store, gate_hash
 
 BARRIER_TIMEOUT_SECONDS = 10.0
 """Seconds after which the app stops waiting at a barrier, so that a server works on if the harness ends."""
@@ -82,7 +86,7 @@ _sender: Optional[_EventSender] = None
 
 def is_observed() -> bool:
     """Return whether the harness observes the app."""
-    return bool(os.environ.get("WSGI_GAUNTLET_EVENTS"))
+    return bool(os.environ.get("WSGI_GAUNTLET_EVENTS")) or event_store() is not None
 
 
 def emit(kind: str, token: str, detail: dict[str, Any]) -> None:
@@ -90,6 +94,9 @@ def emit(kind: str, token: str, detail: dict[str, Any]) -> None:
     global _sender
     path = os.environ.get("WSGI_GAUNTLET_EVENTS")
     if not path:
+        store = event_store()
+        if store is not None:
+            store.write(kind, token, detail)
         return
     sender = _sender
     if sender is None or sender.pid != os.getpid() or sender.path != path:
@@ -106,7 +113,7 @@ def hold(token: str, name: str) -> bool:
     """Wait until the harness releases the barrier `name` of this request; return whether it did so in time."""
     path = os.environ.get("WSGI_GAUNTLET_CONTROL")
     if not path:
-        return True
+        return _hold_in_target(token, name)
     emit("waiting", token, {"barrier": name})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
@@ -119,6 +126,24 @@ def hold(token: str, name: str) -> bool:
         return False
     emit("passed", token, {"barrier": name, "released": released})
     return released
+
+
+def _hold_in_target(token: str, name: str) -> bool:
+    """Wait at a barrier as `hold` does, on a server that somebody else started."""
+    store = event_store()
+    active = store.active() if store is not None else None
+    if store is None or active is None:
+        return True
+    emit("waiting", token, {"barrier": name})
+    if not active.barriers:
+        emit("barrier-skipped", token, {"barrier": name})
+        return True
+    gates = (gate_hash(token + ":" + name), gate_hash(token.partition(".")[0]))
+    if not store.wait_for_gate(active, gates, BARRIER_TIMEOUT_SECONDS):
+        emit("barrier-failed", token, {"barrier": name, "text": "timed out"})
+        return False
+    emit("passed", token, {"barrier": name, "released": True})
+    return True
 
 
 def json_safe(text: str) -> str:

@@ -26,7 +26,6 @@ def test_the_options_of_load_are_described() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     for words in (
         "--target",
-        "--token",
         "--app",
         "--app-path",
         "--full",

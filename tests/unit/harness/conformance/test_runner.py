@@ -63,7 +63,7 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
         verdict = Verdict.FAIL if which.id == "need" and made.count("need") < tries else Verdict.PASS
         return Attempt(Judgement(verdict), Evidence((), (), "", ()), 0.0, segmentation, False, ())
 
-    monkeypatch.setattr(runner, "running", running)
+    monkeypatch.setattr(runner, "opened", running)
     monkeypatch.setattr(retry, "run_again", run_again)
     monkeypatch.setattr(runner, "CASES_PER_INSTANCE", 1)
     cases = {"wsgiref": [case("need"), case("dep", "need")]}

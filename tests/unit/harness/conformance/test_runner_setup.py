@@ -12,6 +12,9 @@ from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.model import Setup
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.remote import remote_server
+from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress
+from wsgi_gauntlet.harness.server.remote.target import parse_target
 
 DEPLOYED = (("THE_APP_CONFIGURATION", "x"),)
 
@@ -64,3 +67,25 @@ def test_a_front_keeps_its_address() -> None:
 def test_a_front_is_reached_over_tcp() -> None:
     with pytest.raises(Unsupported, match="over TCP"):
         apply_setup(plan("nginx+gunicorn"), Setup(unix=True))
+
+
+@pytest.mark.parametrize(
+    ("setup", "need"),
+    [
+        (Setup(threads=4, tls=True), "4 thread(s) in each worker, TLS with the certificate of the harness"),
+        (Setup(workers=2), "2 worker(s)"),
+        (Setup(mount="/x"), "the app mounted at /x"),
+        (Setup(unix=True), "a Unix socket"),
+        (Setup(host="::1"), "the address ::1"),
+        (Setup(environment=DEPLOYED), "variables in the environment of its process"),
+        (Setup(deployed=DEPLOYED), "variables that its configuration puts into environ"),
+        (Setup(app="gauntlet_apps.frameworks.flask_app:application"), "frameworks.flask_app in place of the test app"),
+    ],
+)
+def test_a_target_stays_as_it_runs(setup: Setup, need: str) -> None:
+    target = remote_server.target_plan(parse_target("http://127.0.0.1:1"), VerifiedAddress("127.0.0.1", 1), "token")
+    assert apply_setup(target, Setup()) == target
+    assert apply_setup(target, Setup(alone=True)) == target
+    with pytest.raises(Unsupported) as raised:
+        apply_setup(target, setup)
+    assert str(raised.value) == f"somebody else started this server, and the case needs {need}"

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -127,3 +128,16 @@ def test_what_is_needed_first_comes_first_and_annotations_go() -> None:
 def test_sources_without_their_root_are_refused() -> None:
     with pytest.raises(ValueError, match="MODULES"):
         extract_app({**SMALL, "reference": ""}, app_usage([], []), title="T.")
+
+
+def test_no_two_modules_of_the_printed_app_use_one_name() -> None:
+    """The printed app is one file: a second definition of a name would replace the first one."""
+    sources = reference_app_sources()
+    (modules,) = re.findall(r"^MODULES = \((.*?)^\)", sources["reference"], re.DOTALL | re.MULTILINE)
+    others = ("standalone", "control", "event_store", "app_version", "dispatch", "call", "event_channel", "pattern")
+    places: dict[str, list[str]] = {}
+    for module in (*re.findall(r"\w+", modules), *others):
+        for name in re.findall(r"^(?:def |class )?(\w+)(?:\(|:| =)", sources[module], re.MULTILINE):
+            places.setdefault(name, []).append(module)
+    assert len(places) > 200
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

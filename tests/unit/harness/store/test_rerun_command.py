@@ -69,3 +69,9 @@ def test_uv_installs_into_its_environments_without_pip(tmp_path: Path) -> None:
     (tmp_path / "lib" / "python3.11" / "site-packages" / "pip").mkdir(parents=True)
     (tmp_path / "lib" / "python3.11" / "site-packages" / "pip" / "__init__.py").write_text("")
     assert pip_install_command(python, "waitress") == f"{python} -m pip install waitress"
+
+
+def test_a_target_is_named_by_its_option_alone() -> None:
+    given = ["--target", "http://127.0.0.1:8000"]
+    command = rerun_command.replay("target (127.0.0.1:8000)", "http/host/missing", given)
+    assert command == "wsgi-gauntlet replay http/host/missing --target http://127.0.0.1:8000"

@@ -30,7 +30,7 @@ def test_forms(text: str, target: Target, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("https://h:443", "TLS is not measured"),
+        ("https://h:443", "without TLS"),
         ("http://h", "names no port; write it, as http://h:8000"),
         ("http://h:0", "names no port"),
         ("http://h:99999", "no address of a server"),
