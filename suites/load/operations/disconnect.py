@@ -18,7 +18,13 @@ import trio
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.analysis.leftovers import MIN_BATCHES, keeps_memory, kept_bytes
+from wsgi_gauntlet.harness.load.analysis.leftovers import (
+    MIN_BATCHES,
+    is_undecided,
+    keeps_memory,
+    kept_bytes,
+    memory_still_grows,
+)
 from wsgi_gauntlet.harness.load.analysis.units import format_bytes
 from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.aborting_client import AbortingClient, AbortPoint, abort_points
@@ -150,14 +156,18 @@ class AbortingClientRun:
                     await trio.sleep(0.02)
                 if before is not None:
                     readings.append(await self._settled_memory(traffic, before, collect=doubted_at is not None))
-                if doubted_at is None and keeps_memory(readings, batch):
+                if doubted_at is None and memory_still_grows(readings, batch):
                     # More clients, to be sure that this is not memory that is kept for some time.
                     doubted_at, readings = trio.current_time(), []
                     limit.deadline = doubted_at + self._memory_wait + ABORT_TIMEOUT_SECONDS
-                elif alone.aborted[place] >= wanted and (
-                    doubted_at is None
-                    or kept_bytes(readings, batch) == 0
-                    or (len(readings) >= MIN_BATCHES and trio.current_time() > doubted_at + self._memory_wait)
+                elif (
+                    alone.aborted[place] >= wanted
+                    and not is_undecided(readings, batch)
+                    and (
+                        doubted_at is None
+                        or kept_bytes(readings, batch) == 0
+                        or (len(readings) >= MIN_BATCHES and trio.current_time() > doubted_at + self._memory_wait)
+                    )
                 ):
                     break
                 alone.max_aborts = alone.aborted[place] + batch
