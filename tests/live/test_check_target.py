@@ -121,7 +121,10 @@ def test_gunicorn_by_hand_gets_the_verdicts_of_gunicorn(folder: Path) -> None:
     assert token_is_nowhere(folder / "target-run")
     found = differences(started, two_workers)
     assert not found.changed
-    assert [cell.case for cell in found.unsupported] == ["pep3333/environ/process-for-scheme"]
+    assert [cell.case for cell in found.unsupported] == [
+        "pep3333/environ/process-for-path",
+        "pep3333/environ/process-for-scheme",
+    ]
     (server,) = two_workers.servers.values()
     assert server.name == f"target ({target})"
     assert server.conditions["requests at a time"] == "several"

@@ -176,6 +176,8 @@ class ObservedTarget(RemoteServer, ObservedServer):
         except (OSError, trio.TooSlowError) as error:
             raise TargetRefused(f"it does not serve a plain request: {error or 'no response'}") from None
         for each in trials:
+            if is_unaware(each.response):
+                raise TargetRefused(f"one of its processes knows nothing of this check: {SEVERAL_PLACES}")
             if each.response.status != 200 or each.response.body != f"gauntlet {each.token}\n".encode():
                 raise TargetRefused(f"it does not serve a plain request: {each.response.describe()}")
         if why := self.channel.failure_message(0) or missing_message(trials, events):
@@ -280,6 +282,11 @@ def _require_version(offered: ControlResponse) -> None:
             f"it serves another version of the test app ({offered.version!a}, this wsgi-gauntlet has {own!r}): deploy "
             "the file that `wsgi-gauntlet target-app` prints now"
         )
+
+
+def is_unaware(response: Response) -> bool:
+    """Return whether the test app responded that no check is running."""
+    return response.status == 404 and response.body.startswith(b"this is the test app of wsgi-gauntlet")
 
 
 def missing_message(trials: Sequence[TrialRequest], events: Sequence[AppEvent]) -> str:

@@ -6,7 +6,9 @@ import pytest
 
 from wsgi_gauntlet.harness.http.parser import Response
 from wsgi_gauntlet.harness.model import AppEvent
-from wsgi_gauntlet.harness.server.remote.attachment import TrialRequest, describe_front, missing_message
+from wsgi_gauntlet.harness.server.remote.attachment import TrialRequest, describe_front, is_unaware, missing_message
+
+from .....helpers.target_app import serve
 
 TRIALS = [TrialRequest(f"t.{number}", Response(status=200), 4000 + number) for number in range(3)]
 
@@ -45,3 +47,12 @@ def test_a_unix_socket_has_no_port() -> None:
 def test_every_event_must_arrive() -> None:
     assert missing_message(TRIALS, [called("t.0"), called("t.1"), called("t.2")]) == ""
     assert "2 of 3 plain requests" in missing_message(TRIALS, [called("t.1"), called("another")])
+
+
+def test_a_process_that_knows_of_no_check_is_recognized_by_its_own_page() -> None:
+    """Each server changes the status line and the head, but not the body."""
+    status, body = serve("/echo/0")
+    assert status.startswith("404")
+    assert is_unaware(Response(status=404, body=body))
+    assert not is_unaware(Response(status=404, body=b"<h1>no such page of nginx</h1>"))
+    assert not is_unaware(Response(status=502, body=body))
