@@ -38,7 +38,7 @@ install-test: $(VENV)/test.done $(SERVERS)/done ## install everything that the t
 # pip replaces the program in .venv, so the program lists the servers before.
 $(VENV)/test.done: $(VENV)/run.done | $(SERVERS)/requirements.txt
 	@echo "installing the tools of the tests into $(VENV) (once)"
-	@$(PIP) install --constraint constraints.txt --editable '.[servers,test,check,docs]'
+	@$(PIP) install --constraint constraints.txt --editable '.[servers,cluster,test,check,docs]'
 	@touch $@
 
 $(SERVERS)/requirements.txt: $(VENV)/run.done $(wildcard servers/*.py servers/_support/*.py)

@@ -16,6 +16,7 @@
         ├── HarnessStalled            the machine paused; the attempt must be repeated
         ├── EventsLost                app events were dropped or never arrived
         ├── StorageFull               the run folder cannot be written
+        ├── WorkerLost                a worker of the cluster is gone, and its round must be repeated
         └── OutOfResources            no descriptors, memory or local ports are left
 
 In a case, `Violation` blames the server; `Unsupported` and `Skipped` decide a cell without blame.
@@ -95,6 +96,10 @@ class EventsLost(InternalError):
 
 class StorageFull(InternalError):
     """The run folder cannot be written."""
+
+
+class WorkerLost(InternalError):
+    """A worker of the cluster is gone, or does not answer: the round proves nothing and must be repeated."""
 
 
 class OutOfResources(InternalError):

@@ -89,7 +89,7 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
         if target := _target_host(str(environment.get("target", ""))):
             paths.setdefault(target, HOST)
     host = socket.gethostname()
-    names = {getpass.getuser(): USER, host: HOST, host.partition(".")[0]: HOST}
+    names = {getpass.getuser(): USER, host: HOST, host.partition(".")[0]: HOST, **_cluster_names(results)}
     return PrivateNames(
         {path: text for path, text in paths.items() if path not in COMMON_FOLDERS},
         {
@@ -98,6 +98,24 @@ def private_names(results: Results, folders: Iterable[Path] = ()) -> PrivateName
             if len(name) >= MIN_NAME_CHARACTERS and name.lower() not in COMMON_NAMES
         },
     )
+
+
+def _cluster_names(results: Results) -> dict[str, str]:
+    """Return the machines and addresses of a cluster: its scheduler, its workers, and the servers on them."""
+    addresses = [str(each.get("cluster", "")) for each in _environments(results)]
+    names: list[str] = []
+    for load in results.load:
+        workers = load.generator.workers if load.generator is not None else ()
+        for label in [*(each.worker for each in workers), str(load.conditions.get("runs on", ""))]:
+            worker, on, machine = label.rpartition(" on ")
+            if on and worker.startswith("worker "):
+                names.append(machine)
+                addresses += [worker.removeprefix("worker "), str(load.conditions.get("address", ""))]
+    # tcp://10.0.0.1:8786, 10.0.0.1:8000 or the bare address of a worker that is named after it
+    hosts = [each.rpartition("://")[2] for each in addresses if not each.startswith("local:")]
+    hosts = [each.rpartition(":")[0] or each for each in hosts]
+    hosts = [each.strip("[]") for each in hosts if "." in each or ":" in each]
+    return {each: HOST for each in (*names, *hosts) if not each.startswith("127.") and each != "::1"}
 
 
 def publish(results: Results, private: PrivateNames) -> Results:

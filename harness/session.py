@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
@@ -99,6 +100,9 @@ from wsgi_gauntlet.harness.store.journal import (
 )
 from wsgi_gauntlet.harness.store.output_format import write_outputs
 
+if TYPE_CHECKING:
+    from wsgi_gauntlet.harness.cluster.cluster import Cluster
+
 DEFAULT_RUN_FOLDER = "gauntlet-out"
 
 MAX_NAMES = 4
@@ -116,6 +120,8 @@ class RunOptions:
     version that cannot be installed is reported as a missing server and does not end the run. With `exitfirst` the run
     ends at the first cell that fails it. `app_setup` is how the team of the user app runs it. `config` are the user's
     configuration files, each as FILE or SERVER=FILE. `base` is an earlier run that the reports compare this one with.
+    `cluster` names a dask cluster whose workers generate the load or check the servers; `server_worker` names the one
+    that starts the servers under load.
     With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
     `shard` is the part of the cells that is run; `cases` has the same one.
     """
@@ -146,6 +152,8 @@ class RunOptions:
     skip_unavailable_versions: bool = False
     exitfirst: bool = False
     shard: Shard | None = None
+    cluster: str = ""
+    server_worker: str = ""
 
 
 def run(options: RunOptions, configuration: Configuration, handle: EventHandler) -> tuple[Results, Path, int]:
@@ -155,6 +163,13 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
     Raises GauntletError if the run cannot start or its results cannot be stored.
     """
     require_output_folder(options)
+    with _opened_cluster(options, handle) as cluster:
+        return _run(options, configuration, handle, cluster)
+
+
+def _run(
+    options: RunOptions, configuration: Configuration, handle: EventHandler, cluster: Cluster | None
+) -> tuple[Results, Path, int]:
     known_cases = _load_cases(options.case_file) if options.case_file is not None else registry.cases()
     baseline_session = open_baseline(
         options.baseline or configuration.baseline,
@@ -169,7 +184,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
         options = replace(options, cases=exclusions.narrow(options.cases, _runnable(options, known_cases)))
     scenarios = exclusions.narrow_scenarios(selected_scenarios, may_be_empty=options.cases is not None)
     option_thresholds = _option_thresholds(options)
-    plans = plan_servers(options, configuration, handle)
+    plans = plan_servers(options, configuration, handle) if cluster is None else _plan_on_cluster(options, cluster)
     _check_threshold_places(configuration, option_thresholds, plans, scenarios, handle)
     selections = _select_cases(options, plans, known_cases)
     check_overrides(scenarios, options.load_options.overrides)
@@ -205,7 +220,7 @@ def run(options: RunOptions, configuration: Configuration, handle: EventHandler)
             counts = f"{len(scenarios)} scenarios on {len(plans)} servers"
             handle(Message(f"{counts} can take hours; name servers, or scenarios with --scenario, to measure less"))
         cells = _remaining_cells(selections, loads, available, _finished_cells(previous_results))
-        session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs))
+        session = _Session(options, cells, recorder, RunFolders(scratch, run_journal.logs), cluster)
         preload_thread = start_report_preload()
         error: BaseException | None = None
         try:
@@ -280,8 +295,8 @@ def _write_excluded(
 
 
 def _inputs(options: RunOptions, plans: Sequence[Plan]) -> dict[str, str]:
-    """Return the fingerprints of what the user gave, none for a target: it is what it is."""
-    if options.target is not None or not plans:
+    """Return the fingerprints of what the user gave, none for servers on other machines."""
+    if options.target is not None or options.cluster or not plans:
         return {}
     load_options = options.load_options
     return {
@@ -441,8 +456,16 @@ class _Recorder:
 class _Session:
     """Run the cells of one run. `interrupted`: a signal ended it; `stopped`: it ended at the first failure."""
 
-    def __init__(self, options: RunOptions, cells: _RemainingCells, recorder: _Recorder, folders: RunFolders) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        cells: _RemainingCells,
+        recorder: _Recorder,
+        folders: RunFolders,
+        cluster: Cluster | None,
+    ) -> None:
         self.options, self.cells, self.recorder, self.folders = options, cells, recorder, folders
+        self._cluster = cluster
         self.interrupted = self.stopped = False
         self._scope = trio.CancelScope()
 
@@ -473,12 +496,19 @@ class _Session:
             await events.put(StageStarted("check", len(self.cells.reported)))
             # A run of cases and scenarios has less time for cases than `check` and `run --full`.
             all_segmentations = load_options.full or self.options.scenarios is None
-            config = runner.RunnerConfig(self.folders, all_segmentations=all_segmentations)
-            await runner.check(self.cells.plans, self.cells.cases, config, events)
+            if self._cluster is not None:
+                from wsgi_gauntlet.harness.cluster.worker_check import check_on_workers
+
+                await check_on_workers(
+                    self._cluster, self.cells.plans, self.cells.cases, events, all_segmentations=all_segmentations
+                )
+            else:
+                config = runner.RunnerConfig(self.folders, all_segmentations=all_segmentations)
+                await runner.check(self.cells.plans, self.cells.cases, config, events)
         if self.cells.loads:
             await events.put(StageStarted("load", len(self.cells.loads)))
             cells = ((plan, each) for plan, each in self.cells.loads if plan.name not in self.recorder.failed)
-            await load_runner.load(cells, load_options, self.folders, events)
+            await load_runner.load(cells, load_options, self.folders, events, self._cluster)
 
     def _handle_event(self, event: Event) -> None:
         if isinstance(event, CaseFinished) and (event.cell.server, event.cell.case) not in self.cells.reported:
@@ -500,6 +530,41 @@ def _failed_cell(event: Event) -> str:
         case ScenarioFinished(cell) if cell.broken:
             return f"{cell.server} {cell.scenario}"
     return ""
+
+
+@contextlib.contextmanager
+def _opened_cluster(options: RunOptions, handle: EventHandler) -> Iterator[Cluster | None]:
+    """Connect to the cluster of a run for the block, if it has one. Raises ConfigurationError and NotInstalled."""
+    if not options.cluster:
+        yield None
+        return
+    from wsgi_gauntlet.harness.cluster.cluster import open_cluster  # it imports asyncio, which other runs do not need
+
+    handle(Progress("cluster", f"connecting to {options.cluster}"))
+    with open_cluster(options.cluster, server_worker=options.server_worker) as cluster:
+        handle(Message(cluster.description))
+        yield cluster
+
+
+def _plan_on_cluster(options: RunOptions, cluster: Cluster) -> list[Plan]:
+    """Return the plans of the servers of a run with a cluster: the target, or those that a worker starts.
+
+    Raises UsageError before anything is started.
+    """
+    if options.target is not None:
+        return plan_servers(options, Configuration())
+    if not options.servers:
+        raise ConfigurationError("--cluster requires the names of servers: name what the workers start")
+    _require_each_once(options.servers)
+    from wsgi_gauntlet.harness.cluster.worker_server import plan_on_worker
+
+    cluster.serves = options.scenarios is not None
+
+    async def plan_all() -> list[Plan]:
+        python = "" if options.python == sys.executable else options.python
+        return [await plan_on_worker(cluster, each, python) for each in options.servers]
+
+    return trio.run(plan_all)
 
 
 def _load_cases(file: Path) -> tuple[Case, ...]:
@@ -546,9 +611,7 @@ def plan_servers(options: RunOptions, configuration: Configuration, handle: Even
                 "leave them out, or add custom"
             )
     chosen = names or [*registry.default_variants(), *configuration.servers]
-    twice = {name for name in chosen if chosen.count(name) > 1}
-    if twice:
-        raise ConfigurationError(f"{', '.join(sorted(twice))} is named twice; name each server once")
+    _require_each_once(chosen)
     python = interpreter(options.python)
     where = Path.cwd() if options.app != registry.REFERENCE_APP else None
 
@@ -624,6 +687,12 @@ def _static_description(plans: Sequence[Plan]) -> Iterator[str]:
         yield f"{', '.join(names[:MAX_NAMES])}{more} {verb}: requests below {prefixes} reach the app"
 
 
+def _require_each_once(names: Sequence[str]) -> None:
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ConfigurationError(f"{', '.join(sorted(twice))} is named twice; name each server once")
+
+
 def _app_setup(
     options: RunOptions, configuration: Configuration, folder: Path | None, handle: EventHandler
 ) -> AppSetup:
@@ -686,6 +755,7 @@ def environment(options: RunOptions, setup: AppSetup) -> dict[str, object]:
         "memory": psutil.virtual_memory().total,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **({"app": options.app} if options.target is None else {"target": options.target}),
+        **({"cluster": options.cluster} if options.cluster else {}),
         **_requested(options),
         "full": options.load_options.full,
         rerun_command.OPTIONS_KEY: [

@@ -46,6 +46,7 @@ from wsgi_gauntlet.harness.traffic.mount import with_mount
 
 if TYPE_CHECKING:
     from wsgi_gauntlet.harness.load.catalog import Scenario
+    from wsgi_gauntlet.harness.load.generator.process_pool import GeneratorMachines
     from wsgi_gauntlet.harness.server.plan import Plan
     from wsgi_gauntlet.harness.server.server_under_test import ServerUnderTest
     from wsgi_gauntlet.harness.traffic.model import Traffic
@@ -127,6 +128,8 @@ class ScenarioContext(Generic[P_co]):
         self.scenario = scenario
         self.parameters = parameters
         self.progress = progress
+        self.machines: GeneratorMachines | None = None
+        """The machines that run generators and slow clients, None for this one."""
         self._user_app_requests = page
         self._user_app_workload: UserAppPage | TrafficWorkload | None = None
         self._learned_port = 0
@@ -158,6 +161,7 @@ class ScenarioContext(Generic[P_co]):
             progress=self.progress,
             page=self._user_app_requests,
         )
+        found.machines = self.machines
         found.began = self.began
         self._comparisons.append(found)
         return found
@@ -182,12 +186,13 @@ class ScenarioContext(Generic[P_co]):
         does not prove itself. The block is then cancelled.
         """
         if isinstance(self.plan.adapter, RemoteDescription):
-            target = await self.plan.adapter.verify_again(self.plan)
-            require_loopback_or_verified(target.address)
-            self.conditions = target.conditions
-            async with guarded(self.plan.adapter.guard(target)):
-                yield target
-            await self._recheck_target(self.plan.adapter)
+            async with self.plan.adapter.available():
+                target = await self.plan.adapter.verify_again(self.plan)
+                require_loopback_or_verified(target.address)
+                self.conditions = target.conditions
+                async with guarded(self.plan.adapter.guard(target)):
+                    yield target
+                await self._recheck_target(self.plan.adapter)
             return
         async with instance.running(self.plan, scratch=self._scratch, logs=self._logs, observe=False) as running:
             require_loopback_or_verified(running.address)

@@ -46,6 +46,7 @@ from wsgi_gauntlet.harness.model.load import (
     TrafficStep,
     UncheckedThreshold,
     Window,
+    WorkerHealth,
 )
 from wsgi_gauntlet.harness.model.results import (
     CONFIGURATION_KEY,
@@ -112,4 +113,5 @@ __all__ = [
     "UncheckedThreshold",
     "Verdict",
     "Window",
+    "WorkerHealth",
 ]

@@ -91,10 +91,27 @@ class Step(msgspec.Struct, frozen=True):
     censored: bool = False
 
 
+class WorkerHealth(msgspec.Struct, frozen=True):
+    """The proof that the generator on one worker of a cluster kept up. The figures are as in GeneratorHealth.
+
+    `clock_offset` is by how many seconds the clock of the scheduler is ahead of that of the worker.
+    """
+
+    worker: str
+    valid: bool
+    cpu_share: float = 0.0
+    lateness_p99: float = 0.0
+    offered: float = 0.0
+    achieved: float = 0.0
+    clock_offset: float = 0.0
+    why: str = ""
+
+
 class GeneratorHealth(msgspec.Struct, frozen=True):
     """The proof that the generator kept up.
 
     `cpu_share` is a share of one core, `lateness_p99` is in seconds, `offered` and `achieved` are requests per second.
+    `workers` are those of a cluster, none without one.
     """
 
     valid: bool
@@ -103,6 +120,7 @@ class GeneratorHealth(msgspec.Struct, frozen=True):
     offered: float = 0.0
     achieved: float = 0.0
     why: str = ""
+    workers: tuple[WorkerHealth, ...] = ()
 
 
 class Disconnect(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import click
 
+from wsgi_gauntlet.harness.cli.cluster_options import ClusterOption, cluster_of
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
     CONFIGURATION_HELP,
@@ -21,6 +22,7 @@ from wsgi_gauntlet.harness.cli.options import (
     path_argument,
 )
 from wsgi_gauntlet.harness.cli.target_options import TARGET_HELP, TargetBlock, starting_options
+from wsgi_gauntlet.harness.errors import ConfigurationError
 
 REMOTE_SERVER_HELP = f"""{TARGET_HELP}  wsgi-gauntlet check --target http://127.0.0.1:8000
 """
@@ -69,6 +71,7 @@ class CheckArguments(BaselineArguments):
     all: AllChangesOption
     shard: ShardOption
     remote: TargetBlock
+    cluster: ClusterOption
 
 
 @command(CheckArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
@@ -91,7 +94,17 @@ def check(arguments: CheckArguments) -> None:
             shard=cases.shard,
             target=arguments.remote.target,
             token=arguments.remote.required_token(starting_options(arguments)),
+            cluster=_cluster(arguments),
         ),
         arguments,
         every_change=arguments.all,
     )
+
+
+def _cluster(arguments: CheckArguments) -> str:
+    """Return the name of the cluster, '' without --cluster. Raises ConfigurationError for options that clash."""
+    if arguments.cluster is not None and arguments.cases is not None:
+        raise ConfigurationError("--cases cannot be combined with --cluster: workers know only the catalogue")
+    if arguments.cluster is not None and arguments.remote.target is not None:
+        raise ConfigurationError("check --target cannot be combined with --cluster: one process checks a target")
+    return cluster_of(arguments, arguments.cluster)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import click
 
+from wsgi_gauntlet.harness.cli.cluster_options import ClusterOption, cluster_of
 from wsgi_gauntlet.harness.cli.execute import run_and_exit, run_options
 from wsgi_gauntlet.harness.cli.options import (
     CONFIGURATION_HELP,
@@ -78,6 +79,11 @@ class LoadArguments(RunArguments):
     har: HarBlock
     shard: ShardOption
     remote: TargetBlock
+    cluster: ClusterOption
+    server_worker: Annotated[
+        str | None,
+        Option(["--server-worker"], metavar="NAME", help="The worker of the cluster that starts the servers."),
+    ]
 
 
 @command(LoadArguments, epilog=REMOTE_SERVER_HELP + SERVER_NAMES_HELP + CONFIGURATION_HELP + EXIT_CODES_HELP)
@@ -107,6 +113,8 @@ def load(arguments: LoadArguments) -> None:
             target=arguments.remote.target,
             token=arguments.remote.required_token(starting_options(arguments)),
             shard=shard(arguments.shard) if arguments.shard is not None else None,
+            cluster=_cluster(arguments),
+            server_worker=arguments.server_worker or "",
         ),
         arguments,
     )
@@ -127,6 +135,16 @@ def other_parameters(settings: tuple[str, ...], given: Collection[str] = ()) -> 
             raise ConfigurationError(f"--set {setting}: the parameter {name!r} is given twice; give it one value")
         found[name] = value
     return found
+
+
+def _cluster(arguments: LoadArguments) -> str:
+    """Return the name of the cluster, '' without --cluster. Raises ConfigurationError for options that clash."""
+    if arguments.server_worker is not None:
+        if arguments.cluster is None:
+            raise ConfigurationError("--server-worker requires --cluster: name the cluster of the worker")
+        if arguments.remote.target is not None:
+            raise ConfigurationError("--server-worker and --target cannot be combined: the remote server already runs")
+    return cluster_of(arguments, arguments.cluster)
 
 
 @click.command("target-app", cls=Command)

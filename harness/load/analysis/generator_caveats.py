@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.load.analysis.caveats import (
     is_mostly_idle,
 )
 from wsgi_gauntlet.harness.load.analysis.units import format_seconds
+from wsgi_gauntlet.harness.load.generator.cluster_result import ClusterResult
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import SWEEP_INTERVAL_NS
 from wsgi_gauntlet.harness.stats.summary import littles_law
@@ -42,6 +43,12 @@ def generator_caveats(results: Sequence[GeneratorResult], cpu: Sequence[float] =
     return (
         *(f"{caveat} (at {_listed(seen)})" for caveat, seen in connections_by_caveat.items()),
         *_gap_caveat(results),
+        *(
+            f"a load was run again: {why}"
+            for each in results
+            if isinstance(each, ClusterResult)
+            for why in each.repeated
+        ),
     )
 
 

@@ -235,11 +235,11 @@ class ClientMix:
     """
 
     def __init__(self, kinds: Sequence[ClientBehaviour]) -> None:
-        self._kinds = tuple(kinds)
+        self.kinds = tuple(kinds)
 
     def behaviour_of(self, number: int) -> ClientBehaviour:
         """Return the kind of the client with this number, counted from 0."""
-        return self._kinds[number % len(self._kinds)]
+        return self.kinds[number % len(self.kinds)]
 
     def script(self, connect: Connector) -> Script:
         """Return the script of the first kind, for a caller that has only one client."""

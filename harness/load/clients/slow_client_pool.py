@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -42,6 +42,14 @@ class _SlowClient:
         self.scheduled_client: ScheduledClient | None = None
 
 
+def most_common_disconnect(disconnects: Sequence[tuple[str, float]], clients: int) -> Disconnect:
+    """Return how the server disconnected most of so many clients, and the median seconds until then."""
+    if not disconnects:
+        return Disconnect("never", None, clients, 0)
+    how = Counter(how for how, _ in disconnects).most_common(1)[0][0]
+    return Disconnect(how, statistics.median(after for _, after in disconnects), clients, len(disconnects))
+
+
 class SlowClientPool:
     """Slow clients that stay until they are released, run by a task in `nursery`. `per_second` clients arrive.
 
@@ -65,8 +73,10 @@ class SlowClientPool:
         self._per_second = per_second
         self._scheduler = Scheduler(should_pause)
         self._clients: list[_SlowClient] = []
-        self._total_clients = 0
-        self._disconnects: list[tuple[str, float]] = []
+        self.total_clients = 0
+        """The number of clients until now, with former ones."""
+        self.disconnects: list[tuple[str, float]] = []
+        """How, and after how many seconds, the server first disconnected each client that it disconnected."""
         self._pending_connects = 0
         self._all_connects_done = trio.Event()
         nursery.start_soon(self._scheduler.run)
@@ -102,17 +112,12 @@ class SlowClientPool:
 
     def first_disconnect(self) -> Disconnect:
         """Return how the server disconnected most clients, and the median time until then. Former clients count too."""
-        if not self._disconnects:
-            return Disconnect("never", None, self._total_clients, 0)
-        how = Counter(how for how, _ in self._disconnects).most_common(1)[0][0]
-        return Disconnect(
-            how, statistics.median(after for _, after in self._disconnects), self._total_clients, len(self._disconnects)
-        )
+        return most_common_disconnect(self.disconnects, self.total_clients)
 
     def _add_client(self) -> None:
         client = _SlowClient()
         self._clients.append(client)
-        self._total_clients += 1
+        self.total_clients += 1
         self._pending_connects += 1
         behaviour = (
             self._behaviour.behaviour_of(len(self._clients) - 1)
@@ -141,7 +146,7 @@ class SlowClientPool:
             except ServerDisconnected as disconnected:
                 if client.first_disconnect is None:
                     client.first_disconnect = (disconnected.how, trio.current_time() - began)
-                    self._disconnects.append(client.first_disconnect)
+                    self.disconnects.append(client.first_disconnect)
             except OSError:
                 self.refused += 1
             finally:

@@ -205,9 +205,12 @@ class OpenLoopExperiment:
             LoopOptions(connections, load.timeout, load.warm_up, load.window),
             load.pacer,
             load.seconds,
-            processes=1
-            if load.max_rate <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS
-            else None,
+            processes=self.ctx.machines
+            or (
+                1
+                if load.max_rate <= SINGLE_PROCESS_MAX_RATE and connections <= SINGLE_PROCESS_MAX_CONNECTIONS
+                else None
+            ),
             on_ready=self._note_usage,
         )
 
@@ -345,8 +348,8 @@ class OpenLoopExperiment:
 
     def conditions(self) -> dict[str, object]:
         """Return the conditions of the figures."""
-        cores = len(os.sched_getaffinity(0))
-        return {"cores, shared with the generator": cores, **self.workload.conditions, **self._unchecked}
+        cores = {} if self.ctx.machines else {"cores, shared with the generator": len(os.sched_getaffinity(0))}
+        return {**cores, **self.workload.conditions, **self._unchecked}
 
     def _pool_limit_text(self, connections: int, words: str) -> str:
         clients = self.ctx.parameters.clients
@@ -366,7 +369,7 @@ class OpenLoopExperiment:
             page,
             LoopOptions(connections, TIMEOUT, max(WARM_UP, 2 * self.unloaded_latency)),
             seconds,
-            processes=1 if connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None,
+            processes=self.ctx.machines or (1 if connections <= SINGLE_PROCESS_MAX_CONNECTIONS else None),
             on_ready=self._note_usage,
         )
 

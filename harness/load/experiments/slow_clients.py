@@ -149,7 +149,12 @@ async def run_slow_client_experiment(
     length. `describe` makes the note. `measure_extra` is called at the end of that phase. There is a second round if
     the generator was late. Raises the errors of a server start.
     """
-    connection_budget = reserve_connections(ctx.parameters.clients, MAX_CONNECTIONS_PER_CLIENT)
+    requested = ctx.parameters.clients
+    connection_budget = (
+        reserve_connections(requested, MAX_CONNECTIONS_PER_CLIENT)
+        if ctx.machines is None
+        else ConnectionBudget(requested, requested)  # each machine looks at its own limit
+    )
     search = ctx.parameters if isinstance(ctx.parameters, SearchParameters) else None
     experiment = _Experiment(make_behaviour, describe, page_view, search, measure_extra)
     return await retry_if_generator_late(ctx, lambda: _round(ctx, experiment, connection_budget))

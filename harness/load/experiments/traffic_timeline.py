@@ -37,6 +37,7 @@ from wsgi_gauntlet.harness.load.clients.healthy_users import (
     warm_up,
 )
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
+from wsgi_gauntlet.harness.load.clients.slow_clients import SlowClients
 from wsgi_gauntlet.harness.load.context import ProgressCallback, ScenarioContext, scaled_progress
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.memory import memory
@@ -123,7 +124,7 @@ class TrafficTimeline:
         ctx: ScenarioContext[Parameters],
         running: ServerUnderTest,
         healthy_users: HealthyUsers,
-        slow_clients: SlowClientPool,
+        slow_clients: SlowClients,
         rate: float,
         workload: Workload,
         progress: ProgressCallback,
@@ -388,9 +389,13 @@ async def continue_with_traffic(
                 seed=ARRIVALS_SEED,
                 longest_think_time=users.longest_think_time,
             )
-            slow_clients = SlowClientPool(
+            behaviour = make_behaviour(running)
+            on_workers = ctx.machines and ctx.machines.slow_clients(
+                running.address, behaviour, nursery, per_second=per_second
+            )
+            slow_clients = on_workers or SlowClientPool(
                 running.address,
-                make_behaviour(running),
+                behaviour,
                 nursery,
                 per_second=per_second,
                 should_pause=healthy_users.about_to_send,

@@ -28,7 +28,7 @@ from wsgi_gauntlet.harness.load.generator.process_messages import (
     receive_message,
     unpack_times,
 )
-from wsgi_gauntlet.harness.server.remote.guard import guarded_in_process
+from wsgi_gauntlet.harness.server.remote.guard import guarded_in_process, verify_in_process
 from wsgi_gauntlet.harness.server.remote.proof import address_from_fields
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     os.dup2(2, 1)
     reply = trio.run(_run, 0, output)
     if reply is not None:
-        _write(output, reply)
+        write_message(output, reply)
 
 
 async def _run(input_: int, output: int) -> JobResult | JobError | None:
@@ -59,7 +59,7 @@ async def _run(input_: int, output: int) -> JobResult | JobError | None:
                 nursery.cancel_scope.cancel()
 
             async def ready() -> int:
-                _write(output, Ready())
+                write_message(output, Ready())
                 return await start.receive()
 
             nursery.start_soon(watch)
@@ -79,13 +79,16 @@ async def _run_job(job: Job, start: StartTime) -> JobResult | JobError:
 
 
 async def _run_loop(job: Job, start: StartTime) -> GeneratorResult:
-    async with guarded_in_process(address_from_fields(job.address), job.proof) as address:
+    target = address_from_fields(job.address)
+    await verify_in_process(target, job.proof)
+    async with guarded_in_process(target, job.proof) as address:
         if job.schedule is None:
             return await closed_loop(address, job.page, job.options, job.seconds, start=start)
         return await open_loop(address, job.page, job.options, unpack_times(job.schedule), start=start)
 
 
-def _write(output: int, message: Message) -> None:
+def write_message(output: int, message: Message) -> None:
+    """Write a message to the pipe of the harness. If nobody reads it any more, end this process."""
     data = memoryview(encode(message))
     try:
         while data:

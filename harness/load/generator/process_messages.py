@@ -5,6 +5,11 @@
     harness --> process   Start       when to begin
     process --> harness   JobResult   the measurements; or JobError, at any time
 
+    harness --> worker    ServerJob   which server to start there (cluster/server_main.py)
+    worker --> harness    ServerPlan, or ServerReady, which keeps running until its pipe ends
+
+Those of slow clients are described in clients/slow_client_main.py, those of cases in cluster/check_main.py.
+
 The schedule is sent as times and not as an arrival process. So every arrival process can be used, a seeded one is drawn
 once, and nothing that comes through the pipe is ever run.
 """
@@ -20,10 +25,21 @@ from typing import Literal
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness.errors import InternalError, OutOfResources, TargetRefused, Unsupported
+from wsgi_gauntlet.harness.errors import (
+    ConfigurationError,
+    InternalError,
+    OutOfResources,
+    ServerDidNotStart,
+    ServerError,
+    TargetRefused,
+    Unsupported,
+    UsageError,
+)
+from wsgi_gauntlet.harness.load.clients.behaviour_message import BehaviourMessage
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.workload import VerifiedPage
+from wsgi_gauntlet.harness.model import CaseResult
 from wsgi_gauntlet.harness.server.remote.proof import AddressField
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
@@ -33,14 +49,17 @@ HEADER_BYTES = 8
 MAX_MESSAGE_BYTES = 1 << 28
 """Bytes of the longest valid message. A schedule of a million requests takes 8 MB."""
 
-ErrorKind = Literal["resources", "refused", "unsupported", "numbers", "other"]
+ErrorKind = Literal["resources", "refused", "usage", "server", "unsupported", "numbers", "other"]
 
-_ERROR_TYPES: dict[ErrorKind, type[Exception]] = {
-    "resources": OutOfResources,
-    "refused": TargetRefused,
-    "unsupported": Unsupported,
-    "numbers": ValueError,
+_ERROR_TYPES: dict[ErrorKind, tuple[type[Exception], type[Exception]]] = {
+    "resources": (OutOfResources, OutOfResources),
+    "refused": (TargetRefused, TargetRefused),
+    "usage": (UsageError, ConfigurationError),
+    "server": (ServerError, ServerDidNotStart),
+    "unsupported": (Unsupported, Unsupported),
+    "numbers": (ValueError, ValueError),
 }
+"""The errors of each kind, and the one that the harness raises for them. The first kind that fits counts."""
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
@@ -75,14 +94,15 @@ class JobError(msgspec.Struct, frozen=True, tag=True):
     @classmethod
     def of(cls, error: Exception) -> JobError:
         """Return the message for `error`."""
-        for kind, error_type in _ERROR_TYPES.items():
+        for kind, (error_type, _) in _ERROR_TYPES.items():
             if isinstance(error, error_type):
                 return cls(kind, str(error))
         return cls("other", f"{type(error).__name__}: {error}")
 
     def exception(self) -> Exception:
         """Return the exception that the harness raises for it."""
-        return _ERROR_TYPES.get(self.kind, InternalError)(self.text)
+        _, error_type = _ERROR_TYPES.get(self.kind, (InternalError, InternalError))
+        return error_type(self.text)
 
 
 class JobResult(msgspec.Struct, frozen=True, tag=True):
@@ -91,7 +111,106 @@ class JobResult(msgspec.Struct, frozen=True, tag=True):
     result: GeneratorResult
 
 
-Message = Job | Start | Ready | JobError | JobResult
+class ServerJob(msgspec.Struct, frozen=True, tag=True):
+    """A server for a worker to start, by its name; with `start` false, only to plan.
+
+    It serves the test app on `host`, and proves itself with `token`. `python` is an interpreter on the worker, '' for
+    that of the worker.
+    """
+
+    server: str
+    python: str
+    host: str
+    token: str
+    start: bool
+
+
+class ServerPlan(msgspec.Struct, frozen=True, tag=True):
+    """What the worker would start."""
+
+    version: str
+    variant: str
+    python: str
+    mount: str
+
+
+class ServerReady(msgspec.Struct, frozen=True, tag=True):
+    """The server answers on `host` and `port`. `conditions` are its effective settings, `command` is for people."""
+
+    host: str
+    port: int
+    command: str
+    conditions: dict[str, str | int | float | bool | None]
+
+
+class SlowClientJob(msgspec.Struct, frozen=True, tag=True):
+    """Slow clients of these kinds, `per_second` of which can connect; `proof` as in Job."""
+
+    address: dict[str, AddressField]
+    kinds: tuple[BehaviourMessage, ...]
+    per_second: float
+    proof: tuple[str, str, int] | None
+
+
+class ScaleSlowClients(msgspec.Struct, frozen=True, tag=True):
+    """Add or remove clients until there are `size` of them, and count."""
+
+    size: int
+
+
+class CountSlowClients(msgspec.Struct, frozen=True, tag=True):
+    """Count the clients."""
+
+
+class SlowClientCounts(msgspec.Struct, frozen=True, tag=True):
+    """The clients that are `connected`, connections that were `refused`, the `total` of clients until now.
+
+    `disconnects` are as in SlowClientPool.
+    """
+
+    connected: int
+    refused: int
+    total: int
+    disconnects: tuple[tuple[str, float], ...]
+
+
+class CheckJob(msgspec.Struct, frozen=True, tag=True):
+    """Cases, by id, for a worker to run on a server; `python` as in ServerJob."""
+
+    server: str
+    python: str
+    cases: tuple[str, ...]
+    all_segmentations: bool
+
+
+class NextEvents(msgspec.Struct, frozen=True, tag=True):
+    """Say what happened since the last CheckEvents."""
+
+
+class StartedServer(msgspec.Struct, frozen=True):
+    """A server that was started by `command`, and its effective settings."""
+
+    command: str
+    conditions: dict[str, str | int | float | bool | None]
+
+
+class CheckEvents(msgspec.Struct, frozen=True, tag=True):
+    """The cells that are finished, the servers that were started, and why the server `failed`, '' if it did not.
+
+    After the last ones it is `done`.
+    """
+
+    cells: tuple[CaseResult, ...]
+    started: tuple[StartedServer, ...]
+    failed: str
+    done: bool
+
+
+_GeneratorMessage = Job | Start | Ready | JobError | JobResult
+_ServerMessage = ServerJob | ServerPlan | ServerReady
+_SlowClientMessage = SlowClientJob | ScaleSlowClients | CountSlowClients | SlowClientCounts
+_CheckMessage = CheckJob | NextEvents | CheckEvents
+Message = _GeneratorMessage | _ServerMessage | _SlowClientMessage | _CheckMessage
 
 
 def _encode_histogram(histogram: object) -> list[tuple[int, int]]:

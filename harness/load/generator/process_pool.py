@@ -23,6 +23,7 @@ import time
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
+from typing import Protocol
 
 import msgspec
 import trio
@@ -31,6 +32,8 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, InternalError, OutO
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.limits import descriptors_left
 from wsgi_gauntlet.harness.load.arrivals import Pacer, schedule, warm_up_arrivals
+from wsgi_gauntlet.harness.load.clients.behaviours import ClientBehaviour
+from wsgi_gauntlet.harness.load.clients.slow_clients import SlowClients
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
 from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, GeneratorWindow, merge_results
@@ -83,32 +86,56 @@ async def _nothing_to_do() -> None:
     pass
 
 
+class GeneratorMachines(Protocol):
+    """Other machines that run the generator processes. harness/cluster has some."""
+
+    uses: int
+    """How often they ran something."""
+
+    async def run(
+        self, make_jobs: Callable[[int], Sequence[Job]], connections: int, seconds: float, on_ready: OnReady
+    ) -> GeneratorResult:
+        """Run the jobs that `make_jobs` makes for so many processes with a common start. Return what they measured.
+
+        There are `connections` for all of them; the jobs take up to `seconds`. If a round is repeated, `on_ready` is
+        called again.
+        """
+
+    def slow_clients(
+        self, address: Address, behaviour: ClientBehaviour, nursery: trio.Nursery, *, per_second: float
+    ) -> SlowClients | None:
+        """Return slow clients on these machines, run by tasks in `nursery`; None if `behaviour` must stay here."""
+
+
 async def parallel_closed_loop(
     address: Address,
     page: VerifiedPage,
     options: LoopOptions,
     seconds: float,
     *,
-    processes: int | None = None,
+    processes: int | GeneratorMachines | None = None,
     on_ready: OnReady = _nothing_to_do,
 ) -> GeneratorResult:
     """Run `closed_loop` in several `processes`, by default in as many as suit the machine.
 
-    1 means this process. The connections are divided evenly. Raises as `closed_loop` does, and InternalError if a
-    process ended early or got stuck.
+    1 means this process; they can also run on other machines. The connections are divided evenly. Raises as `closed_loop` does, and InternalError if a process ended early or got stuck.
     """
     require_loopback_or_verified(address)
     require_positive(seconds=seconds)
-    shares = _split(options, processes)
-    if not shares:
-        return await closed_loop(address, page, options, seconds, start=_start_here(on_ready))
-    proof = watch_credentials(address, len(shares))
-    pages = _split_page(page, len(shares))
-    jobs = [
-        Job(address_fields(address), part, share, seconds=seconds, proof=proof)
-        for part, share in zip(pages, shares, strict=True)
-    ]
-    return merge_results(await _run_jobs(jobs, options.warm_up + seconds + options.timeout, on_ready))
+    longest = options.warm_up + seconds + options.timeout
+
+    def make_jobs(number: int) -> list[Job]:
+        proof = watch_credentials(address, number)
+        return [
+            Job(address_fields(address), part, share, seconds=seconds, proof=proof)
+            for part, share in zip(_split_page(page, number), _split(options, number), strict=True)
+        ]
+
+    if processes is not None and not isinstance(processes, int):
+        return await processes.run(make_jobs, options.connections, longest, on_ready)
+    if number := _number_of_processes(options.connections, processes):
+        return merge_results(await _run_jobs(make_jobs(number), longest, on_ready))
+    return await closed_loop(address, page, options, seconds, start=_start_here(on_ready))
 
 
 async def parallel_open_loop(
@@ -118,10 +145,10 @@ async def parallel_open_loop(
     pacer: Pacer,
     seconds: float,
     *,
-    processes: int | None = None,
+    processes: int | GeneratorMachines | None = None,
     on_ready: OnReady = _nothing_to_do,
 ) -> GeneratorResult:
-    """Run `open_loop` with the arrivals of `pacer` for `seconds`; `processes` as in `parallel_closed_loop`.
+    """Run `open_loop` with the arrivals of `pacer` for `seconds`; the rest is as in `parallel_closed_loop`.
 
     A warm-up comes before these seconds; its rate grows to the first rate of `pacer`. With a window the windows of the
     result cover all the seconds; the last one may be shorter. Raises as `parallel_closed_loop` does, and
@@ -133,17 +160,24 @@ async def parallel_open_loop(
     if window and not seconds / MAX_WINDOWS <= window < math.inf:
         raise ValueError(f"a window must be at least {seconds / MAX_WINDOWS:g} s long, not {window}")
     times = await trio.to_thread.run_sync(_schedule_times, pacer, seconds, warm_up)
-    shares = _split(options, processes)
-    if not shares:
-        found = await open_loop(address, page, options, times, start=_start_here(on_ready))
-    else:
-        proof, number = watch_credentials(address, len(shares)), len(shares)
+    longest = warm_up + seconds + 2 * options.timeout
+
+    def make_jobs(number: int) -> list[Job]:
+        proof = watch_credentials(address, number)
         schedules = [pack_times(islice(times, first, None, number)) for first in range(number)]
-        jobs = [
+        return [
             Job(address_fields(address), page_part, share, schedule=part, proof=proof)
-            for page_part, share, part in zip(_split_page(page, number), shares, schedules, strict=True)
+            for page_part, share, part in zip(
+                _split_page(page, number), _split(options, number), schedules, strict=True
+            )
         ]
-        found = merge_results(await _run_jobs(jobs, warm_up + seconds + 2 * options.timeout, on_ready))
+
+    if processes is not None and not isinstance(processes, int):
+        found = await processes.run(make_jobs, options.connections, longest, on_ready)
+    elif number := _number_of_processes(options.connections, processes):
+        found = merge_results(await _run_jobs(make_jobs(number), longest, on_ready))
+    else:
+        found = await open_loop(address, page, options, times, start=_start_here(on_ready))
     return dataclasses.replace(found, windows=_fill_windows(found.windows, seconds, window)) if window else found
 
 
@@ -177,22 +211,22 @@ def _fill_windows(windows: Sequence[GeneratorWindow], seconds: float, length: fl
     return tuple(every)
 
 
-def _split(options: LoopOptions, processes: int | None) -> list[LoopOptions]:
-    """Return the options of each process, or none if the loop runs in this process."""
-    connections = options.connections
-    if processes is None:
-        # The server runs on this machine, too, and gets a core.
-        cores = len(os.sched_getaffinity(0))
-        number = max(1, min(cores - 1, connections // MIN_CONNECTIONS_PER_PROCESS, MAX_PROCESSES))
-        # Another process may raise its limit on open files. If this process did, later servers would inherit it.
-        here = number == 1 and connections <= descriptors_left()
-    else:
+def _number_of_processes(connections: int, processes: int | None) -> int:
+    """Return the number of processes, 0 if the loop runs in this process."""
+    if processes is not None:
         if not 1 <= processes <= MAX_PROCESSES:
             raise ValueError(f"processes must be 1 to {MAX_PROCESSES}, not {processes}")
-        number = min(processes, connections)
-        here = processes == 1
-    if here:
-        return []
+        return 0 if processes == 1 else min(processes, connections)
+    # The server runs on this machine, too, and gets a core.
+    cores = len(os.sched_getaffinity(0))
+    number = max(1, min(cores - 1, connections // MIN_CONNECTIONS_PER_PROCESS, MAX_PROCESSES))
+    # Another process may raise its limit on open files. If this process did, later servers would inherit it.
+    return 0 if number == 1 and connections <= descriptors_left() else number
+
+
+def _split(options: LoopOptions, number: int) -> list[LoopOptions]:
+    """Return the options of each of `number` processes."""
+    connections = options.connections
     return [
         dataclasses.replace(options, connections=connections // number + (share < connections % number))
         for share in range(number)

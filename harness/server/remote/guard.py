@@ -217,6 +217,17 @@ def watch_credentials(address: Address, processes: int) -> WatchCredentials | No
     return (guard.mount, guard.token, processes) if isinstance(guard, Guard) else None
 
 
+async def verify_in_process(address: Address, watch_credentials: WatchCredentials | None) -> None:
+    """Let the target at `address` prove itself to this process, before any load. Raises TargetRefused.
+
+    Its process may be on another machine than the one that the target proved itself to.
+    """
+    if watch_credentials is not None and isinstance(address, VerifiedAddress):
+        mount, token, _ = watch_credentials
+        challenge = secrets.token_hex(32)
+        check_proof(await send_get(address, f"{mount}/proof?c={challenge}"), challenge, token)
+
+
 @asynccontextmanager
 async def guarded_in_process(address: Address, watch_credentials: WatchCredentials | None) -> AsyncIterator[Address]:
     """Watch the target at `address` for the block, in another process of the run. Raises the errors of `guarded`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from wsgi_gauntlet.harness.errors import TargetRefused, Unsupported
 from wsgi_gauntlet.harness.server.adapter import Installation, ServerDescription, Settings
@@ -23,7 +25,7 @@ class RemoteDescription(ServerDescription):
     title = "a server that somebody else started"
     unavailable_reason = "somebody else starts it"
 
-    def __init__(self, target: Target, address: VerifiedAddress, token: str) -> None:
+    def __init__(self, target: Target, address: VerifiedAddress | None, token: str) -> None:
         self.target = target
         self._address = address
         self.token = token
@@ -32,8 +34,14 @@ class RemoteDescription(ServerDescription):
         """Return an installation without a version."""
         return Installation()
 
+    @asynccontextmanager
+    async def available(self) -> AsyncIterator[None]:
+        """Keep the server available for the block. One that somebody else started is, or is not."""
+        yield
+
     async def verify_again(self, plan: Plan) -> RemoteServer:
         """Return the server after another proof, at the address of the first one. Raises TargetRefused."""
+        assert self._address is not None
         try:
             address = await verify(self._address, self.target, self.token)
         except TargetRefused as refused:
@@ -49,6 +57,9 @@ class RemoteDescription(ServerDescription):
 
 class RemoteServer(ServerUnderTest):
     """A target that has just proved itself. Its processes and its log are not visible."""
+
+    owner = "somebody else started this server"
+    """The reason why the harness cannot look into it, as the start of a sentence."""
 
     def __init__(self, plan: Plan, target: Target, address: VerifiedAddress) -> None:
         super().__init__(plan)
@@ -71,7 +82,7 @@ class RemoteServer(ServerUnderTest):
         return ""  # its end is visible only in missing responses
 
     def processes(self) -> list[int]:
-        raise Unsupported("somebody else started this server, and the harness cannot see its processes")
+        raise Unsupported(f"{self.owner}, and the harness cannot see its processes")
 
     server_processes = front_processes = processes
 
@@ -85,17 +96,17 @@ class RemoteServer(ServerUnderTest):
         pass
 
     async def reload(self) -> None:
-        raise Unsupported("somebody else started this server, and the harness cannot control it")
+        raise Unsupported(f"{self.owner}, and the harness cannot control it")
 
     @property
     def stop_signals(self) -> StopSignals:
-        raise Unsupported("somebody else started this server, and the harness cannot stop it")
+        raise Unsupported(f"{self.owner}, and the harness cannot stop it")
 
     def send_signal(self, number: signal.Signals) -> None:  # noqa: ARG002 - there is no process to signal
-        raise Unsupported("somebody else started this server, and the harness cannot stop it")
+        raise Unsupported(f"{self.owner}, and the harness cannot stop it")
 
     async def wait_for_end(self, seconds: float) -> str:  # noqa: ARG002 - its end is not visible
-        raise Unsupported("somebody else started this server, and the harness cannot see its end")
+        raise Unsupported(f"{self.owner}, and the harness cannot see its end")
 
     async def restart(self, grace: float = STOP_GRACE) -> None:  # noqa: ARG002 - there is no process to stop
         await self.reload()

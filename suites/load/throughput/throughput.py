@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,9 +13,9 @@ from wsgi_gauntlet.harness.load.analysis.generator_caveats import generator_cave
 from wsgi_gauntlet.harness.load.analysis.units import format_rate, format_seconds, format_times
 from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
-from wsgi_gauntlet.harness.load.generator.closed_loop import closed_loop
 from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
+from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop
 from wsgi_gauntlet.harness.load.generator.step_figures import traffic_steps
 from wsgi_gauntlet.harness.load.parameters import Parameter, Parameters
 from wsgi_gauntlet.harness.load.probes.resource_usage import ResourceUsage, usage
@@ -73,8 +72,13 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
                 page = await _page(running.address, workload, size, tries=MAX_PAGE_ATTEMPTS if results else 1)
                 workload_conditions |= page.limitations
                 start = _Start(ctx, running)
-                found = await closed_loop(
-                    running.address, page, LoopOptions(connections, warm_up=WARM_UP_SECONDS), duration, start=start
+                found = await parallel_closed_loop(
+                    running.address,
+                    page,
+                    LoopOptions(connections, warm_up=WARM_UP_SECONDS),
+                    duration,
+                    processes=ctx.machines or 1,
+                    on_ready=start.note,
                 )
                 cpu_per_response.append(
                     _cpu_per_response(found, start.usage, await usage(running.processes())) if start.usage else 0.0
@@ -97,7 +101,10 @@ async def throughput(ctx: ScenarioContext[ThroughputParameters]) -> ScenarioResu
         ),
         percentiles=tuple(point for each, phase in steps for point in each.percentiles(phase.name)),
         traffic=traffic_steps(each.steps for each in results),
-        conditions={"cores, shared with the generator": len(os.sched_getaffinity(0)), **workload_conditions},
+        conditions={
+            **({} if ctx.machines else {"cores, shared with the generator": len(os.sched_getaffinity(0))}),
+            **workload_conditions,
+        },
         caveats=(*generator_caveats(results, cpu_per_response), *_error_counts(results)),
         note=" ".join(filter(None, (error, _note(steps)))),
     )
@@ -112,11 +119,11 @@ class _Start:
         self._ctx = ctx
         self._running = running
 
-    async def __call__(self) -> int:
+    async def note(self) -> None:
+        """Note both; the generators are ready."""
         if self._ctx.started_here:
             self.usage = await usage(self._running.processes())
         self.elapsed = self._ctx.elapsed
-        return time.perf_counter_ns()
 
 
 async def _page(address: Address, workload: Workload, size: int, *, tries: int) -> VerifiedPage:

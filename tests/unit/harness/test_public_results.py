@@ -26,11 +26,15 @@ from wsgi_gauntlet.harness.model import (
     ConnectionEvent,
     ConnectionEventKind,
     Evidence,
+    GeneratorHealth,
+    Grade,
     Level,
     Reference,
     Results,
+    ScenarioResult,
     ServerInfo,
     Verdict,
+    WorkerHealth,
 )
 from wsgi_gauntlet.harness.public_results import PrivateNames, private_names, publish
 from wsgi_gauntlet.harness.store import journal
@@ -251,3 +255,16 @@ def test_evidence_in_a_journal_is_changed_when_it_is_read(tmp_path: Path) -> Non
         shown = readable(registry.outputs()[name].render(publish(read, PRIVATE)))
         assert "corp.example" not in shown
         assert "USER@HOST" in shown
+
+
+def test_the_machines_of_a_cluster_are_private() -> None:
+    health = GeneratorHealth(True, workers=(WorkerHealth("worker tcp://10.0.0.2:4321 on node-seven", True),))
+    conditions = {"runs on": "worker last on node-eight", "address": "10.0.0.3:8000"}
+    load = ScenarioResult("waitress", "capacity", Grade.MEASURED, generator=health, conditions=conditions)
+    run = msgspec.structs.replace(
+        results(), environment={**results().environment, "cluster": "tls://dask.example:8786"}, load=(load,)
+    )
+    found = private_names(run).names
+    assert {"node-seven", "node-eight", "10.0.0.2", "10.0.0.3", "dask.example"} <= found.keys()
+    local = msgspec.structs.replace(run, environment={**results().environment, "cluster": "local:4"}, load=())
+    assert "local" not in private_names(local).names

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult
+from wsgi_gauntlet.harness.load.generator.generator_result import GeneratorResult, merge_results
+from wsgi_gauntlet.harness.load.generator.process_messages import JobResult, encode
 from wsgi_gauntlet.harness.stats.histogram import Histogram
 
 
@@ -82,3 +86,25 @@ def test_lateness_is_allowed_a_tenth_of_what_is_measured() -> None:
     assert health.valid
     assert health.lateness_p99 == pytest.approx(0.004, rel=0.01)
     assert (health.offered, health.achieved, health.cpu_share) == (100.0, 100.0, 0.25)
+
+
+@given(st.lists(st.integers(0, 10**10), max_size=200))
+def test_shards_of_the_same_samples_merge_to_the_same_bytes(nanoseconds: list[int]) -> None:
+    def of(samples: list[int]) -> GeneratorResult:
+        found = Histogram()
+        for each in samples:
+            found.record(each)
+        return result(found)
+
+    def histograms(found: GeneratorResult) -> bytes:
+        # The rest of the message is the same: so many processes, and the sums of their counts.
+        return encode(JobResult(dataclasses.replace(result(found.latency), waiting=found.waiting)))
+
+    shards = [of(nanoseconds[number::4]) for number in range(4)]
+    one_worker_with_four = merge_results([merge_results(shards)])
+    four_workers_with_one = merge_results([merge_results([each]) for each in shards])
+    in_pairs = merge_results([merge_results(shards[:2]), merge_results(shards[2:])])
+    expected = histograms(of(nanoseconds))
+    for found in (one_worker_with_four, four_workers_with_one, in_pairs):
+        assert histograms(found) == expected
+        assert found.ok == len(nanoseconds)

@@ -217,7 +217,8 @@ def test_connections_are_dealt_out(
     monkeypatch: pytest.MonkeyPatch, cores: int, connections: int, processes: int | None, shares: list[int]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
-    assert [each.connections for each in process_pool._split(LoopOptions(connections), processes)] == shares
+    number = process_pool._number_of_processes(connections, processes)
+    assert [each.connections for each in process_pool._split(LoopOptions(connections), number)] == shares
 
 
 def test_more_connections_than_this_process_has_descriptors_for_get_one_of_their_own(
@@ -225,8 +226,8 @@ def test_more_connections_than_this_process_has_descriptors_for_get_one_of_their
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (1024, 4096))
-    assert process_pool._split(LoopOptions(500), None) == []
-    assert process_pool._split(LoopOptions(1024), None) == [LoopOptions(1024)]
+    assert process_pool._number_of_processes(500, None) == 0
+    assert process_pool._number_of_processes(1024, None) == 1
 
 
 async def test_impossible_jobs_are_refused_before_anything_starts() -> None:

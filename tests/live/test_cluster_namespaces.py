@@ -1,0 +1,62 @@
+"""Four workers as on four machines: each has its own network and monotonic clock. One of them runs the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..helpers import cluster_namespaces
+from ..helpers.cluster_namespaces import HUB, WORKERS
+
+pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+
+UNSHARE = ("unshare", "--net", "--time", "--monotonic", "1", "--fork", "--kill-child")
+
+
+def namespaces_possible() -> bool:
+    """Return whether this user may make namespaces here, with a bridge in them."""
+    if os.geteuid() or not all(shutil.which(each) for each in ("unshare", "nsenter", "ip")):
+        return False
+    command = [*UNSHARE, "ip", "link", "add", "br0", "type", "bridge"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.skipif(not namespaces_possible(), reason="this machine allows no network and time namespaces")
+def test_three_workers_load_a_server_that_the_fourth_starts(folder: Path) -> None:
+    work, out = folder / "work", folder / "out"
+    work.mkdir()
+    script = str(Path(cluster_namespaces.__file__))
+    arguments = [
+        *("load", "wsgiref", "--scenario", "throughput", "--slow-clients", "6", "--set", "factor=6"),
+        *("--duration", "1", "--server-worker", WORKERS[3], "--out", str(out)),
+    ]
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, script, str(work), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=380,
+    )
+    assert done.returncode in (0, 3), done.stderr
+    assert "4 workers, clocks within" in done.stderr
+    results = json.loads((out / "results.json").read_text())
+    (cell,) = results["load"]
+    assert cell["grade"] in ("measured", "invalid"), cell
+    assert cell["conditions"]["runs on"].startswith(f"worker {WORKERS[3]} on ")
+    assert cell["conditions"]["address"].startswith(f"{WORKERS[3]}:")
+    assert cell["phases"][-1]["outcomes"]["ok"] > 0
+    workers = cell["generator"]["workers"]
+    assert workers
+    # The worker of the server generates no load, and neither does the machine of the harness.
+    assert {each["worker"].split()[1] for each in workers} <= set(WORKERS[:3])
+    assert HUB not in str(workers)
+    # Their monotonic clocks are days apart, but the phases are where the harness saw them.
+    assert 0 < cell["phases"][0]["started"] < cell["phases"][-1]["ended"] < cell["seconds"] + 1
