@@ -93,6 +93,23 @@ def traffic_table(load: ScenarioResult) -> TextTable:
     return TextTable(["request", "correct", "failed", "p99"], rows)
 
 
+def worker_table(load: ScenarioResult) -> TextTable:
+    """Return the health of the generator on each worker of the cluster, in the load with the worst health."""
+    workers = load.generator.workers if load.generator is not None else ()
+    rows = [
+        [
+            each.worker,
+            "kept up" if each.valid else f"did not keep up: {each.why}",
+            labels.percent(each.cpu_share),
+            labels.duration(each.lateness_p99),
+            f"{labels.number(each.achieved)} of {labels.number(each.offered)}" if each.offered else labels.MISSING,
+            f"{each.clock_offset * 1e3:+.1f} ms",
+        ]
+        for each in workers
+    ]
+    return TextTable(["worker", "generator", "of a core", "late (p99)", "requests/s", "clock"], rows)
+
+
 def metric_table(cells: Sequence[ScenarioResult]) -> MetricTable | None:
     """Return the metrics of a scenario, or None if it has none. Equal notes of several servers become one."""
     names = list(dict.fromkeys(each.label for load in cells for each in load.metrics))

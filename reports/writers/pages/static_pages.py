@@ -343,6 +343,7 @@ def _load_detail(load: ScenarioResult) -> LoadDetail:
                 ("Phases", load_figures.phase_table(load)),
                 ("Steps", load_figures.step_table(load)),
                 ("Requests", load_figures.traffic_table(load)),
+                ("Workers", load_figures.worker_table(load)),
             )
             if table.rows
         ],

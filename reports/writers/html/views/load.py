@@ -18,6 +18,7 @@ from wsgi_gauntlet.reports.analysis.load_figures import (
     phase_table,
     step_table,
     traffic_table,
+    worker_table,
 )
 from wsgi_gauntlet.reports.charts.run_note import RunNote, run_note
 from wsgi_gauntlet.reports.charts.samples import shared_axes
@@ -94,6 +95,7 @@ def _cell(load: ScenarioResult, figures: Sequence[Figure], note: RunNote) -> dic
         "disconnect": labels.disconnect(load, share=True) if load.disconnect else "",
         "phases": _table(phase_table(load)) if load.phases else None,
         "steps": _table(step_table(load)) if load.steps else None,
+        **({"workers": _table(worker_table(load))} if load.generator and load.generator.workers else {}),
         **({"traffic": _table(traffic_table(load))} if load.traffic else {}),
         "seconds": labels.duration(load.seconds) if load.seconds else "",
         "log": escape_text(truncate_text(load.log, MAX_LOG_CHARACTERS)).strip("\n"),

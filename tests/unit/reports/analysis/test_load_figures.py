@@ -16,6 +16,7 @@ from wsgi_gauntlet.harness.model import (
     Step,
     ThresholdViolation,
     TrafficStep,
+    WorkerHealth,
 )
 from wsgi_gauntlet.reports.analysis.load_figures import (
     Figure,
@@ -25,6 +26,7 @@ from wsgi_gauntlet.reports.analysis.load_figures import (
     phase_table,
     step_table,
     traffic_table,
+    worker_table,
 )
 
 
@@ -113,6 +115,19 @@ def test_each_request_of_the_traffic_has_its_figures() -> None:
     table = traffic_table(ScenarioResult("a", "s", Grade.MEASURED, traffic=steps))
     assert table.heads == ["request", "correct", "failed", "p99"]
     assert table.rows == [["buy: login", "1,200", "3", "50\u00a0ms"], ["buy: basket", "0", "12", "–"]]
+
+
+def test_each_worker_of_a_cluster_has_its_health() -> None:
+    workers = (
+        WorkerHealth("worker 0 on a", True, 0.52, 0.0004, 500, 499, -0.0012),
+        WorkerHealth("worker 1 on b", False, 0.99, 0.0, 0, 0, 0.0, "it was busy"),
+    )
+    load = ScenarioResult("a", "s", Grade.INVALID, generator=GeneratorHealth(False, workers=workers))
+    assert worker_table(load).rows == [
+        ["worker 0 on a", "kept up", "52\u00a0%", "400\u00a0µs", "499 of 500", "-1.2 ms"],
+        ["worker 1 on b", "did not keep up: it was busy", "99\u00a0%", "0\u00a0s", "–", "+0.0 ms"],
+    ]
+    assert worker_table(ScenarioResult("a", "s", Grade.MEASURED)).rows == []
 
 
 def test_equal_notes_of_several_servers_become_one() -> None:

@@ -127,6 +127,7 @@ function content(cell) {
     cell.caveats.length ? h("ul", { class: "caveats" }, cell.caveats.map((each) => h("li", {}, prose(each)))) : null,
     cell.disconnect ? h("p", {}, "Slow clients were disconnected: ", cell.disconnect) : null,
     cell.generator ? h("p", {}, cell.generator) : null,
+    cell.workers ? [h("h4", {}, "Workers that generated the load"), dataTable(cell.workers.heads, cell.workers.rows, `Workers that loaded ${cell.server}`)] : null,
     cell.cost ? h("p", {}, cell.cost) : null,
     cell.phases ? [h("h4", {}, "Phases"), dataTable(cell.phases.heads, cell.phases.rows, `Phases of ${cell.server}`)] : null,
     cell.steps ? [h("h4", {}, "Steps"), dataTable(cell.steps.heads, cell.steps.rows, `Steps of ${cell.server}`)] : null,
