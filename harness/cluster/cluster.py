@@ -1,7 +1,7 @@
 """The workers of a dask cluster, as machines on which the harness runs its processes.
 
     with open_cluster("tcp://10.0.0.1:8786") as cluster:     # versions and clocks are checked
-        found = await parallel_open_loop(..., machines=cluster)
+        found = await parallel_open_loop(..., processes=cluster)
 
 A cluster is one session on each worker. A thread renews it; workers that the harness no longer reaches end their
 processes themselves (worker.py). All functions with `await` are calls of trio.

@@ -118,7 +118,8 @@ async def parallel_closed_loop(
 ) -> GeneratorResult:
     """Run `closed_loop` in several `processes`, by default in as many as suit the machine.
 
-    1 means this process; they can also run on other machines. The connections are divided evenly. Raises as `closed_loop` does, and InternalError if a process ended early or got stuck.
+    1 means this process; they can also run on other machines. The connections are divided evenly. Raises as
+    `closed_loop` does, and InternalError if a process ended early or got stuck.
     """
     require_loopback_or_verified(address)
     require_positive(seconds=seconds)
