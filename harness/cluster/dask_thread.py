@@ -103,6 +103,7 @@ def dask_thread(name: ClusterName) -> Iterator[DaskThread]:
                         n_workers=name.workers,
                         threads_per_worker=1,
                         processes=True,
+                        memory_limit=0,  # no nanny may kill a worker: what it does here needs no data in memory
                         host="127.0.0.1",
                         # Not the fixed port of dask, where another cluster may listen.
                         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},

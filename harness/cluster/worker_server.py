@@ -65,7 +65,7 @@ class WorkerServerDescription(RemoteDescription):
         await self._cluster.rediscover_if_lost()
         async with self._cluster.process(self._cluster.server_worker, MODULE) as process:
             worker = process.worker
-            job = ServerJob(self._server, self.python, worker.host, self._token, start=True)
+            job = ServerJob(self._server, self.python, worker.host, self.token, start=True)
             ready = await process.request(job, START_TIMEOUT)
             if not isinstance(ready, ServerReady):
                 raise unexpected(worker, ready)
@@ -80,7 +80,7 @@ class WorkerServerDescription(RemoteDescription):
 
     async def _first_proof(self, label: str) -> VerifiedAddress:
         try:
-            return await resolve_and_verify(self.target, self._token)
+            return await resolve_and_verify(self.target, self.token)
         except TargetRefused as refused:
             raise TargetRefused(f"{self._server} on {label}: {refused}") from None
 
