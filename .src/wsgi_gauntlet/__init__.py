@@ -3,7 +3,7 @@
 import os
 import sys
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 """The only place of the version. A version with .dev belongs to the section [Unreleased] of CHANGELOG.md."""
 
 # Other distributions may add modules to this package. pkgutil.extend_path does the same, but pytest loads this module.
