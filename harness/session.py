@@ -462,7 +462,7 @@ class _Session:
         cells: _RemainingCells,
         recorder: _Recorder,
         folders: RunFolders,
-        cluster: Cluster | None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.options, self.cells, self.recorder, self.folders = options, cells, recorder, folders
         self._cluster = cluster

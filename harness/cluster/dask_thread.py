@@ -112,7 +112,12 @@ def dask_thread(name: ClusterName) -> Iterator[DaskThread]:
                     )
                 )
             client = Client(source, asynchronous=True, timeout=CONNECT_TIMEOUT, set_as_default=False)
-            await opened.enter_async_context(client)
+            try:
+                await opened.enter_async_context(client)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(client.close(), CLOSE_TIMEOUT)
+                raise
             return client
 
         async def close() -> None:
@@ -124,7 +129,7 @@ def dask_thread(name: ClusterName) -> Iterator[DaskThread]:
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(open_client(), limit), loop)
         try:
             client = future.result()
-        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - dask takes any reply of another server for its own, with any outcome
             raise ConfigurationError(f"--cluster {name}: {_connect_problem(name, error)}") from None
         except KeyboardInterrupt:
             future.cancel()

@@ -338,6 +338,21 @@ def test_a_cluster_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64, b"\0" * 64])
+def test_a_server_that_is_no_scheduler_is_one_line(reply: bytes) -> None:
+    def behave(conn: Any, _number: int) -> None:
+        with suppress(OSError):
+            conn.sendall(reply)
+
+    with (
+        serving(behave) as address,
+        pytest.raises(ConfigurationError, match="no dask scheduler answers there") as raised,
+        open_cluster(f"tcp://{address.authority}"),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
+
+
 def test_a_worker_that_is_killed_costs_its_round(dask: DaskCluster) -> None:
     # The last test of this module that needs four workers: the killed one does not come back.
     pages = threading.Semaphore(0)

@@ -70,6 +70,7 @@ NOT_RUN_HERE = (
         "they need a server that runs: test_remote_server.py starts one",
     ),
     Excepted("docs/targets.md", r"(?!wsgi-gauntlet).*", "they start a server, or a container with one"),
+    Excepted("README.md", ".*--cluster.*", "it needs a cluster: test_cluster.py starts one"),
     Excepted("docs/cluster.md", ".*", "they need a cluster: test_cluster.py and test_cluster_namespaces.py start one"),
     Excepted(".*", r"wsgi-gauntlet compare .*--resume.*", "test_compare.py has a comparison to continue"),
     Excepted(".*", r"wsgi-gauntlet compare .*--python B=.*", "test_compare.py has a second interpreter"),

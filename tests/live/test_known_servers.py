@@ -213,7 +213,9 @@ async def test_a_server_that_spins_or_keeps_memory_is_found(folder: Path, monkey
     cell = await run_until_graded("disconnect", plan("spins_after_disconnect"), folder, **short)
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
     assert "it spins" in cell.note
-    cell = await run_until_graded("disconnect", plan("keeps_memory", 100_000), folder, **short, memory_wait=0.5)
+    # A longer moment: the server releases everything else, so only a busy machine uses it.
+    longer = {**short, "moment": 5.0, "memory_wait": 0.5}
+    cell = await run_until_graded("disconnect", plan("keeps_memory", 100_000), folder, **longer)
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
     (kept,) = [each.value for each in cell.metrics if each.id == "memory_kept_per_disconnect"]
     assert 90_000 < (kept or 0) < 200_000

@@ -37,9 +37,6 @@ less."""
 MIN_BATCHES = 4
 """Batches for a judgement. The first one only fills pools and caches."""
 
-MAX_UNEVEN_BATCHES = 4 * MIN_BATCHES
-"""Batches after which uneven growth is no leak. One reading that came early makes four batches uneven, not sixteen."""
-
 
 @dataclass(frozen=True)
 class IdleProcessor:
@@ -112,28 +109,6 @@ def kept_bytes(readings: Sequence[int], clients: int) -> float | None:
     if smallest <= 0 or largest > MAX_GROWTH_RATIO * smallest:
         return 0.0
     return (readings[-1] - readings[0]) / (last * clients)
-
-
-def memory_still_grows(readings: Sequence[int], clients: int) -> bool:
-    """Return whether the memory grew enough after the first third of the batches, evenly or not.
-
-    A busy machine reads the memory after a batch before the server has noticed that its clients have gone: growth looks
-    uneven then. Pools and caches fill up in the first third.
-    """
-    if len(readings) < MIN_BATCHES:
-        return False
-    last = len(readings) - 1
-    third = round(last / 3)
-    return (readings[-1] - readings[third]) / ((last - third) * clients) >= MIN_KEPT_BYTES
-
-
-def is_undecided(readings: Sequence[int], clients: int) -> bool:
-    """Return whether the memory still grows, but not evenly, in fewer than MAX_UNEVEN_BATCHES."""
-    return (
-        len(readings) < MAX_UNEVEN_BATCHES
-        and memory_still_grows(readings, clients)
-        and not keeps_memory(readings, clients)
-    )
 
 
 def keeps_memory(readings: Sequence[int], clients: int) -> bool:

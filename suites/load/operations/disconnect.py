@@ -18,13 +18,7 @@ import trio
 
 from wsgi_gauntlet.harness.errors import Unsupported
 from wsgi_gauntlet.harness.http.address import Address
-from wsgi_gauntlet.harness.load.analysis.leftovers import (
-    MIN_BATCHES,
-    is_undecided,
-    keeps_memory,
-    kept_bytes,
-    memory_still_grows,
-)
+from wsgi_gauntlet.harness.load.analysis.leftovers import MIN_BATCHES, keeps_memory, kept_bytes
 from wsgi_gauntlet.harness.load.analysis.units import format_bytes
 from wsgi_gauntlet.harness.load.catalog import scenario
 from wsgi_gauntlet.harness.load.clients.aborting_client import AbortingClient, AbortPoint, abort_points
@@ -56,7 +50,7 @@ ABORT_TIMEOUT_SECONDS = 10.0
 """Seconds in which all clients of one kind must disconnect. If not, the server keeps them waiting."""
 
 BATCH_SETTLE_SECONDS = 0.3
-"""Longest wait after a batch of clients before the memory of the server is read."""
+"""Longest wait after a batch of clients before the memory of the server is read, if it kept more after the last one."""
 
 MetricsAndFlaws = tuple[list[Metric], list[str]]
 
@@ -91,6 +85,7 @@ class AbortingClientRun:
         self._leaked: dict[str, tuple[int, int]] = {}
         self._memory: dict[AbortPoint, MemoryReadings] = {}
         self._memory_wait = parameters.memory_wait
+        self._settles = True
         self._queued: int | None = None
         self._close_counts: ResponseCloseCounts | None = None
         self._new_connections: Mapping[NewConnectionOutcome, int] = {}
@@ -156,18 +151,14 @@ class AbortingClientRun:
                     await trio.sleep(0.02)
                 if before is not None:
                     readings.append(await self._settled_memory(traffic, before, collect=doubted_at is not None))
-                if doubted_at is None and memory_still_grows(readings, batch):
+                if doubted_at is None and keeps_memory(readings, batch):
                     # More clients, to be sure that this is not memory that is kept for some time.
                     doubted_at, readings = trio.current_time(), []
                     limit.deadline = doubted_at + self._memory_wait + ABORT_TIMEOUT_SECONDS
-                elif (
-                    alone.aborted[place] >= wanted
-                    and not is_undecided(readings, batch)
-                    and (
-                        doubted_at is None
-                        or kept_bytes(readings, batch) == 0
-                        or (len(readings) >= MIN_BATCHES and trio.current_time() > doubted_at + self._memory_wait)
-                    )
+                elif alone.aborted[place] >= wanted and (
+                    doubted_at is None
+                    or kept_bytes(readings, batch) == 0
+                    or (len(readings) >= MIN_BATCHES and trio.current_time() > doubted_at + self._memory_wait)
                 ):
                     break
                 alone.max_aborts = alone.aborted[place] + batch
@@ -181,7 +172,12 @@ class AbortingClientRun:
             self._memory_wait = 0.0
 
     async def _settled_memory(self, traffic: TrafficTimeline, before: ResourceUsage, *, collect: bool) -> int:
-        await wait_until_stable(traffic.usage, min(BATCH_SETTLE_SECONDS, self._parameters.moment), before)
+        # A busy machine needs more than a moment to notice that clients have gone. Memory that is read too early looks
+        # as if it grew unevenly, as no leak does.
+        moment = self._parameters.moment
+        patience = moment if self._settles else min(BATCH_SETTLE_SECONDS, moment)
+        after = await wait_until_stable(traffic.usage, patience, before)
+        self._settles = after.descriptors <= before.descriptors and after.threads <= before.threads
         if collect:
             await collect_garbage(traffic.running.address, traffic.running.reference_app_path)
         return await traffic.memory()

@@ -247,9 +247,7 @@ def test_x_stops_at_what_ends_the_run_with_1_and_at_nothing_else(tmp_path: Path)
         recorder = session._Recorder(run_journal, handle, open_baseline(None, (), update=False), {"goodput": 0.9})
         recorder._update(ServerInfo("s", "S", True))
         cells = session._RemainingCells([], {}, frozenset({("s", "a")}), [])
-        run = session._Session(
-            session.RunOptions(exitfirst=True), cells, recorder, RunFolders(tmp_path, tmp_path), None
-        )
+        run = session._Session(session.RunOptions(exitfirst=True), cells, recorder, RunFolders(tmp_path, tmp_path))
         for verdict in (Verdict.PASS, Verdict.WARN, Verdict.FLAKY, Verdict.ERROR):
             run._handle_event(CaseFinished(CaseResult("s", "a", Level.MUST, (), verdict)))
         run._handle_event(CaseFinished(CaseResult("s", "of another shard", Level.MUST, (), Verdict.FAIL)))

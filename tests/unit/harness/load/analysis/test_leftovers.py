@@ -3,14 +3,11 @@
 import pytest
 
 from wsgi_gauntlet.harness.load.analysis.leftovers import (
-    MAX_UNEVEN_BATCHES,
     MIN_KEPT_BYTES,
     IdleProcessor,
-    is_undecided,
     keeps_memory,
     kept_bytes,
     memory_metric,
-    memory_still_grows,
 )
 
 
@@ -66,23 +63,6 @@ def test_little_growth_is_no_finding() -> None:
     each = MIN_KEPT_BYTES * 10
     assert keeps_memory([each * number for number in range(1, 5)], 10)
     assert not keeps_memory([], 10)
-
-
-def test_uneven_growth_is_looked_at_for_longer_but_not_for_ever() -> None:
-    early = [0, 1 * MB, 1 * MB, 3 * MB]  # the third reading came before the server noticed
-    assert not keeps_memory(early, 10)
-    assert memory_still_grows(early, 10)
-    assert is_undecided(early, 10)
-    evened = early + [each * MB for each in range(4, 10)]
-    assert keeps_memory(evened, 10)
-    assert not is_undecided(evened, 10)
-    late = [0] * (MAX_UNEVEN_BATCHES - 1) + [100 * MB]
-    assert is_undecided(late[1:], 10)
-    assert not is_undecided(late, 10)
-    assert not keeps_memory(late, 10)
-    assert not memory_still_grows([0, MB, MB], 10)
-    assert not memory_still_grows([0] * 4, 10)
-    assert not memory_still_grows([0, 20 * MB, 20 * MB, 20 * MB], 10)  # a pool
 
 
 def test_less_memory_than_before_is_no_memory() -> None:
