@@ -15,21 +15,33 @@ from hypothesis import HealthCheck, settings
 import wsgi_gauntlet
 
 LONGEST = (
-    "test_restricted_environments",
-    "test_hostile_server",
     "test_reference_server",
+    "test_compare",
+    "test_restricted_environments",
+    "test_pep3333",
+    "test_hostile_server",
+    "test_reproducers",
+    "test_tutorial",
+    "test_claims",
+    "test_docs_site",
     "test_python_implementations",
+    "test_caveats",
 )
-"""Files whose tests take a minute or two each. If one of them starts last, all other processes wait for it."""
+"""Files with tests that take three quarters of a minute or longer in CI, those that take longest in all first.
+
+If one of these tests starts last, all other processes wait for it.
+"""
 
 NOT_MEASURED = (
     "test_a_result_comes_out_of_the_pipe_as_it_went_in",
     "test_any_table_is_read_or_rejected_in_one_line",
     "test_comparison_error_rates",
     "test_every_case_can_be_explained",
+    "test_every_case_can_be_given_away",
     "test_hostile_evidence",
     "test_merging_is_the_same_in_any_order",
     "test_no_answer_breaks_the_reader_and_pieces_never_matter",
+    "test_noise_never_raises",
     "test_no_trait_is_new_and_the_result_is_the_same_each_time",
     "test_retired_words",
     "test_widths",
@@ -95,7 +107,9 @@ def in_shares(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]
     others. The longest tests are the first in a share, and then the live ones. A process that has nothing left takes
     the last tests of another one.
     """
-    longest = [each for each in items if each.path.stem in LONGEST]
+    longest = sorted(
+        (each for each in items if each.path.stem in LONGEST), key=lambda each: LONGEST.index(each.path.stem)
+    )
     live = [each for each in items if each.path.stem not in LONGEST and each.get_closest_marker("live")]
     others = [each for each in items if each.path.stem not in LONGEST and not each.get_closest_marker("live")]
     ordered: list[pytest.Item] = []

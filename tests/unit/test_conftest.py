@@ -75,6 +75,14 @@ def test_the_longest_and_the_live_tests_begin_all_shares_but_the_last(request: p
     assert set(words[2 * share :]) == {"unit"}
 
 
+def test_those_that_take_longest_come_first(request: pytest.FixtureRequest) -> None:
+    stems = LONGEST[:3]
+    made = [Item.from_parent(request.session, name=each, path=Path(f"{each}.py")) for each in (*stems[::-1], *stems)]
+    assert [each.path.stem for each in in_shares(made, 1)] == [each for each in stems for _ in range(2)]
+    live = {each.stem for each in (Path(__file__).parents[1] / "live").glob("test_*.py")}
+    assert set(LONGEST) <= live
+
+
 def test_tests_that_run_a_scenario_again_have_more_time() -> None:
     assert may_repeat(test_known_servers)
     assert not may_repeat(test_open_loop)
