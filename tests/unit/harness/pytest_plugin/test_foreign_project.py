@@ -13,6 +13,8 @@ import pytest
 
 from ....helpers.pytest_project import PLUGIN, printed
 
+pytestmark = pytest.mark.slow  # starts pytest again and again
+
 CONFTEST = """
 import asyncio
 import sys

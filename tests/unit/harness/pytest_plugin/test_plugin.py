@@ -9,6 +9,8 @@ import pytest
 
 from ....helpers.pytest_project import PLUGIN, Project, printed
 
+pytestmark = pytest.mark.slow  # starts pytest again and again
+
 HEAVY = (
     "click",
     "httpx",
