@@ -22,7 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_runs() -> None:
-    done = run("--rounds", "1", "--seconds", "0.2", "--connections", "4", "--bar", "0.001")
+    done = run("--rounds", "1", "--seconds", "2", "--connections", "4", "--bar", "0.001")
     if done.returncode == 2:
         fail_or_skip(done.stderr)
     assert done.returncode == 0, done.stderr
