@@ -19,7 +19,7 @@ from wsgi_gauntlet.harness.conformance import runner
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, Unsupported, reportable_error
 from wsgi_gauntlet.harness.event_queue import EventQueue, handle_events
 from wsgi_gauntlet.harness.events import CaseFinished, Event, ServerFailed, ServerStarted
-from wsgi_gauntlet.harness.load.generator.process_main import write_message
+from wsgi_gauntlet.harness.load.generator.process_main import message_output, write_message
 from wsgi_gauntlet.harness.load.generator.process_messages import (
     CheckEvents,
     CheckJob,
@@ -27,6 +27,7 @@ from wsgi_gauntlet.harness.load.generator.process_messages import (
     NextEvents,
     Ready,
     StartedServer,
+    message_conditions,
     receive_message,
 )
 from wsgi_gauntlet.harness.model import CaseResult
@@ -53,11 +54,7 @@ class _Events:
             case CaseFinished(cell):
                 self._cells.append(cell)
             case ServerStarted(_, command, conditions):
-                plain = {
-                    name: value if isinstance(value, str | int | float | bool | None) else str(value)
-                    for name, value in conditions.items()
-                }
-                self._started.append(StartedServer(command, plain))
+                self._started.append(StartedServer(command, message_conditions(conditions)))
             case ServerFailed(_, reason):
                 self._failed = reason
             case _:
@@ -83,8 +80,7 @@ class _Events:
 def main() -> None:
     """Run the job from standard input."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # as in server_main.py
-    output = os.dup(1)
-    os.dup2(2, 1)
+    output = message_output()
     trio.run(_run, 0, output)
 
 

@@ -15,12 +15,13 @@ from dataclasses import replace
 import trio
 
 from wsgi_gauntlet.harness.errors import GauntletError, Unsupported
-from wsgi_gauntlet.harness.load.generator.process_main import write_message
+from wsgi_gauntlet.harness.load.generator.process_main import message_output, write_message
 from wsgi_gauntlet.harness.load.generator.process_messages import (
     JobError,
     ServerJob,
     ServerPlan,
     ServerReady,
+    message_conditions,
     receive_message,
 )
 from wsgi_gauntlet.harness.server import instance, planning
@@ -34,9 +35,7 @@ def main() -> None:
     """Run the job from standard input."""
     # A worker of a local cluster blocks SIGINT, and the server would inherit that. Some servers are stopped with it.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    # Nothing else may write to the pipe that the worker reads: a stray print would look like a message.
-    output = os.dup(1)
-    os.dup2(2, 1)
+    output = message_output()
     trio.run(_run, 0, output)
 
 
@@ -72,10 +71,7 @@ async def _serve(job: ServerJob, output: int) -> None:
                 raise Unsupported(
                     f"{plan.name} listens on {address}, and workers on other machines load only servers on plain TCP"
                 )
-            conditions = {
-                name: value if isinstance(value, str | int | float | bool | None) else str(value)
-                for name, value in running.conditions.items()
-            }
+            conditions = message_conditions(running.conditions)
             write_message(output, ServerReady(address.host, address.port, running.command_line, conditions))
             await trio.sleep_forever()
 

@@ -40,10 +40,9 @@ from wsgi_gauntlet.harness.server.remote.remote_server import RemoteServer, targ
 from wsgi_gauntlet.harness.server.remote.target import Target
 
 from ..helpers.dask_cluster import DaskCluster, dask_cluster
+from ..helpers.requirements import module
 from ..helpers.script_server import PATIENCE
 from ..helpers.socket_servers import PAGE, Behaviour, answer, requests, serving
-
-pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -51,6 +50,12 @@ HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
 TOKEN = "open-sesame"
 
 TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def distributed() -> None:
+    """Require the extra `cluster`."""
+    module("distributed")
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +235,7 @@ def test_slow_clients_are_on_all_workers_until_they_are_released(dask: DaskClust
 
 def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, folder: Path) -> None:
     here = session.RunOptions(
-        servers=("reference", "wsgiref"),
+        servers=("reference", "nginx+waitress"),
         cases=Selection(prefixes=("pep3333/start-response/signature", "pep3333/start-response/returns-write")),
         out=folder / "here",
     )
@@ -246,6 +251,8 @@ def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, fold
     assert verdicts(found) == verdicts(expected)
     assert len(verdicts(found)) >= 6
     assert code_there == code
+    for name, server in found.servers.items():
+        assert {**expected.servers[name].conditions, "runs on": server.conditions["runs on"]} == server.conditions
     workers = {str(each.conditions["runs on"]).split()[1] for each in found.servers.values()}
     assert workers <= set(HOSTS)
     assert any(isinstance(each, Message) and "4 workers, clocks within" in each.text for each in events)

@@ -17,7 +17,7 @@ from wsgi_gauntlet.harness.limits import GENERATOR_RESERVE, descriptor_limits, r
 from wsgi_gauntlet.harness.load.clients.behaviour_message import behaviour_of_messages
 from wsgi_gauntlet.harness.load.clients.slow_client_pool import SlowClientPool
 from wsgi_gauntlet.harness.load.context import require_loopback_or_verified
-from wsgi_gauntlet.harness.load.generator.process_main import write_message
+from wsgi_gauntlet.harness.load.generator.process_main import message_output, write_message
 from wsgi_gauntlet.harness.load.generator.process_messages import (
     JobError,
     Message,
@@ -36,9 +36,7 @@ CONNECTIONS_PER_CLIENT = 2
 
 def main() -> None:
     """Hold slow clients as the messages on standard input say."""
-    # Nothing else may write to the pipe that the harness reads: a stray print would look like a message.
-    output = os.dup(1)
-    os.dup2(2, 1)
+    output = message_output()
     trio.run(_run, 0, output)
 
 

@@ -34,9 +34,7 @@ from wsgi_gauntlet.harness.server.remote.proof import address_from_fields
 
 def main() -> None:
     """Run the job from standard input. Write the result, or the reason of a failure, to standard output."""
-    # Nothing else may write to the pipe that the harness reads: a stray print would look like a message.
-    output = os.dup(1)
-    os.dup2(2, 1)
+    output = message_output()
     reply = trio.run(_run, 0, output)
     if reply is not None:
         write_message(output, reply)
@@ -85,6 +83,16 @@ async def _run_loop(job: Job, start: StartTime) -> GeneratorResult:
         if job.schedule is None:
             return await closed_loop(address, job.page, job.options, job.seconds, start=start)
         return await open_loop(address, job.page, job.options, unpack_times(job.schedule), start=start)
+
+
+def message_output() -> int:
+    """Return a descriptor for messages on standard output. What else is printed goes to standard error.
+
+    A stray print would look like a message to those who read the pipe.
+    """
+    output = os.dup(1)
+    os.dup2(2, 1)
+    return output
 
 
 def write_message(output: int, message: Message) -> None:

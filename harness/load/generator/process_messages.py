@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -134,13 +134,24 @@ class ServerPlan(msgspec.Struct, frozen=True, tag=True):
     mount: str
 
 
+_Setting = str | int | float | bool | None
+
+Conditions = dict[str, _Setting | dict[str, _Setting] | list[_Setting]]
+"""The effective settings of a server; those of a proxy stand below `front`."""
+
+
+def message_conditions(conditions: Mapping[str, object]) -> Conditions:
+    """Return the effective settings of a server as a part of a message."""
+    return msgspec.convert(msgspec.to_builtins(conditions), Conditions)
+
+
 class ServerReady(msgspec.Struct, frozen=True, tag=True):
     """The server answers on `host` and `port`. `conditions` are its effective settings, `command` is for people."""
 
     host: str
     port: int
     command: str
-    conditions: dict[str, str | int | float | bool | None]
+    conditions: Conditions
 
 
 class SlowClientJob(msgspec.Struct, frozen=True, tag=True):
@@ -191,7 +202,7 @@ class StartedServer(msgspec.Struct, frozen=True):
     """A server that was started by `command`, and its effective settings."""
 
     command: str
-    conditions: dict[str, str | int | float | bool | None]
+    conditions: Conditions
 
 
 class CheckEvents(msgspec.Struct, frozen=True, tag=True):

@@ -111,11 +111,8 @@ class TargetEventChannel(AppEventChannel):
             start, gates = self._start, list(self._gates)
             try:
                 response, events = await self._control.send("fetch", seconds, **_fetch_values(start, gates))
-            except NoControlResponse as reason:
-                self._unread = str(reason)
-                return False
-            except ControlRefused as refused:
-                self._fail(refused)
+            except (NoControlResponse, ControlRefused) as problem:
+                self._note(problem)
                 return False
             if not self._take(start, gates, response, events):
                 return True
@@ -144,11 +141,8 @@ class TargetEventChannel(AppEventChannel):
             try:
                 seconds = BUSY_BLOCKING_SECONDS if self._unread else BLOCKING_SECONDS
                 response, events = self._control.send_blocking("fetch", seconds, **_fetch_values(start, gates))
-            except NoControlResponse as reason:
-                self._unread = str(reason)
-                return False
-            except ControlRefused as refused:
-                self._fail(refused)
+            except (NoControlResponse, ControlRefused) as problem:
+                self._note(problem)
                 return False
             if not self._take(start, gates, response, events):
                 return False
@@ -189,8 +183,12 @@ class TargetEventChannel(AppEventChannel):
             if self._clock_offset:
                 self._events[known] = msgspec.structs.replace(event, at=event.at - self._clock_offset)
 
-    def _fail(self, refused: ControlRefused) -> None:
-        self._failure = f"the target does not know this check any more: {refused}; run the check again"
+    def _note(self, problem: NoControlResponse | ControlRefused) -> None:
+        """Keep why events could not be read: for now, or for good if the target refused."""
+        if isinstance(problem, ControlRefused):
+            self._failure = f"the target does not know this check any more: {problem}; run the check again"
+        else:
+            self._unread = str(problem)
 
     def _renew(self) -> None:
         with contextlib.suppress(NoControlResponse, ControlRefused):  # the next response for events shows what happened
