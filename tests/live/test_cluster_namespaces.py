@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,23 +11,25 @@ import pytest
 
 from ..helpers import cluster_namespaces
 from ..helpers.cluster_namespaces import HUB, WORKERS
-
-pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+from ..helpers.requirements import fail_or_skip, module, program
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
-UNSHARE = ("unshare", "--net", "--time", "--monotonic", "1", "--fork", "--kill-child")
+UNSHARE_OPTIONS = ("--net", "--time", "--monotonic", "1", "--fork", "--kill-child")
 
 
-def namespaces_possible() -> bool:
-    """Return whether this user may make namespaces here, with a bridge in them."""
-    if os.geteuid() or not all(shutil.which(each) for each in ("unshare", "nsenter", "ip")):
-        return False
-    command = [*UNSHARE, "ip", "link", "add", "br0", "type", "bridge"]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+@pytest.fixture(autouse=True)
+def namespaces() -> None:
+    """Require namespaces of our own with a bridge in them."""
+    module("distributed")
+    program("ip", package="iproute2")
+    unshare = program("unshare", package="util-linux")
+    command = [unshare, *UNSHARE_OPTIONS, "ip", "link", "add", "br0", "type", "bridge"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        fail_or_skip(f"no network and time namespaces can be made; run the tests as root: {done.stderr.strip()}")
 
 
-@pytest.mark.skipif(not namespaces_possible(), reason="this machine allows no network and time namespaces")
 def test_three_workers_load_a_server_that_the_fourth_starts(folder: Path) -> None:
     work, out = folder / "work", folder / "out"
     work.mkdir()

@@ -17,6 +17,8 @@ from wsgi_gauntlet.harness.load.generator.process_messages import HEADER_BYTES, 
 from wsgi_gauntlet.harness.load.workload import VerifiedRequest
 from wsgi_gauntlet.harness.server.remote.proof import address_fields
 
+from ....helpers.requirements import module
+
 MODULE = "wsgi_gauntlet.harness.load.generator.process_main"
 JOB = encode(Job(address_fields(Address(port=1)), VerifiedRequest(b"", b""), LoopOptions(1), seconds=1))
 DASK_WORKER: Any = SimpleNamespace(name="w1", scheduler=None)
@@ -95,7 +97,7 @@ def test_what_is_unknown_is_no_error() -> None:
 
 
 def test_clocks_are_sampled_from_the_scheduler() -> None:
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    module("distributed")
     asked = []
 
     async def run_function(**arguments: object) -> dict[str, object]:
