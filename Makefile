@@ -93,7 +93,7 @@ SAMPLE_RUN := gauntlet-out/docs-sample
 SAMPLE_CASES := http/framing http/headers http/host pep3333
 SAMPLE_SERVERS := werkzeug:threaded gunicorn:sync gunicorn:gthread nginx+gunicorn:sync waitress uwsgi cheroot granian bjoern tornado
 
-docs-sample: install-test ## measure the sample report of the documentation (half an hour; use an idle machine)
+docs-sample: install-test ## measure the sample report of the documentation (a few minutes; use an idle machine)
 	@$(BIN)/wsgi-gauntlet check $(SAMPLE_SERVERS) --python $(SERVERS)/bin/python --tag security --level must $(addprefix --select ,$(SAMPLE_CASES)) --out $(SAMPLE_RUN)/check || test $$? -eq 1
 	@runs=$(SAMPLE_RUN)/check; \
 	if $(BIN)/wsgi-gauntlet load $(SAMPLE_SERVERS) --python $(SERVERS)/bin/python --scenario classroom --out $(SAMPLE_RUN)/load; \
