@@ -26,7 +26,7 @@ from wsgi_gauntlet.harness.cluster.cluster import Cluster, open_cluster
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused, UsageError
-from wsgi_gauntlet.harness.events import Event, Message, ignore_event
+from wsgi_gauntlet.harness.events import CaseFinished, Event, Message, ServerStarted, ignore_event
 from wsgi_gauntlet.harness.load.arrivals import Uniform, schedule
 from wsgi_gauntlet.harness.load.clients.behaviours import SlowReader
 from wsgi_gauntlet.harness.load.generator.cluster_result import ClusterResult
@@ -256,6 +256,30 @@ def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, fold
     workers = {str(each.conditions["runs on"]).split()[1] for each in found.servers.values()}
     assert workers <= set(HOSTS)
     assert any(isinstance(each, Message) and "4 workers, clocks within" in each.text for each in events)
+
+
+def test_a_worker_that_is_killed_in_a_check_costs_no_cell(folder: Path) -> None:
+    servers = ("reference", "wsgiref")
+    cases = Selection(prefixes=("pep3333/start-response",))
+    here = session.RunOptions(servers=servers, cases=cases, out=folder / "here")
+    expected, _, _ = session.run(here, Configuration(), ignore_event)
+    killed: list[str] = []
+    runs_on: dict[str, str] = {}
+    with dask_cluster(HOSTS[:2]) as workers, opened(workers, 2):
+
+        def kill(event: Event) -> None:
+            if isinstance(event, ServerStarted):
+                runs_on[event.server] = str(event.conditions["runs on"]).split()[1]
+            elif isinstance(event, CaseFinished) and not killed:
+                killed.append(runs_on[event.cell.server])
+                workers.workers[killed[0]].send_signal(signal.SIGKILL)
+
+        there = replace(here, cluster=workers.address, out=folder / "there")
+        found, _, _ = session.run(there, Configuration(), kill)
+    # Its server was started again on the other one.
+    assert {*runs_on.values()} == {*HOSTS[:2]} - {*killed}
+    verdicts = sorted((each.server, each.case, each.verdict) for each in found.conformance)
+    assert verdicts == sorted((each.server, each.case, each.verdict) for each in expected.conformance)
 
 
 @pytest.mark.parametrize(
