@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from wsgi_gauntlet.harness.cluster.cluster import Cluster, WorkerProcess, unexpected
+from wsgi_gauntlet.harness.cluster.cluster import MAX_ROUNDS, Cluster, WorkerProcess, unexpected
 from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused, WorkerLost
 from wsgi_gauntlet.harness.load.generator.process_messages import ServerJob, ServerPlan, ServerReady
 from wsgi_gauntlet.harness.server.adapter import Installation, Settings
@@ -97,14 +97,22 @@ class WorkerServerDescription(RemoteDescription):
 async def plan_on_worker(cluster: Cluster, server: str, python: str = "") -> Plan:
     """Return the plan of `server` on the worker that starts servers. Raises ConfigurationError, in one line.
 
+    If the worker is lost, another one is asked, MAX_ROUNDS of them at most. Then it raises WorkerLost.
     `python` is an interpreter there, '' for that of the worker.
     """
     if server.endswith(".py"):
         raise ConfigurationError(f"{server}: a worker starts only servers that it knows by name; name one of them")
     parse(server)
-    worker = cluster.server_worker
-    async with cluster.process(worker, MODULE) as process:
-        found = await process.request(ServerJob(server, python, worker.host, "", start=False), START_TIMEOUT)
+    for left in reversed(range(MAX_ROUNDS)):
+        await cluster.rediscover_if_lost()
+        worker = cluster.server_worker
+        try:
+            async with cluster.process(worker, MODULE) as process:
+                found = await process.request(ServerJob(server, python, worker.host, "", start=False), START_TIMEOUT)
+            break
+        except WorkerLost:
+            if not left:
+                raise
     if not isinstance(found, ServerPlan):
         raise unexpected(worker, found)
     return Plan(

@@ -26,13 +26,14 @@ from wsgi_gauntlet.harness.cluster.cluster import Cluster, open_cluster
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
 from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused, UsageError
-from wsgi_gauntlet.harness.events import CaseFinished, Event, Message, ServerStarted, ignore_event
+from wsgi_gauntlet.harness.events import Event, Message, ignore_event
 from wsgi_gauntlet.harness.load.arrivals import Uniform, schedule
 from wsgi_gauntlet.harness.load.clients.behaviours import SlowReader
 from wsgi_gauntlet.harness.load.generator.cluster_result import ClusterResult
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_pool import parallel_closed_loop, parallel_open_loop
 from wsgi_gauntlet.harness.model import Results
+from wsgi_gauntlet.harness.registry import load_results
 from wsgi_gauntlet.harness.server.ports import leased_port
 from wsgi_gauntlet.harness.server.remote.guard import guarded
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress, resolve_and_verify
@@ -258,28 +259,48 @@ def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, fold
     assert any(isinstance(each, Message) and "4 workers, clocks within" in each.text for each in events)
 
 
-def test_a_worker_that_is_killed_in_a_check_costs_no_cell(folder: Path) -> None:
-    servers = ("reference", "wsgiref")
-    cases = Selection(prefixes=("pep3333/start-response",))
-    here = session.RunOptions(servers=servers, cases=cases, out=folder / "here")
-    expected, _, _ = session.run(here, Configuration(), ignore_event)
-    killed: list[str] = []
-    runs_on: dict[str, str] = {}
-    with dask_cluster(HOSTS[:2]) as workers, opened(workers, 2):
+@pytest.mark.parametrize("moment", ["asked", "checks"])
+def test_a_worker_that_is_killed_in_a_check_costs_no_cell(moment: str, folder: Path) -> None:
+    """It is killed while it is asked for the version of a server, or while it checks one."""
+    journal = folder / "there" / "run.jsonl"
+    words = ["check", "reference", "wsgiref", "--select", "pep3333/start-response", "--out"]
+    program = [sys.executable, "-m", "wsgi_gauntlet"]
+    with dask_cluster(HOSTS[:2]) as workers:
+        with opened(workers, 2):
+            pass
+        run = subprocess.Popen(
+            [*program, *words, str(folder / "there"), "--cluster", workers.address],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+        )
+        try:
+            victim = workers.workers[HOSTS[1]]
 
-        def kill(event: Event) -> None:
-            if isinstance(event, ServerStarted):
-                runs_on[event.server] = str(event.conditions["runs on"]).split()[1]
-            elif isinstance(event, CaseFinished) and not killed:
-                killed.append(runs_on[event.cell.server])
-                workers.workers[killed[0]].send_signal(signal.SIGKILL)
+            def has_come() -> bool:
+                if moment == "asked":
+                    return bool(psutil.Process(victim.pid).children())
+                return journal.exists() and f"worker {HOSTS[1]} on" in journal.read_text()
 
-        there = replace(here, cluster=workers.address, out=folder / "there")
-        found, _, _ = session.run(there, Configuration(), kill)
-    # Its server was started again on the other one.
-    assert {*runs_on.values()} == {*HOSTS[:2]} - {*killed}
-    verdicts = sorted((each.server, each.case, each.verdict) for each in found.conformance)
-    assert verdicts == sorted((each.server, each.case, each.verdict) for each in expected.conformance)
+            until = time.monotonic() + PATIENCE
+            while not has_come():
+                assert run.poll() is None, run.communicate()
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            victim.send_signal(signal.SIGKILL)
+            _, printed = run.communicate(timeout=PATIENCE)
+        finally:
+            run.kill()
+            run.wait()
+    here = subprocess.run([*program, *words, str(folder / "here")], capture_output=True, check=False, cwd=folder)
+    assert run.returncode == here.returncode, printed
+    found, expected = (load_results(folder / each / "results.json") for each in ("there", "here"))
+    assert all(str(each.conditions["runs on"]).split()[1] == HOSTS[0] for each in found.servers.values())
+    verdicts = [
+        sorted((each.server, each.case, each.verdict) for each in results.conformance) for results in (found, expected)
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert len(verdicts[0]) > 50
 
 
 @pytest.mark.parametrize(
