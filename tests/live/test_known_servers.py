@@ -73,13 +73,14 @@ async def test_n_is_found_to_within_one(folder: Path) -> None:
 
 
 async def test_a_server_that_never_recovers_is_not_recovered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 4.0, "budget": 0.1}
-    monkeypatch.setattr(grading, "NOT_RECOVERED_AFTER_SECONDS", 4.0)  # a minute in earnest
+    # A minute in earnest. A busy machine needs more than 4 s for a server that recovers at once.
+    parameters = {**NARROW, "clients": 60, "duration": 1.5, "recovery": 12.0, "budget": 0.1}
+    monkeypatch.setattr(grading, "NOT_RECOVERED_AFTER_SECONDS", 12.0)
     stuck, slots = await side_by_side(
         folder, parameters, plan("hangs_when_full", 40), plan("thread_per_connection", 40)
     )
     assert (stuck.grade, stuck.recovery) == (Grade.NOT_RECOVERED, None)
-    assert "no good service within 4 s" in stuck.note or "did not serve well again within 4 s" in stuck.note
+    assert "no good service within 12 s" in stuck.note or "did not serve well again within 12 s" in stuck.note
     assert slots.grade is Grade.COLLAPSED
     assert slots.recovery is not None
 
