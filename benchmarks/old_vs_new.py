@@ -163,6 +163,10 @@ def _measure(tree: Path, script: str, arguments: Sequence[str], core: int) -> Ra
 
 def _row(what: str, old: Sequence[float], new: Sequence[float]) -> float:
     """Print one row of the table, and return the upper end of the interval of its ratio."""
+    if not all(old):
+        raise SystemExit(
+            f"{what}: the old tree did nothing in a round. The machine is busy, or --seconds is too short."
+        )
     ratios = [mine / other for mine, other in zip(new, old, strict=True)]
     low, high = bootstrap_interval(ratios)
     print(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from .processes import processes_in
 
 CATALOGUE = '''
 """Cases whose verdicts are known by construction."""
@@ -201,13 +201,10 @@ class Project:
 
     def left(self) -> list[str]:
         """Return what a run left behind: processes that work in the place, and temporary files."""
-        processes = [
-            f"{process.pid} {process.info['cmdline']}"
-            for process in psutil.process_iter(["cwd", "cmdline"])
-            if (process.info["cwd"] or "").startswith(str(self.path))
-        ]
         # pytest keeps its own temporary folders, and clears them away itself.
-        return processes + [str(each) for each in (self.path / "tmp").iterdir() if "pytest-of-" not in each.name]
+        return processes_in(self.path) + [
+            str(each) for each in (self.path / "tmp").iterdir() if "pytest-of-" not in each.name
+        ]
 
     def wait_until_clean(self) -> None:
         deadline = time.monotonic() + 60

@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_tree_is_compared_with_itself() -> None:
-    done = run(str(TREE), "--rounds", "1", "--seconds", "0.2", "--clients", "20", "--launches", "1", "--bar", "0.001")
+    done = run(str(TREE), "--rounds", "1", "--seconds", "2", "--clients", "20", "--launches", "1", "--bar", "0.001")
     if done.returncode == 2:
         fail_or_skip(done.stderr)
     assert done.returncode == 0, done.stderr

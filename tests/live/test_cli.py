@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from wsgi_gauntlet.harness.store import journal
 
 from ..helpers.page_content import page_content
+from ..helpers.processes import processes_in
 from ..helpers.pytest_project import ended
 
 pytestmark = pytest.mark.live
@@ -58,11 +58,7 @@ class Place:
         return self.processes() + [str(path) for path in (self.path / "tmp").iterdir()]
 
     def processes(self) -> list[str]:
-        return [
-            f"{process.pid} {process.info['cmdline']}"
-            for process in psutil.process_iter(["cwd", "cmdline"])
-            if (process.info["cwd"] or "").startswith(str(self.path))
-        ]
+        return processes_in(self.path)
 
     def wait_until_clean(self) -> None:
         deadline = time.monotonic() + 60

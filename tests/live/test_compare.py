@@ -25,6 +25,7 @@ from wsgi_gauntlet.harness.load.runner import LoadOptions
 from wsgi_gauntlet.harness.model import ComparisonWord, FigureComparison
 from wsgi_gauntlet.harness.store import journal
 
+from ..helpers.processes import is_alive
 from ..helpers.pytest_project import ended
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -180,7 +181,7 @@ def test_ctrl_c_keeps_the_finished_rounds_and_resume_goes_on(tmp_path: Path) -> 
     text = ended(process, 60)[1]
     assert process.returncode == 130, text
     assert "Traceback" not in text
-    assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert not [each for each in children if is_alive(each)]
     out = tmp_path / "gauntlet-out"
     (kept,) = journal.read(out).comparisons
     assert [each.number for each in kept.rounds] == [1]

@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.server.ports import leased_port
 from wsgi_gauntlet.servers._support import apache_configuration
 
 from ..helpers import deployed_servers
+from ..helpers.processes import command_lines
 from ..helpers.requirements import installed_plan
 
 pytestmark = pytest.mark.live
@@ -271,7 +272,7 @@ def child_processes(parent: int, expected: int) -> int:
     while True:
         children = psutil.Process(parent).children()
         # nginx has processes for its cache as well.
-        count = sum("cache" not in " ".join(each.cmdline()) for each in children if each.is_running())
+        count = sum("cache" not in each for each in command_lines(children))
         if count == expected or time.monotonic() > deadline:
             return count
         time.sleep(0.02)

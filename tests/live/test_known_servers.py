@@ -211,7 +211,10 @@ async def test_a_server_that_spins_or_keeps_memory_is_found(folder: Path, monkey
     points = AbortPoint.HEAD, AbortPoint.RESPONSE
     monkeypatch.setattr("wsgi_gauntlet.suites.load.operations.disconnect.abort_points", lambda _address: points)
     short = {"disconnects": 20, "clients": 10, "moment": 0.5, "baseline": 1.0, "duration": 0.6, "recovery": 1.0}
-    cell = await run_until_graded("disconnect", plan("spins_after_disconnect"), folder, **short)
+    for _ in attempts():
+        cell = await run_until_graded("disconnect", plan("spins_after_disconnect"), folder, **short)
+        if cell.grade is not Grade.UNAFFECTED:
+            break  # a loop that spins gets no core for a moment if many other processes want one
     assert cell.grade in (Grade.DEGRADED, Grade.COLLAPSED), cell.note
     assert "it spins" in cell.note
     # A longer moment: the server releases everything else, so only a busy machine uses it.

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ..helpers.processes import is_alive
 from ..helpers.pytest_project import ended
 
 pytestmark = pytest.mark.live
@@ -39,7 +40,7 @@ def test_whole_cells_are_kept_and_nothing_is_left(tmp_path: Path, scenario: str)
     said = ended(process, 90)[1]
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert not [each for each in children if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert not [each for each in children if is_alive(each)]
     cells = json.loads((tmp_path / "gauntlet-out" / "results.json").read_text())["load"]
     assert [cell["scenario"] for cell in cells] == ["throughput"]
     assert (tmp_path / "gauntlet-out" / "report.html").exists()

@@ -108,5 +108,5 @@ def _one(pid: int, at: float) -> ResourceUsage | None:
                 process.num_threads(),
                 times.user + times.system,
             )
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+    except (psutil.Error, OSError):  # the kernel has more errors for a process that is just ending
         return None
