@@ -27,7 +27,7 @@ def test_it_runs() -> None:
     program("wrk", package="wrk")
     if len(os.sched_getaffinity(0)) < 2:
         fail_or_skip("generator and server need a core each, and there is one")
-    done = run("--rounds", "1", "--seconds", "1", "--connections", "4", "--bar", "0.001")
+    done = run("--rounds", "1", "--seconds", "2", "--connections", "4", "--bar", "0.001")
     assert done.returncode == 0, done.stderr
     assert "gauntlet / wrk: median" in done.stdout
     assert "the bar of 0.001 is reached" in done.stdout

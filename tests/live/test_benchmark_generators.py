@@ -20,7 +20,7 @@ def test_what_is_here_is_measured_and_what_is_not_is_named(tmp_path: Path) -> No
     program("wrk", package="wrk")
     if len(os.sched_getaffinity(0)) < 2:
         fail_or_skip("generator and server need a core each, and there is one")
-    argv = [sys.executable, str(SCRIPT), "--rounds", "1", "--seconds", "1", "--connections", "4"]
+    argv = [sys.executable, str(SCRIPT), "--rounds", "1", "--seconds", "2", "--connections", "4"]
     environment = {**os.environ, "LOCUST": "", "AUTOCANNON": str(tmp_path)}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert done.returncode in (0, 1), done.stderr
