@@ -23,7 +23,6 @@ LONGEST = (
     "test_reproducers",
     "test_tutorial",
     "test_claims",
-    "test_docs_site",
     "test_python_implementations",
     "test_caveats",
 )

@@ -29,7 +29,11 @@ COMMENT_WIDTH = 100
 
 _NUMBER = re.compile(rb"(?<![0-9])(?:0|[1-9][0-9]{0,8})(?![0-9])")
 _RUN = re.compile(rb"(.)\1{%d,}" % (MIN_RUN_BYTES - 1), re.DOTALL)
-_ESCAPES = {0x0D: "\\r", 0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%", 0x27: "\\047"}
+_FORMAT_TEXT = {
+    **{value: f"\\{value:03o}" for value in range(256) if not 0x20 <= value < 0x7F},
+    **{0x0D: "\\r", 0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%", 0x27: "\\047"},
+}
+"""The text in a format of printf for each byte that does not stand for itself there."""
 
 
 def print_commands(data: bytes) -> list[str]:
@@ -147,7 +151,7 @@ def _printf(data: bytes) -> list[str]:
 
 def _quote_format(data: bytes, *, first: bool = True) -> str:
     """Return `data` as a quoted format of printf, or as a later part of one if it is not the `first`."""
-    text = "".join(_ESCAPES.get(value) or (chr(value) if 0x20 <= value < 0x7F else f"\\{value:03o}") for value in data)
+    text = data.decode("latin-1").translate(_FORMAT_TEXT)
     # printf reads a format that begins with a dash as an option.
     text = f"\\055{text[1:]}" if first and text.startswith("-") else text
     return f"'{text}'"

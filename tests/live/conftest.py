@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from wsgi_gauntlet.harness.load.analysis import cpu_contention
 from wsgi_gauntlet.harness.load.generator import generator_health
 
+from ..helpers.common_folders import of_all_processes, one_at_a_time
 from ..helpers.scenario_runs import attempts, run_until_graded, run_until_valid
 
 MEASURING_TIMEOUT_SECONDS = 300
@@ -43,11 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Among the tests that have this, in all processes of pytest-xdist, one runs at a time: each measures times."""
-    common = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        common = common.parent
-    with (common / "alone.lock").open("w") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)  # a process that ends has given it back
+    with one_at_a_time(of_all_processes(tmp_path_factory) / "alone.lock"):
         yield
 
 

@@ -14,6 +14,8 @@ import pytest
 from docs.site_generator import cases, scenarios
 from wsgi_gauntlet.harness import registry
 
+from ..helpers.common_folders import made_once
+
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +42,7 @@ class _Document(HTMLParser):
             self.loaded |= {value for name, value in values.items() if (tag, name) in LOADING_ATTRIBUTES}
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("docs") / "site"
+def build(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
         cwd=ROOT,
@@ -53,7 +53,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "site", build)
 
 
 @pytest.fixture(scope="module")
