@@ -192,5 +192,5 @@ def _indented(text: str, width: int) -> str:
 
 
 def _print(out: Console, text: Text | None = None) -> None:
-    for each in text.split("\n") if text else [Text("")]:
-        print_lines(out, fold(out, each, indent=4))
+    lines = text.split("\n") if text else [Text("")]
+    print_lines(out, [line for each in lines for line in fold(out, each, indent=4)])

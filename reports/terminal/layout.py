@@ -86,9 +86,10 @@ def _pieces(word: str, columns: int) -> list[str]:
 
 
 def print_lines(out: Console, lines: Sequence[Text | str]) -> None:
-    """Print lines that fit already."""
-    for each in lines:
-        out.print(Text(each) if isinstance(each, str) else each, soft_wrap=True, highlight=False, markup=False)
+    """Print lines that fit already. At once: rich takes longer to prepare a print than to do it."""
+    if lines:
+        whole = Text("\n").join(Text(each) if isinstance(each, str) else each for each in lines)
+        out.print(whole, soft_wrap=True, highlight=False, markup=False)
 
 
 def requirement_line(head: Text, requirement: str, servers: Sequence[str], columns: int) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ MAX_WAIT_SECONDS = 30
 
 READY = "document.documentElement.dataset.ready === 'yes'"
 """The first view is shown."""
+
+
+@functools.cache
+def axe_core() -> str:
+    """Return the source of axe-core."""
+    return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
 @dataclass
@@ -50,6 +57,23 @@ class OpenPage:
         self.page.evaluate("fragment => { location.hash = fragment; }", fragment)
         self.wait_for_route(fragment)
 
+    def show(self, fragment: str) -> None:
+        """Follow a fragment to another view, or to a sheet beside it, and wait until it is drawn anew."""
+        in_sheet = fragment.startswith("#/cell/")
+        self.page.evaluate(
+            """([fragment, inSheet]) => {
+                if (inSheet) document.querySelector(".sheet-body > *")?.setAttribute("data-left", "");
+                else document.getElementById("view").dataset.view = "left";
+                location.hash = fragment;
+            }""",
+            [fragment, in_sheet],
+        )
+        if in_sheet:
+            self.wait_until("document.querySelector('.sheet-body > :not([data-left])')")
+        else:
+            self.wait_for_route(fragment)
+        self.settle()
+
     def wait_until(self, condition: str) -> None:
         """Wait until the JavaScript expression `condition` is true.
 
@@ -76,8 +100,8 @@ class OpenPage:
 
     def violations(self) -> list[str]:
         """Return the violations of WCAG 2.2 AA that axe-core finds, with the elements."""
-        source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
-        self.page.evaluate(source)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(axe_core())
         found = self.page.evaluate(
             """async () => {
                 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

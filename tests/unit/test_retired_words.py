@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tokenize
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ ALLOWED = {
 """Files, or folders, that must name retired words, and which (a regular expression)."""
 
 WORDS = re.compile(rf"(?<![a-z])(?:{RETIRED})(?![a-z])", re.IGNORECASE)
+LETTERS = re.compile(r"[a-zA-Z]+")
 CODE = ("harness", "suites", "servers", "reports", "tests", "benchmarks")
 TEXT_SUFFIXES = {".md", ".j2", ".js", ".css", ".html", ".toml", ".yml", ".yaml", ".json", ".txt"}
 
@@ -43,10 +45,22 @@ def split_identifier(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name)
 
 
+@functools.cache
+def is_retired(word: str) -> bool:
+    """Return whether `word`, which has only letters, is retired."""
+    return WORDS.fullmatch(word) is not None
+
+
 def found_in(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and the word of each retired word in the file."""
+    """Yield the line and the word of each retired word in the file.
+
+    Most files have none. To look at their different words alone takes a tenth of the time.
+    """
+    whole = path.read_text()
+    if not any(map(is_retired, set(LETTERS.findall(split_identifier(whole))))):
+        return
     if path.suffix != ".py":
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        for number, line in enumerate(whole.splitlines(), 1):
             yield from ((number, each.group().lower()) for each in WORDS.finditer(split_identifier(line)))
         return
     with path.open("rb") as file:

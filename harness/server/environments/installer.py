@@ -56,6 +56,9 @@ _INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "P
 LIST_VERSIONS_ARGUMENTS = ("download", "-vv", "--pre", "--no-deps")
 """A command of pip that lists the versions, or says why an index cannot be reached."""
 
+_REQUIRE_PIP_FOR_ANOTHER_INTERPRETER = "import pip; assert [*map(int, pip.__version__.split('.')[:2])] >= [22, 3]"
+"""A program that fails without a pip that has --python."""
+
 _PIP_OPTIONS = ("--no-input", "--disable-pip-version-check")
 
 _NO_NETWORK = re.compile(
@@ -177,15 +180,21 @@ def find_pip(
 ) -> list[str] | None:
     """Return the command of a pip that installs for `python`, None if there is none.
 
-    It may belong to `python`, to one of the interpreters `having`, or to this one: pip has --python since 22.3.
+    It may belong to `python`, to one of the interpreters `having` of the same version, or to this one.
     """
-    for argv in (
-        [python, "-I", "-m", "pip"],
-        *([each, "-I", "-m", "pip", "--python", python] for each in (*having, sys.executable)),
-    ):
-        if not _run_command([*argv, "--version"], temp_folder, on_progress, deadline).code:
-            return argv
-    return None
+
+    def works(*argv: str) -> bool:
+        return not _run_command(argv, temp_folder, on_progress, deadline).code
+
+    own = [python, "-I", "-m", "pip"]
+    if works(*own, "--version"):
+        return own
+    for each in having:
+        # To start pip for another interpreter takes a second: it starts itself again there.
+        if works(each, "-I", "-c", _REQUIRE_PIP_FOR_ANOTHER_INTERPRETER):
+            return [each, "-I", "-m", "pip", "--python", python]
+    this = [sys.executable, "-I", "-m", "pip", "--python", python]
+    return this if works(*this, "--version") else None
 
 
 def run_pip(argv: Sequence[str], temp_folder: Path, on_progress: ProgressCallback, deadline: float) -> CommandResult:

@@ -65,6 +65,23 @@ def test_a_distribution_is_found_in_this_interpreter_and_in_another(tmp_path: Pa
     assert distribution_version("/bin/true", "pytest") == ""
 
 
+@pytest.mark.parametrize(
+    ("folder", "file", "head"),
+    [
+        ("odd_server-1.0.dist-info", "METADATA", "Metadata-Version: 2.1\nName: odd-server\nVersion:  2.0 \n"),
+        ("odd_server-1.0.dist-info", "METADATA", "metadata-version: 2.1\nname: odd-server\nversion: 2.0\n"),
+        ("odd_server.egg-info", "PKG-INFO", "Metadata-Version: 1.0\nName: odd-server\nVersion: 2.0\n"),
+    ],
+)
+def test_the_version_is_that_of_the_head_of_the_metadata(
+    folder: str, file: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / file).write_text(f"{head}\nVersion: 3.0 of this text\nVersion: 4.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert distribution_version(sys.executable, "odd-server") == "2.0"
+
+
 def test_of_two_of_one_name_the_first_is_imported(tmp_path: Path) -> None:
     """However the name is written."""
     python = tmp_path / "python"

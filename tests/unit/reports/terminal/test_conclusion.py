@@ -49,7 +49,7 @@ def run(*cells: CaseResult, load: tuple[ScenarioResult, ...] = ()) -> Results:
 
 def conclusion(results: Results, width: int = 80, folder: Path | None = FOLDER) -> list[str]:
     out = io.StringIO()
-    summary(results, folder, Console(file=out, width=width, force_terminal=False, no_color=True))
+    summary(results, folder, Console(file=out, width=width, height=25, force_terminal=False, no_color=True))
     return out.getvalue().splitlines()
 
 
@@ -231,7 +231,7 @@ def test_the_tables_before_it_fit_too(width: int, servers: int, name: Callable[[
     }
     for results in (plain, baseline, msgspec.structs.replace(versions, servers=infos)):
         out = io.StringIO()
-        console = Console(file=out, width=width, force_terminal=False, no_color=True)
+        console = Console(file=out, width=width, height=25, force_terminal=False, no_color=True)
         summary(results, FOLDER, console, verbose=True, every_change=True)
         lines = out.getvalue().splitlines()
         assert len(lines) > MAX_LINES

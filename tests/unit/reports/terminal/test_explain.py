@@ -36,7 +36,7 @@ def case(id_: str = "http/framing/odd/one", **changed: Any) -> Case:
 
 def printed(name: str, *cases: Case, as_json: bool = False) -> str:
     out = io.StringIO()
-    explain(name, cases, as_json=as_json, console=Console(file=out, width=90))
+    explain(name, cases, as_json=as_json, console=Console(file=out, width=90, height=25))
     return out.getvalue()
 
 

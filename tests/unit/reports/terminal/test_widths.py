@@ -15,6 +15,7 @@ from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind
+from wsgi_gauntlet.harness.model.naming import requirement_id
 from wsgi_gauntlet.harness.registry import ServerListing
 from wsgi_gauntlet.harness.server.environments.versioned import CachedEnvironment
 from wsgi_gauntlet.reports.terminal import environments, explain, listings
@@ -26,7 +27,7 @@ LONG = "a-very-long-name-of-a-server-or-a-thing-that-has-60-characters"[:60]
 
 def printed(width: int, show: Callable[[Console], None]) -> list[str]:
     out = io.StringIO()
-    show(Console(file=out, width=width, force_terminal=True, legacy_windows=False))
+    show(Console(file=out, width=width, height=25, force_terminal=True, legacy_windows=False))
     lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
     assert lines
     return lines
@@ -66,8 +67,12 @@ def show_scenario(scenario: Scenario, out: Console) -> None:
 
 @pytest.mark.parametrize("width", [80, 60])
 def test_explanations(width: int) -> None:
-    for name in dict.fromkeys(each.id.rpartition("/")[0] for each in registry.cases() if each.id.count("/") == 3):
-        check(width, partial(show_case, *registry.case_or_variants(name)))
+    variants: dict[str, list[Case]] = {}
+    for each in registry.cases():
+        variants.setdefault(requirement_id(each.id), []).append(each)
+    for name, cases in variants.items():
+        if cases[0].id != name:
+            check(width, partial(show_case, name, cases))
     for scenario in registry.scenarios():
         lines = check(width, partial(show_scenario, scenario))
         text = " ".join(" ".join(lines).split())

@@ -69,7 +69,7 @@ def test_text_is_harmless(text: str, limit: int) -> None:
     escape_text(text).encode()
 
 
-@quickly
+@settings(quickly, max_examples=100)  # an example has many texts, and the tests above try each character
 @given(st.lists(wire, max_size=4), st.lists(app, max_size=4), st.integers(0, 200))
 def test_rows_are_harmless_and_in_order(sent: list[ConnectionEvent], reported: list[AppEvent], detail: int) -> None:
     rows = timeline(Evidence(tuple(sent), tuple(reported)), detail)

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 import pytest
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsgi_gauntlet.harness.errors import (
@@ -76,9 +76,13 @@ def results(draw: st.DrawFn, opened: bool) -> GeneratorResult:
     )
 
 
+few = settings(max_examples=40)
+"""An example has up to four results of a dozen histograms each. A hundred of them show no more, and take seconds."""
+
 some = st.booleans().flatmap(lambda opened: st.lists(results(opened), min_size=1, max_size=4))
 
 
+@few
 @given(some)
 def test_a_result_comes_out_of_the_pipe_as_it_went_in(every: list[GeneratorResult]) -> None:
     for each in every:
@@ -90,6 +94,7 @@ def test_a_result_comes_out_of_the_pipe_as_it_went_in(every: list[GeneratorResul
         assert message.result.service is message.result.latency or each.service is not each.latency
 
 
+@few
 @given(some)
 def test_merging_adds_everything_up(every: list[GeneratorResult]) -> None:
     whole = merge_results(every)
@@ -116,6 +121,7 @@ def test_merging_adds_everything_up(every: list[GeneratorResult]) -> None:
     assert [each.at for each in whole.windows] == sorted({w.at for each in every for w in each.windows})
 
 
+@few
 @given(st.booleans().flatmap(lambda opened: st.tuples(results(opened), results(opened), results(opened))))
 def test_merging_is_the_same_in_any_order(three: tuple[GeneratorResult, GeneratorResult, GeneratorResult]) -> None:
     one, two, other = three

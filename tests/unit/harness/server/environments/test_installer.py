@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,19 @@ def test_settings_of_pip_that_change_the_target_are_left_out(tmp_path: Path) -> 
         "LC_ALL": "C.UTF-8",
         "PIP_USER": "0",
     }
+
+
+@pytest.mark.parametrize(("version", "fails"), [("22.2.2", True), ("22.3", False), ("25.0.1", False), ("9.0.3", True)])
+def test_a_pip_for_another_interpreter_is_new_enough(
+    version: str, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else that of this interpreter is asked."""
+    (tmp_path / "pip.py").write_text(f"__version__ = {version!r}\n")
+    without, has_pip = tmp_path / "without", tmp_path / "has_pip"
+    without.write_text("#!/bin/sh\nexit 1\n")
+    has_pip.write_text(f'#!/bin/sh\ncd "{tmp_path}" && exec "{sys.executable}" -S -c "$3"\n')
+    for each in (without, has_pip):
+        each.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(without))
+    found = installer.find_pip(str(without), tmp_path, lambda _: None, time.monotonic() + 60, str(has_pip))
+    assert found == (None if fails else [str(has_pip), "-I", "-m", "pip", "--python", str(without)])

@@ -459,16 +459,16 @@ def test_the_history_has_a_chart_and_its_table(tab: OpenPage) -> None:
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "dark")])
 def test_the_views_are_accessible(reader: ReportBrowser, page_of_few: Path, size: tuple[int, int], scheme: Any) -> None:
     found = {}
+    tab = reader.open(page_of_few, size=size, scheme=scheme)
     for address in (
         "#/conformance", "#/cells?rows=servers", "#/cells?rows=servers&area=http/host", "#/pep3333",
         "#/not-judged?is=flaky", "#/lint?kind=missing-date", "#/compare", "#/compare/server-00..server-01",
         "#/requirement/pep3333/environ/requirement-001", "#/history", CELL, f"{CELL}?bytes=hex",
     ):  # fmt: skip
-        tab = reader.open(page_of_few, address, size=size, scheme=scheme)
+        tab.show(address)
         if violations := tab.violations():
             found[address] = violations
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        reader.close()
     assert found == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import zlib
@@ -61,8 +62,13 @@ def run(*cells: CaseResult) -> Results:
     )
 
 
+@functools.lru_cache(maxsize=256)
+def inflated_block(data: bytes) -> Any:
+    return json.loads(zlib.decompress(data, -zlib.MAX_WBITS))
+
+
 def inflated(blocks: dict[str, bytes]) -> dict[str, Any]:
-    return {name: json.loads(zlib.decompress(data, -zlib.MAX_WBITS)) for name, data in blocks.items()}
+    return {name: inflated_block(data) for name, data in blocks.items()}
 
 
 def packed(blocks: dict[str, bytes], case: int, server: int = 0) -> list[Any] | None:
