@@ -12,6 +12,11 @@ requests (request_source.py) says which responses are correct.
 The type that `receive[fd]` returns shows the state of the connection to the comparison of the loop. Bytes may be a
 whole response. A tuple is never equal to a response: it has bytes in the middle of one, or unexpected bytes. None means
 that a part of the request is still to be sent.
+
+With `edge_triggered` epoll reports bytes only once, when they arrive. The kernel then need not look at each connection
+a second time, to see that its response was taken. This is safe because a receive call that does not fill its buffer
+has taken all bytes. After one that fills it, `read` asks epoll to report the rest. An end of the stream has the bit
+EPOLLRDHUP: `report_always` then makes epoll report the connection for as long as anything is left to receive.
 """
 
 from __future__ import annotations
@@ -37,6 +42,9 @@ RECEIVE_BYTES = 64 * 1024
 
 REQUEST_TIMEOUT_HEADS = (b"HTTP/1.1 408 ", b"HTTP/1.0 408 ")
 """The first bytes of a response that a server may send without a request (RFC 9110, section 15.5.9)."""
+
+EDGE_TRIGGERED = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+"""The events of a connection that is edge-triggered. A reset sets EPOLLRDHUP, too."""
 
 Received = bytes | bytearray | tuple[bytes] | None
 
@@ -114,11 +122,13 @@ class ConnectionPool(Generic[P]):
     """Open, read and close the connections of a loop that sends the requests of `source`.
 
     `receive`, `send`, `pending` (the request in flight, or the last one) and `started` (nanoseconds) are lists that the
-    loop indexes by file descriptor. Over TLS the handshake of a connection is part of its first request.
+    loop indexes by file descriptor. Over TLS the handshake of a connection is part of its first request. A loop that
+    wants `edge_triggered` events must call `report_always` before it receives after an EPOLLRDHUP. It gets
+    them only from a server that the harness started, because a loop that pauses for a proof leaves bytes unread.
     Raises OutOfResources if no descriptor is left.
     """
 
-    def __init__(self, address: Address, source: RequestSource[P]) -> None:
+    def __init__(self, address: Address, source: RequestSource[P], *, edge_triggered: bool = False) -> None:
         self.epoll = select.epoll()
         self.counters = LoopCounters(0)
         self.size = RECEIVE_BYTES
@@ -132,6 +142,8 @@ class ConnectionPool(Generic[P]):
         self._source_addresses = SourceAddresses(address)
         self.guard = guard_of(address)
         """The guard of a remote server, None for a server that the harness started."""
+        self._edge_triggered = edge_triggered and self.guard is None and not address.tls
+        self._readable = EDGE_TRIGGERED if self._edge_triggered else select.EPOLLIN
 
     # ------------------------------------------------------------------ used by the loops
 
@@ -196,6 +208,10 @@ class ConnectionPool(Generic[P]):
         # Without EPOLLIN: an early response would wake the loop again and again although it cannot read it yet.
         self.epoll.modify(fd, select.EPOLLOUT)
 
+    def report_always(self, fd: int) -> None:
+        """Let epoll report the connection as long as there is anything to receive, also the end of the stream."""
+        self.epoll.modify(fd, select.EPOLLIN)
+
     def rest(self, fd: int) -> None:
         """Keep the connection idle. Every byte received on it is then unexpected."""
         connection = self.open[fd]
@@ -214,6 +230,8 @@ class ConnectionPool(Generic[P]):
             (data,) = data
         if not data:
             return self._ended(connection)
+        if self._edge_triggered and len(data) >= self.size:
+            self.epoll.modify(fd, self._readable)  # there may be more, which epoll reports now
         if not connection.busy:
             self.counters.add_error("bytes arrived on a connection without a request")
             if data.startswith(REQUEST_TIMEOUT_HEADS):
@@ -296,7 +314,7 @@ class ConnectionPool(Generic[P]):
         connection.unsent = connection.unsent[count:]
         if not connection.unsent:
             if self.receive[fd] is send_pending:
-                self.epoll.modify(fd, select.EPOLLIN)
+                self.epoll.modify(fd, self._readable)
             self.receive[fd] = connection.sock.recv
         elif self.receive[fd] is not send_pending:
             self.mark_partially_sent(fd, len(self.pending[fd].request) - len(connection.unsent))

@@ -74,7 +74,8 @@ class ResponseGap:
 
     def response_received(self, now: int) -> None:
         """Record that a response was received."""
-        self.still_waiting(now)
+        if now - self.since > self.longest:
+            self.still_waiting(now)
         self.since = now
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from wsgi_gauntlet.harness.http.parser import HEAD_LIMIT, Framing, Response, ResponseParser
 from wsgi_gauntlet.harness.load.generator.loop import LoopCounters
@@ -97,7 +97,7 @@ def make_marked_requests(request: bytes, body: bytes, mark: bytes) -> list[Marke
 class MarkedRequests:
     """The requests of one loop and the responses learned so far, as a RequestSource.
 
-    `next_request()` returns the next request. It does not depend on the connection.
+    `requests` yields the next request again and again. It does not depend on the connection.
     """
 
     def __init__(self, request: bytes, body: bytes, mark: bytes, status: int = 200) -> None:
@@ -109,7 +109,7 @@ class MarkedRequests:
         self._template: Template | None = None
         self._closing_template: Template | None = None
         self.first = self._requests[0]
-        self.next_request: Callable[[], MarkedRequest] = itertools.cycle(self._requests).__next__
+        self.requests: Iterator[MarkedRequest] = itertools.cycle(self._requests)
 
     @property
     def longest_learned(self) -> int:
@@ -118,11 +118,11 @@ class MarkedRequests:
 
     def take(self) -> MarkedRequest:
         """Return the next request."""
-        return self.next_request()
+        return next(self.requests)
 
     def following(self, _pending: MarkedRequest) -> MarkedRequest:
         """Return the next request."""
-        return self.next_request()
+        return next(self.requests)
 
     def put_back(self, pending: MarkedRequest, end: RequestEnd) -> None:
         """Do nothing: no request depends on the one before."""

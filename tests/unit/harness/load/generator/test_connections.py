@@ -1,7 +1,8 @@
-"""Connections of a loop: an upload that the server ends, and the figures of steps."""
+"""Connections of a loop: an upload that the server ends, the figures of steps, and edge-triggered events."""
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -71,3 +72,50 @@ def test_bytes_after_a_response_are_a_failure_of_its_step() -> None:
         pool.rest(fd)
         assert pool.read(fd, (b"more",)) is ConnectionEvent.UNSOLICITED_BYTES
         assert (pool.counters.errors, failed(source)) == (1, {"s: a": 1, "s: b": 0})
+
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_epoll_reports_again_what_did_not_fit_into_the_buffer() -> None:
+    source = MarkedRequests(GET, b"ok", b"")
+    with listening() as (listener, address), closing(ConnectionPool(address, source, edge_triggered=True)) as pool:
+        fd, _ = pool.connect(1)
+        accepted, _ = listener.accept()
+        with accepted:
+            pool.size = len(PAGE) // 3
+            accepted.sendall(PAGE)
+            events = []
+            while not events or events[-1] is ConnectionEvent.PENDING:
+                assert pool.epoll.poll(30) == [(fd, select.EPOLLIN)]
+                events.append(pool.read(fd, pool.receive[fd](pool.size)))
+            assert events == [ConnectionEvent.PENDING] * 3 + [ConnectionEvent.RESPONSE_OK]
+            assert pool.epoll.poll(0) == []
+
+
+def test_epoll_reports_the_end_that_came_with_a_response() -> None:
+    source = MarkedRequests(GET, b"ok", b"")
+    with listening() as (listener, address), closing(ConnectionPool(address, source, edge_triggered=True)) as pool:
+        fd, _ = pool.connect(1)
+        accepted, _ = listener.accept()
+        accepted.recv(len(GET))
+        accepted.sendall(PAGE)
+        accepted.close()
+        assert pool.epoll.poll(30) == [(fd, select.EPOLLIN | select.EPOLLRDHUP)]
+        pool.report_always(fd)
+        assert pool.read(fd, pool.receive[fd](pool.size)) is ConnectionEvent.RESPONSE_OK
+        pool.started[fd] += 1
+        assert [each for each, _ in pool.epoll.poll(30)] == [fd]
+        assert pool.read(fd, pool.receive[fd](pool.size)) is ConnectionEvent.CLOSED_BEFORE_RESPONSE
+
+
+def test_a_loop_that_waits_for_proofs_gets_every_event_until_it_has_received() -> None:
+    source = MarkedRequests(GET, b"ok", b"")
+    with listening() as (listener, address), closing(ConnectionPool(address, source)) as pool:
+        fd, _ = pool.connect(1)
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.sendall(PAGE)
+            assert pool.epoll.poll(30) == [(fd, select.EPOLLIN)]
+            assert pool.epoll.poll(30) == [(fd, select.EPOLLIN)]

@@ -31,9 +31,9 @@ def test_requests_differ_in_nothing_but_their_mark() -> None:
 
 def test_marks_go_round_and_meet_no_usual_number_of_connections() -> None:
     marks = MarkedRequests(REQUEST, BODY, MARK)
-    every = [marks.next_request() for _ in range(MARK_COUNT)]
+    every = [next(marks.requests) for _ in range(MARK_COUNT)]
     assert len({each.mark for each in every}) == MARK_COUNT
-    assert [marks.next_request() for _ in range(MARK_COUNT)] == every
+    assert [next(marks.requests) for _ in range(MARK_COUNT)] == every
     assert all(
         math.gcd(MARK_COUNT, number) == math.gcd(MARK_COUNT_LONG_BODIES, number) == 1
         for number in (1, 2, 8, 64, 100, 512, 2000)
