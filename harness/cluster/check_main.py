@@ -111,7 +111,10 @@ async def _check(job: CheckJob, stream: trio.abc.ReceiveStream, output: int) -> 
     with scratch_folder() as scratch:
         logs = scratch / "logs"
         logs.mkdir()
-        config = runner.RunnerConfig(RunFolders(scratch, logs), all_segmentations=job.all_segmentations)
+        # Other workers on this machine may check other servers.
+        config = runner.RunnerConfig(
+            RunFolders(scratch, logs), instances=runner.MAX_INSTANCES, all_segmentations=job.all_segmentations
+        )
 
         async def check(events: EventQueue) -> None:
             await runner.check([plan], {plan.name: cases}, config, events)

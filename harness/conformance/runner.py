@@ -1,9 +1,10 @@
 """Run cases on servers: start instances, give them cases, and report each cell as an event.
 
-The cases of a server are grouped by the setup that they need. Each group has its own instances, which run at the same
-time. The first group runs by itself: it shows whether the server starts, and the others need its verdicts. Then the
-others share the time. An instance runs one case at a time, so that app events belong to one cell. Before each case the
-instance must respond; if it does not, it is restarted and the evidence says so.
+The cases of a server are grouped by the setup that they need. Each group has its own instances. The first group shows
+whether the server starts; from then on the groups run at the same time. A group whose cases need a verdict of an
+earlier group waits for it. An instance runs one case at a time, so that app events belong to one cell, and no case
+waits for another at a server that serves one connection at a time. Before each case the instance must respond; if it
+does not, it is restarted and the evidence says so.
 
 A case that blames the server is run again in a second round, on fresh instances and in the opposite order: then the
 same cases did not run before it.
@@ -51,6 +52,12 @@ from wsgi_gauntlet.harness.server.user_app import (
 )
 
 MAX_INSTANCES = 6
+"""Instances of one server, of several that are checked at the same time."""
+
+MAX_INSTANCES_ALONE = 18
+"""Instances of a server that is checked by itself: most cases wait, and six instances leave half of two cores idle."""
+
+MAX_INSTANCES_OF_SETUP = 12
 """Instances of one server that share the cases of one setup."""
 
 CASES_PER_INSTANCE = 8
@@ -68,10 +75,13 @@ UNDECIDED_DEPENDENCY_MESSAGE = "the server's files were deleted during {}, which
 
 @dataclass(frozen=True)
 class RunnerConfig:
-    """How cases are run. Without `all_segmentations` each case is sent whole and in one other segmentation."""
+    """How cases are run. Without `all_segmentations` each case is sent whole and in one other segmentation.
+
+    `instances` are those of one server at the same time; without it `default_instances` decides.
+    """
 
     folders: RunFolders
-    instances: int = MAX_INSTANCES
+    instances: int | None = None
     parallel_servers: int = MAX_PARALLEL_SERVERS
     tries: int = MAX_ATTEMPTS
     all_segmentations: bool = True
@@ -90,14 +100,20 @@ async def check(
     server that does not start gets ServerFailed instead, and the others go on.
     """
     limiter = trio.CapacityLimiter(config.parallel_servers)
+    instances = config.instances or default_instances(min(len(plans), config.parallel_servers))
 
     async def run(plan: Plan) -> None:
         async with limiter:
-            await _ServerRun(plan, cells[plan.name], config, events).run()
+            await _ServerRun(plan, cells[plan.name], config, events, instances).run()
 
     async with trio.open_nursery() as nursery:
         for plan in plans:
             nursery.start_soon(run, plan)
+
+
+def default_instances(servers: int) -> int:
+    """Return how many instances each of `servers` has that are checked at the same time."""
+    return max(MAX_INSTANCES, MAX_INSTANCES_ALONE // max(1, servers))
 
 
 @dataclass
@@ -108,7 +124,6 @@ class _Group:
     cases: Sequence[Case]
     to_repeat: list[Case] = field(default_factory=list)
     error: Exception | None = None
-    finished: trio.Event = field(default_factory=trio.Event)
 
 
 @dataclass
@@ -129,46 +144,53 @@ class _ServerRun:
     cases: Sequence[Case]
     config: RunnerConfig
     events: EventQueue
+    max_instances: int
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     loops: dict[str, AttemptLoop] = field(default_factory=dict)
     segmentation_tolerance: SegmentationTolerance = field(default_factory=SegmentationTolerance)
     renewals: int = 0
 
     def __post_init__(self) -> None:
-        instances = 1 if isinstance(self.plan.adapter, RemoteDescription) else self.config.instances
+        instances = 1 if isinstance(self.plan.adapter, RemoteDescription) else self.max_instances
         self._instances = trio.CapacityLimiter(instances)
+        self._others_may_start = trio.Event()
+        self._decided = {case.id: trio.Event() for case in self.cases}
 
     async def run(self) -> None:
         """Run the cases, or report that the server does not start."""
         groups = [_Group(setup, cases) for setup, cases in group_by_setup(self.cases).items()]
-        for first in groups[:1]:
-            if not await self._run_group(first):
-                await self.events.put(ServerFailed(self.plan.name, str(first.error)))
-                return
-        shared = [group for group in groups[1:] if not group.setup.alone]
+        if not groups:
+            return
+        first, *others = groups
+        shared = [group for group in others if not group.setup.alone]
         async with trio.open_nursery() as nursery:
             for number, group in enumerate(shared):
-                nursery.start_soon(self._run_after, group, shared[:number])
-        for group in groups[1:]:
+                nursery.start_soon(self._run_after, group, [first, *shared[:number]])
+            if not await self._run_group(first):
+                await self.events.put(ServerFailed(self.plan.name, str(first.error)))
+                nursery.cancel_scope.cancel()
+                return
+            self._others_may_start.set()
+        for group in others:
             if group.setup.alone:
                 await self._run_group(group)
 
     async def _run_after(self, group: _Group, earlier: Sequence[_Group]) -> None:
-        """Run the cases of `group` when the groups of `earlier` whose verdicts they need have finished."""
-        needed = {need for case in group.cases for need in case.needs}
-        for each in earlier:
-            if any(case.id in needed for case in each.cases):
-                await each.finished.wait()
+        """Run the cases of `group` when it may start and the cases of `earlier` that they need are decided."""
+        await self._others_may_start.wait()
+        known = {case.id for each in earlier for case in each.cases}
+        for need in {need for case in group.cases for need in case.needs} & known:
+            await self._decided[need].wait()
         await self._run_group(group)
-        group.finished.set()
 
     async def _run_group(self, group: _Group) -> bool:
-        """Run the cases of one group; say whether the server started for it or for an earlier one."""
+        """Run the cases of one group; say whether the server started, for it or for the first group."""
         for tries in sorted({1, self.config.tries}):  # with one try there is no second round
             queue = deque(group.cases if tries == 1 else order_by_dependency(group.to_repeat[::-1]))
             group.to_repeat.clear()
             await self._run_round(_Round(group, queue, tries, {case.id: trio.Event() for case in queue}))
-            if not self.verdicts and not self.renewals and queue and isinstance(group.error, GauntletError):
+            known_to_start = self._others_may_start.is_set() or bool(self.verdicts) or self.renewals > 0
+            if queue and not known_to_start and isinstance(group.error, GauntletError):
                 return False
             while queue:  # all instances failed: the remaining cases get the error of the last one
                 assert group.error is not None
@@ -181,7 +203,8 @@ class _ServerRun:
 
     async def _run_round(self, round_: _Round) -> None:
         wanted = ceil(len(round_.queue) / CASES_PER_INSTANCE)
-        width = 1 if round_.group.setup.alone else min(int(self._instances.total_tokens), wanted)
+        most = 1 if round_.group.setup.alone else min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens))
+        width = min(most, wanted)
         async with trio.open_nursery() as nursery:
             for _ in range(width):
                 nursery.start_soon(self._run_instances, round_)
@@ -193,7 +216,7 @@ class _ServerRun:
         """
         try:
             async with self._instances:
-                while await self._run_on_instance(round_):
+                while round_.queue and await self._run_on_instance(round_):
                     self.renewals += 1
         except UsageError as refused:
             if isinstance(refused, TargetRefused) and self.verdicts:
@@ -210,6 +233,8 @@ class _ServerRun:
             async with opened(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
+                if not setup.alone and not self._others_may_start.is_set():
+                    await self._let_others_start(round_.group, server)
                 while round_.queue:
                     case = round_.queue.popleft()
                     try:
@@ -228,6 +253,15 @@ class _ServerRun:
                 raise
             return True
         return False
+
+    async def _let_others_start(self, group: _Group, server: ObservedServer) -> None:
+        """Let the other groups begin: `server` of the first group has started.
+
+        The answer whether requests may be cut holds for all setups, so an instance of the first group must give it.
+        """
+        if any(case.segmentable for case in group.cases):
+            await self.segmentation_tolerance.rejection_reason(server)
+        self._others_may_start.set()
 
     async def _run_case(self, case: Case, server: ObservedServer, round_: _Round) -> None:
         loop = self._loop(case)
@@ -273,6 +307,7 @@ class _ServerRun:
         del self.loops[loop.case.id]
         cell = loop.result(self.plan.name)
         self.verdicts[cell.case] = cell.verdict
+        self._decided[cell.case].set()
         await self.events.put(CaseFinished(cell))
 
 

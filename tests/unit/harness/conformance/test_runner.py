@@ -1,10 +1,10 @@
-"""What becomes of cells whose instance loses its files while others wait for them."""
+"""Groups of cases that run at the same time, and cells whose instance loses its files while others wait for them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,20 @@ import pytest
 import trio
 import trio.testing
 
-from wsgi_gauntlet.harness.conformance import retry, runner
+from wsgi_gauntlet.harness.conformance import retry, runner, segmentation_tolerance
 from wsgi_gauntlet.harness.conformance.attempt import Attempt
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
-from wsgi_gauntlet.harness.errors import InternalError
-from wsgi_gauntlet.harness.model import Evidence, Level, Reference, Verdict
+from wsgi_gauntlet.harness.errors import InternalError, Unsupported
+from wsgi_gauntlet.harness.model import Evidence, Level, Reference, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server.plan import Plan
 
 from ....helpers.runs import check_cases
+
+PLAIN, TLS, THREADS = Setup(), Setup(tls=True), Setup(threads=4)
 
 
 @dataclass
@@ -31,15 +34,129 @@ class Instance:
 
     intact: bool = True
     command_line: str = "serve"
+    conditions: dict[str, object] = field(default_factory=dict)
 
 
 async def run(_x: Exchange) -> None:
     """Nothing: no attempt is really made."""
 
 
-def case(name: str, *needs: str) -> Case:
+def case(name: str, *needs: str, setup: Setup = PLAIN, segmentable: bool = False) -> Case:
     reference = Reference("RFC", "1", "q", "u")
-    return Case(name, Level.MUST, reference, run, "It is.", needs=needs, segmentable=False, basis=MUST_TEXT)
+    return Case(
+        name, Level.MUST, reference, run, "It is.", needs=needs, setup=setup, segmentable=segmentable, basis=MUST_TEXT
+    )
+
+
+@dataclass
+class FakeServers:
+    """Instances and attempts that are not real. `opened` and `made` are the setups and the cases, in their order."""
+
+    monkeypatch: pytest.MonkeyPatch
+    attempt: Callable[[str], Awaitable[Verdict]]
+    opened: list[Setup] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.monkeypatch.setattr(runner, "apply_setup", self._apply)
+        self.monkeypatch.setattr(runner, "opened", self._open)
+        self.monkeypatch.setattr(retry, "run_again", self._run_again)
+
+    def _apply(self, _plan: Plan, setup: Setup) -> Setup:
+        if setup.mount:
+            raise Unsupported("no mount")
+        return setup
+
+    @asynccontextmanager
+    async def _open(self, setup: Setup, **_: Any) -> AsyncIterator[Instance]:
+        self.opened.append(setup)
+        yield Instance()
+
+    async def _run_again(self, which: Case, _server: Any, segmentation: Any, _made: Any) -> Attempt:
+        self.made.append(which.id)
+        verdict = await self.attempt(which.id)
+        return Attempt(Judgement(verdict), Evidence((), (), "", ()), 0.0, segmentation, False, ())
+
+
+async def check(folder: Path, *cases: Case, instances: int = 4) -> dict[str, Verdict]:
+    """Return the verdicts of `cases`, of which a server of one plan runs so many at the same time."""
+    with trio.fail_after(30):
+        found = await check_cases(folder, [planning.plan("wsgiref")], {"wsgiref": cases}, instances=instances)
+    assert not found.failed
+    return {cell.case: cell.verdict for cell in found.cases}
+
+
+async def test_a_group_runs_beside_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = {"plain": trio.Event(), "tls": trio.Event()}
+
+    async def attempt(which: str) -> Verdict:
+        both[which].set()
+        for each in both.values():
+            await each.wait()
+        return Verdict.PASS
+
+    FakeServers(monkeypatch, attempt)
+    verdicts = await check(tmp_path, case("plain"), case("tls", setup=TLS))
+    assert verdicts == {"plain": Verdict.PASS, "tls": Verdict.PASS}
+
+
+async def test_a_setup_that_is_refused_before_the_first_verdict_still_gets_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt(_: str) -> Verdict:
+        await trio.testing.wait_all_tasks_blocked()  # the other group has been refused
+        return Verdict.PASS
+
+    FakeServers(monkeypatch, attempt)
+    verdicts = await check(tmp_path, case("plain"), case("mounted", setup=Setup(mount="/m")))
+    assert verdicts == {"plain": Verdict.PASS, "mounted": Verdict.UNSUPPORTED}
+
+
+async def test_a_group_waits_for_the_verdict_that_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt(which: str) -> Verdict:
+        await trio.testing.wait_all_tasks_blocked()
+        return Verdict.FAIL if which == "need" else Verdict.PASS
+
+    servers = FakeServers(monkeypatch, attempt)
+    verdicts = await check(tmp_path, case("need"), case("dep", "need", setup=TLS), case("other", setup=THREADS))
+    assert verdicts == {"need": Verdict.FAIL, "dep": Verdict.SKIPPED, "other": Verdict.PASS}
+    assert servers.made.count("need") == retry.MAX_ATTEMPTS
+    assert servers.opened[-1] == TLS
+
+
+async def test_a_case_that_must_be_alone_runs_after_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt(_: str) -> Verdict:
+        await trio.testing.wait_all_tasks_blocked()
+        return Verdict.PASS
+
+    servers = FakeServers(monkeypatch, attempt)
+    await check(tmp_path, case("plain"), case("alone", setup=Setup(alone=True)), case("tls", setup=TLS))
+    assert servers.made[-1] == "alone"
+
+
+async def test_an_instance_of_the_first_group_says_whether_requests_may_be_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def find_rejection(_: Any) -> str:
+        await trio.testing.wait_all_tasks_blocked()
+        asked.append(len(servers.opened))
+        return ""
+
+    async def attempt(_: str) -> Verdict:
+        return Verdict.PASS
+
+    monkeypatch.setattr(segmentation_tolerance, "_find_rejection", find_rejection)
+    servers = FakeServers(monkeypatch, attempt)
+    await check(tmp_path, case("plain", segmentable=True), case("tls", setup=TLS, segmentable=True))
+    assert asked == [1]
+    assert servers.opened == [PLAIN, TLS]
+
+
+def test_a_server_that_is_checked_by_itself_has_more_instances() -> None:
+    alone, *others = (runner.default_instances(servers) for servers in (1, 2, 6))
+    assert alone > others[0] > others[1] == runner.MAX_INSTANCES
 
 
 @pytest.mark.parametrize("tries", [1, 3])
