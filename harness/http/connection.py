@@ -7,6 +7,7 @@ connection, nothing here raises an error: the close is evidence.
 from __future__ import annotations
 
 import errno
+import os
 import select
 import socket
 import ssl
@@ -45,6 +46,9 @@ TAIL_SHARE = 4
 INBOX_LIMIT_BYTES = 16 * 1024 * 1024
 """Unread bytes that a connection keeps. While sending, the harness then stops reading, and the server has to wait.
 While a case waits for the end of the connection, further bytes are dropped: a server must not fill the memory."""
+
+AT_ONCE_BYTES = 4096
+"""Bytes that are sent in one call, as most requests are. The buffer of a new socket has room for more."""
 
 READ_SIZE_BYTES = 64 * 1024
 """Bytes that one read asks for."""
@@ -288,6 +292,13 @@ class Connection:
         if self._closed:
             return False
         self._record(ConnectionEventKind.SENT, data)
+        if (sent_bytes := self._send_at_once(data)) == len(data):
+            if reading and not self._reading.locked() and _poll(self._transport_stream, select.POLLIN):
+                await self._receive()  # as below: what is there already
+            else:
+                await trio.lowlevel.checkpoint()
+            return True
+        data = data[sent_bytes:]
         sent = False
         async with trio.open_nursery() as nursery:
             if reading:
@@ -340,9 +351,11 @@ class Connection:
         if self._closed:
             return
         self._closed = True
-        # TLS sends a closure alert; over plain TCP nothing takes time.
-        with trio.move_on_after(CLOSE_TIMEOUT_SECONDS):
-            await self._stream.aclose()
+        if isinstance(self._stream, trio.SSLStream):
+            with trio.move_on_after(CLOSE_TIMEOUT_SECONDS):  # for the closure alert
+                await self._stream.aclose()
+        else:
+            await self._stream.aclose()  # nothing takes time
         self._record(ConnectionEventKind.CLOSED)
 
     def finish_if_server_closed(self) -> None:
@@ -355,9 +368,7 @@ class Connection:
             return
         if plain.socket.fileno() < 0:
             return
-        poll = select.poll()
-        poll.register(plain.socket.fileno(), select.POLLRDHUP)
-        if poll.poll(0):
+        if _poll(plain, select.POLLRDHUP):
             self._finished = True
             with suppress(OSError):
                 plain.socket.shutdown(socket.SHUT_WR)
@@ -471,6 +482,20 @@ class Connection:
 
     # ------------------------------------------------------------------ the socket
 
+    def _send_at_once(self, data: bytes) -> int:
+        """Give the kernel a small request without waiting; return how many bytes it took."""
+        if (
+            self._segmentation is not Segmentation.WHOLE
+            or len(data) > AT_ONCE_BYTES
+            or not isinstance(self._stream, trio.SocketStream)
+        ):
+            return 0
+        try:
+            return os.write(self._stream.socket.fileno(), data)
+        except OSError as error:  # the buffer is full, or the connection has ended: the usual way finds out which
+            self._reset_on_send |= isinstance(error, ConnectionResetError)
+            return 0
+
     async def _send_all(self, data: bytes, inactivity: InactivityTimeout) -> bool:
         try:
             await transports.send_pieces(
@@ -480,7 +505,7 @@ class Connection:
             )
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             # The kernel reports a reset once: here. The reading side then sees a plain end.
-            self._reset_on_send = isinstance(error.__cause__, ConnectionResetError)
+            self._reset_on_send |= isinstance(error.__cause__, ConnectionResetError)
             self._record(ConnectionEventKind.NOTE, note=f"not all of it went out: {error.__cause__ or error}")
             return False
         return True
@@ -556,6 +581,15 @@ class Connection:
 
     def _record(self, kind: ConnectionEventKind, data: bytes = b"", note: str = "") -> None:
         self._transcript.record(self._number, kind, data, note)
+
+
+def _poll(stream: trio.SocketStream | PipeStream, events: int) -> int:
+    """Return which of `events` of poll(2) a socket has now, and its errors; 0 for pipes and a closed socket."""
+    if not isinstance(stream, trio.SocketStream) or stream.socket.fileno() < 0:
+        return 0
+    poll = select.poll()
+    poll.register(stream.socket.fileno(), events)
+    return next((found for _, found in poll.poll(0)), 0)
 
 
 async def _open_pipes(address: Address) -> PipeStream:

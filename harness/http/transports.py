@@ -142,12 +142,12 @@ async def wait_until_read(count: UnreadCounter | None) -> bool:
     if count is None:
         await trio.sleep(FALLBACK_PAUSE_SECONDS)
         return True
+    for _ in range(QUICK_CHECKS):
+        await trio.lowlevel.checkpoint()
+        if not count():
+            return True
     sleep_seconds = FIRST_SLEEP_SECONDS
     with trio.move_on_after(READ_TIMEOUT_SECONDS):
-        for _ in range(QUICK_CHECKS):
-            await trio.lowlevel.checkpoint()
-            if not count():
-                return True
         while count():
             await trio.sleep(sleep_seconds)
             sleep_seconds *= 1.5

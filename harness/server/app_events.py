@@ -75,7 +75,7 @@ FLOOD_PAUSE_SECONDS = 0.01
 
 MAX_WAITING_BARRIERS = 64
 """Barriers of one instance that the app may wait at; the largest case has 48. Each needs a descriptor, and a process on
-many machines may have 1024. A server has up to six instances, and other servers need some too."""
+many machines may have 1024. A server has up to 18 instances, and most of them have none."""
 
 BARRIER_FAILED_EVENT = "barrier-failed"
 """The app event of a barrier that the harness did not release within the app's time-out."""
@@ -494,10 +494,8 @@ def _decode_app_event(datagram: bytes) -> AppEvent | None:
 
 
 def _exceeds_depth(value: object, levels: int) -> bool:
-    if isinstance(value, dict):
-        inner = list(value.values())
-    elif isinstance(value, list):
-        inner = value
-    else:
+    if not isinstance(value, dict | list):
         return False
-    return levels == 0 or any(_exceeds_depth(each, levels - 1) for each in inner)
+    inner = value.values() if isinstance(value, dict) else value
+    containers = [each for each in inner if isinstance(each, dict | list)]
+    return levels == 0 or any(_exceeds_depth(each, levels - 1) for each in containers)
