@@ -37,6 +37,7 @@ EXPLANATION = {
     "compare-method.md": "How compare decides",
     "claims.md": "Claims, measured",
     "in-process.md": "Handlers without a socket",
+    "performance.md": "Where the time of a check goes",
 }
 
 REFERENCE = {"concepts.md": "All terms", "lint.md": "Lint"}
