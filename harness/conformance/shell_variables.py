@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
@@ -44,8 +45,7 @@ def without_shell_variables(
 
     Variables of a request stay, and those in `own`, which the case or the harness sets.
     """
-    names = frozenset(shell).difference(CGI_NAMES, own)
-    return tuple(_without(event, names, shell) for event in events)
+    return tuple(_without(event, shell, own) for event in events)
 
 
 def without_names(text: str, events: Iterable[AppEvent], shown: Iterable[AppEvent]) -> str:
@@ -60,15 +60,21 @@ def _variables(events: Iterable[AppEvent]) -> set[str]:
     return {name for each in found if isinstance(each, dict | list) for name in each if isinstance(name, str)}
 
 
-def _without(event: AppEvent, names: frozenset[str], shell: Mapping[str, str]) -> AppEvent:
+def _without(event: AppEvent, shell: Mapping[str, str], own: Collection[str]) -> AppEvent:
+    listed = event.detail.get("from_os")
+    tables = [value for value in event.detail.values() if isinstance(value, dict)]
+    found = chain(*tables, listed if isinstance(listed, list) else ())
+    hidden = {each for each in found if isinstance(each, str) and each in shell} - CGI_NAMES - {*own}
+    if not hidden:
+        return event
     environ = event.detail.get("environ")
     values = environ if isinstance(environ, dict) else {}
     # HTTP_PROXY of a shell is no header, unless a request has that header too.
-    hidden = {each for each in names if not (each.startswith("HTTP_") and values.get(each, shell[each]) != shell[each])}
+    hidden -= {each for each in hidden if each.startswith("HTTP_") and values.get(each, shell[each]) != shell[each]}
     detail = {
         name: {key: each for key, each in value.items() if key not in hidden} if isinstance(value, dict) else value
         for name, value in event.detail.items()
     }
-    if isinstance(listed := detail.get("from_os"), list):
-        detail["from_os"] = [each for each in listed if each not in hidden]
+    if isinstance(listed, list):
+        detail["from_os"] = [each for each in listed if not (isinstance(each, str) and each in hidden)]
     return event if detail == event.detail else msgspec.structs.replace(event, detail=detail)

@@ -7,7 +7,6 @@ connection, nothing here raises an error: the close is evidence.
 from __future__ import annotations
 
 import errno
-import os
 import select
 import socket
 import ssl
@@ -59,6 +58,9 @@ CLOSE_TIMEOUT_SECONDS = 0.5
 CLOSE_CHECK_SECONDS = 0.002
 """Seconds between two checks whether the server has closed its end."""
 
+PROGRESS_SECONDS = 0.005
+"""Seconds after some progress in which more of it moves no deadline: that takes as long as sending a byte."""
+
 TOTAL_TIME_FACTOR = 4
 """The longest time of a whole response, as a multiple of the longest silence."""
 
@@ -84,15 +86,18 @@ class InactivityTimeout:
     def __init__(self, inactivity_seconds: float) -> None:
         self._inactivity_seconds = inactivity_seconds
         self._last_activity = time.monotonic()
-        self._started = trio.current_time()
+        self._started = self._last_progress = trio.current_time()
         self._latest_deadline = self._started + TOTAL_TIME_FACTOR * inactivity_seconds
         self.size = 0
-        self.scope = trio.CancelScope(deadline=trio.current_time() + inactivity_seconds)
+        self.scope = trio.CancelScope(deadline=self._started + inactivity_seconds)
 
     def on_progress(self) -> None:
         """Record progress."""
-        self._last_activity = time.monotonic()
-        self.scope.deadline = min(self._latest_deadline, trio.current_time() + self._inactivity_seconds)
+        now = trio.current_time()
+        if now - self._last_progress < PROGRESS_SECONDS:
+            return
+        self._last_activity, self._last_progress = time.monotonic(), now
+        self.scope.deadline = min(self._latest_deadline, now + self._inactivity_seconds)
 
     def on_received(self, size: int) -> None:
         """Record `size` more bytes of a response; a response that comes a few bytes at a time gets less time."""
@@ -248,16 +253,23 @@ class Connection:
         if address.pipe_socket:
             return cls._opened(await _open_pipes(address), address, transcript, segmentation)
         try:
-            plain = trio.socket.socket(address.family, socket.SOCK_STREAM)
+            plain = socket.socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
             raise OutOfResources(f"cannot open a socket: {error}; raise `ulimit -n` or run fewer at once") from error
+        plain.setblocking(False)
         awaited = "connection"
         try:
+            # To a server on this machine the kernel connects at once, unless the server's queue is full.
+            connected = address.loopback and not source and plain.connect_ex(address.socket_address) == 0
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(plain))
+            if connected and not address.tls:
+                await trio.lowlevel.checkpoint()
+                return cls._opened(stream, address, transcript, segmentation)
             with trio.fail_after(timeout):
                 if source:
-                    await plain.bind((source, 0))
-                await plain.connect(address.socket_address)
-                stream = trio.SocketStream(plain)
+                    await stream.socket.bind((source, 0))
+                if not connected:
+                    await stream.socket.connect(address.socket_address)
                 awaited = "TLS handshake"
                 opened: Stream = await transports.start_tls(stream, address) if address.tls else stream
         except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
@@ -484,16 +496,12 @@ class Connection:
 
     def _send_at_once(self, data: bytes) -> int:
         """Give the kernel a small request without waiting; return how many bytes it took."""
-        if (
-            self._segmentation is not Segmentation.WHOLE
-            or len(data) > AT_ONCE_BYTES
-            or not isinstance(self._stream, trio.SocketStream)
-        ):
+        if self._segmentation is not Segmentation.WHOLE or len(data) > AT_ONCE_BYTES:
             return 0
         try:
-            return os.write(self._stream.socket.fileno(), data)
-        except OSError as error:  # the buffer is full, or the connection has ended: the usual way finds out which
-            self._reset_on_send |= isinstance(error, ConnectionResetError)
+            return transports.write_at_once(self._stream, data)
+        except trio.BrokenResourceError as error:  # `send_all` notices it too
+            self._reset_on_send |= isinstance(error.__cause__, ConnectionResetError)
             return 0
 
     async def _send_all(self, data: bytes, inactivity: InactivityTimeout) -> bool:
@@ -517,37 +525,44 @@ class Connection:
     async def _receive(self) -> bool:
         """Read once into the inbox; return whether data came."""
         before = len(self._inbox)
-        async with self._reading:
-            if len(self._inbox) > before:
-                return True
-            if self._state is not ConnectionState.OPEN or self._closed:
-                await trio.lowlevel.checkpoint()
-                self._state = ConnectionState.EOF if self._state is ConnectionState.OPEN else self._state
-                return False
-            self._acknowledge_at_once()
-            try:
-                data = await self._stream.receive_some(READ_SIZE_BYTES)
-            except trio.ClosedResourceError:
-                self._state = ConnectionState.EOF
-                return False
-            except trio.BrokenResourceError as broken:
-                cause = broken.__cause__
-                reset = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
-                self._record_end(ConnectionState.RESET if reset else ConnectionState.EOF, cause)
-                return False
-            if not data:
-                self._closure_alert_received = isinstance(self._stream, trio.SSLStream)
-                self._record_end(ConnectionState.RESET if self._reset_on_send else ConnectionState.EOF)
-                return False
-            room = INBOX_LIMIT_BYTES - len(self._inbox)
-            self._inbox += data[:room]
-            self._record(ConnectionEventKind.RECEIVED, bytes(data))
-            if len(data) > room > 0:
-                self._record(
-                    ConnectionEventKind.NOTE,
-                    note=f"more than {INBOX_LIMIT_BYTES} bytes wait unread; later ones are dropped",
-                )
-            return True
+        if self._reading.locked():
+            await self._reading.acquire()
+        else:
+            self._reading.acquire_nowait()  # `acquire` would take a turn of the event loop
+        try:
+            return len(self._inbox) > before or await self._read_into_inbox()
+        finally:
+            self._reading.release()
+
+    async def _read_into_inbox(self) -> bool:
+        if self._state is not ConnectionState.OPEN or self._closed:
+            await trio.lowlevel.checkpoint()
+            self._state = ConnectionState.EOF if self._state is ConnectionState.OPEN else self._state
+            return False
+        self._acknowledge_at_once()
+        try:
+            data = await self._stream.receive_some(READ_SIZE_BYTES)
+        except trio.ClosedResourceError:
+            self._state = ConnectionState.EOF
+            return False
+        except trio.BrokenResourceError as broken:
+            cause = broken.__cause__
+            reset = isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
+            self._record_end(ConnectionState.RESET if reset else ConnectionState.EOF, cause)
+            return False
+        if not data:
+            self._closure_alert_received = isinstance(self._stream, trio.SSLStream)
+            self._record_end(ConnectionState.RESET if self._reset_on_send else ConnectionState.EOF)
+            return False
+        room = INBOX_LIMIT_BYTES - len(self._inbox)
+        self._inbox += data[:room]
+        self._record(ConnectionEventKind.RECEIVED, bytes(data))
+        if len(data) > room > 0:
+            self._record(
+                ConnectionEventKind.NOTE,
+                note=f"more than {INBOX_LIMIT_BYTES} bytes wait unread; later ones are dropped",
+            )
+        return True
 
     def _acknowledge_at_once(self) -> None:
         """Let the kernel acknowledge the next bytes at once (tcp(7); the option lasts for a short time only).

@@ -490,7 +490,9 @@ def _decode_app_event(datagram: bytes) -> AppEvent | None:
         and len(event.kind) <= MAX_NAME_LENGTH
         and len(event.token) <= MAX_NAME_LENGTH
     )
-    return event if valid and not _exceeds_depth(event.detail, MAX_DEPTH) else None
+    # Most events have fewer containers than levels are allowed.
+    flat = datagram.count(b"[") + datagram.count(b"{") <= MAX_DEPTH
+    return event if valid and (flat or not _exceeds_depth(event.detail, MAX_DEPTH)) else None
 
 
 def _exceeds_depth(value: object, levels: int) -> bool:

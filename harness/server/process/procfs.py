@@ -75,7 +75,8 @@ def send_signal(pid: int, number: signal.Signals, among: Callable[[], Collection
 
 def _state(pid: int) -> str:
     try:
-        return Path("/proc", str(pid), "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:  # noqa: PTH123 - a path takes twice the time
+            return file.read().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return ""
 

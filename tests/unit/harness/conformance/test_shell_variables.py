@@ -72,6 +72,12 @@ def test_events_without_such_variables_and_odd_events_stay() -> None:
     assert shown.detail == {"environ": ["HOME"], "from_os": {}, "types": 3}
 
 
+def test_a_forged_list_of_lists_does_no_harm() -> None:
+    forged = AppEvent(1.0, "forged", 1, 1, detail={"environ": {"HOME": "/"}, "from_os": [["HOME"], "HOME", {}]})
+    [shown] = without_shell_variables([forged], SHELL, ())
+    assert shown.detail == {"environ": {}, "from_os": [["HOME"], {}]}
+
+
 def test_a_sentence_about_the_events_names_no_variable_of_the_shell() -> None:
     event = called({"HTTP_PROXY": SHELL["HTTP_PROXY"], "HTTP_X_BOTH": "of the request"}, ["MY_TOKEN", "HOME"])
     shown = without_shell_variables([event], SHELL, ())

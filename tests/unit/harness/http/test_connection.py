@@ -379,7 +379,7 @@ async def test_no_descriptor_left(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(*_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(trio.socket, "socket", none_left)
+    monkeypatch.setattr(socket, "socket", none_left)
     with pytest.raises(OutOfResources, match="ulimit"):
         await Connection.open(Address(port=1), Transcript())
 
