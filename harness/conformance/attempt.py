@@ -41,7 +41,7 @@ EXIT_NOTICE_SECONDS = 0.05
 """Seconds in which the harness learns that a server ended. It waits only after a case that did not pass."""
 
 SLOW_ATTEMPT_SECONDS = 1.0
-"""After a blaming attempt of this many seconds, the harness checks whether the server is still busy."""
+"""After an attempt of this many seconds, the harness checks whether the server is still busy."""
 
 CPU_SAMPLE_SECONDS = 0.1
 """Seconds of that check: ten clock ticks of the kernel."""
@@ -183,7 +183,7 @@ async def run_again(
     split_bodies = any(each.app_read_body for each in previous_attempts)
     patience = LATE_CLOSE_PATIENCE if any(each.closed_late for each in previous_attempts) else 1.0
     made = await attempt(case, server, segmentation, notes, Transcript(patience), split_bodies=split_bodies)
-    if made.judgement.verdict.blames_server and server.alive and await _keeps_cpu_busy(server, made.seconds):
+    if made.seconds >= SLOW_ATTEMPT_SECONDS and server.alive and await _keeps_cpu_busy(server):
         note = "afterwards the server kept a processor busy without a request; it was restarted"
         process = (*made.evidence.process, note)
         made = replace(made, evidence=msgspec.structs.replace(made.evidence, process=process))
@@ -191,13 +191,11 @@ async def run_again(
     return made
 
 
-async def _keeps_cpu_busy(server: ObservedServer, seconds: float) -> bool:
-    """Say whether the server uses the processor without a request: later cases would be slow then.
+async def _keeps_cpu_busy(server: ObservedServer) -> bool:
+    """Say whether the server uses the processor without a request: later cases, and other servers, would be slow then.
 
-    The check takes time, so it is made only after an attempt of many `seconds`.
+    The check takes time, so it is made only after slow attempts.
     """
-    if seconds < SLOW_ATTEMPT_SECONDS:
-        return False
     before = cpu_seconds(server.visible_processes())
     await trio.sleep(CPU_SAMPLE_SECONDS)
     return cpu_seconds(server.visible_processes()) - before >= CPU_SAMPLE_SECONDS * BUSY_CPU_SHARE

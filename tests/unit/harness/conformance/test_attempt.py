@@ -1,8 +1,9 @@
-"""How much of what an app reports goes into the evidence."""
+"""How much of what an app reports goes into the evidence, and what happens before and after an attempt."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -46,3 +47,40 @@ async def test_an_attempt_after_a_late_end_waits_longer_for_responses(
     case, server = cast("Any", None), cast("Any", _Server())
     assert await attempt.run_again(case, server, Segmentation.WHOLE, previous or [PASSED]) is PASSED
     assert patiences == [patience]
+
+
+@dataclass
+class _RestartedServer:
+    """A server that stays up; `restarts` counts its restarts."""
+
+    alive = True
+    restarts: int = 0
+
+    def visible_processes(self) -> list[int]:
+        return [1]
+
+    async def restart(self, grace: float) -> None:
+        assert grace == 0
+        self.restarts += 1
+
+
+@pytest.mark.usefixtures("autojump_clock")
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.FAIL, Verdict.ERROR])
+@pytest.mark.parametrize(("seconds", "cpu", "restarts"), [(2.0, 0.1, 1), (2.0, 0.0, 0), (0.5, 0.1, 0)])
+async def test_a_server_that_stays_busy_after_a_slow_attempt_is_restarted(
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: Verdict,
+    seconds: float,
+    cpu: float,
+    restarts: int,
+) -> None:
+    async def make(*_: Any, **__: Any) -> Attempt:
+        return Attempt(Judgement(verdict), seconds=seconds)
+
+    used = itertools.count(0.0, cpu)
+    monkeypatch.setattr(attempt, "attempt", make)
+    monkeypatch.setattr(attempt, "cpu_seconds", lambda _: next(used))
+    server = _RestartedServer()
+    made = await attempt.run_again(cast("Any", None), cast("Any", server), Segmentation.WHOLE, [PASSED])
+    assert server.restarts == restarts
+    assert ["it was restarted" in note for note in made.evidence.process] == [True] * restarts
