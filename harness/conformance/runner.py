@@ -13,7 +13,7 @@ same cases did not run before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
@@ -60,8 +60,8 @@ MAX_INSTANCES_ALONE = 18
 MAX_INSTANCES_OF_SETUP = 12
 """Instances of one server that share the cases of one setup."""
 
-CASES_PER_INSTANCE = 8
-"""Cases for which another instance is started. A start takes as long as twenty quick cases."""
+CASES_PER_INSTANCE = 12
+"""Cases of a round for each of its instances, at least. A start takes as long as twenty quick cases."""
 
 MAX_RENEWALS = 12
 """Times that the instances of one server are replaced because their files were deleted."""
@@ -128,12 +128,13 @@ class _Group:
 
 @dataclass
 class _Round:
-    """One pass over the cases of a group. `visited` is set when the round has tried the case."""
+    """One pass over the cases of a group, on at most `max_instances`. `visited` is set when it has tried the case."""
 
     group: _Group
     queue: deque[Case]
     tries: int
     visited: dict[str, trio.Event]
+    max_instances: int
 
 
 @dataclass
@@ -188,7 +189,8 @@ class _ServerRun:
         for tries in sorted({1, self.config.tries}):  # with one try there is no second round
             queue = deque(group.cases if tries == 1 else order_by_dependency(group.to_repeat[::-1]))
             group.to_repeat.clear()
-            await self._run_round(_Round(group, queue, tries, {case.id: trio.Event() for case in queue}))
+            visited = {case.id: trio.Event() for case in queue}
+            await self._run_round(_Round(group, queue, tries, visited, self._max_instances(group, len(queue))))
             known_to_start = self._others_may_start.is_set() or bool(self.verdicts) or self.renewals > 0
             if queue and not known_to_start and isinstance(group.error, GauntletError):
                 return False
@@ -201,22 +203,36 @@ class _ServerRun:
             )
         return True
 
-    async def _run_round(self, round_: _Round) -> None:
-        wanted = ceil(len(round_.queue) / CASES_PER_INSTANCE)
-        most = 1 if round_.group.setup.alone else min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens))
-        width = min(most, wanted)
-        async with trio.open_nursery() as nursery:
-            for _ in range(width):
-                nursery.start_soon(self._run_instances, round_)
+    def _max_instances(self, group: _Group, cases: int) -> int:
+        if group.setup.alone:
+            return 1
+        return min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens), ceil(cases / CASES_PER_INSTANCE))
 
-    async def _run_instances(self, round_: _Round) -> None:
+    async def _run_round(self, round_: _Round) -> None:
+        """Run the cases of a round on one instance, and on more if they are not soon done.
+
+        Each instance that has started lets another one start while cases are left. If one fails, all others start: the
+        next one may succeed.
+        """
+        left = round_.max_instances
+
+        def add_instances(count: int) -> None:
+            nonlocal left
+            for _ in range(min(count, left) if round_.queue else 0):
+                left -= 1
+                nursery.start_soon(self._run_instances, round_, add_instances)
+
+        async with trio.open_nursery() as nursery:
+            add_instances(1)
+
+    async def _run_instances(self, round_: _Round, add_instances: Callable[[int], None]) -> None:
         """Run cases until the queue is empty, and replace the instance when its files were deleted.
 
         An error of the instance ends only this task: the other instances go on.
         """
         try:
             async with self._instances:
-                while round_.queue and await self._run_on_instance(round_):
+                while round_.queue and await self._run_on_instance(round_, add_instances):
                     self.renewals += 1
         except UsageError as refused:
             if isinstance(refused, TargetRefused) and self.verdicts:
@@ -225,14 +241,17 @@ class _ServerRun:
             raise
         except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
             round_.group.error = error
+            if not isinstance(error, Unsupported):
+                add_instances(round_.max_instances)
 
-    async def _run_on_instance(self, round_: _Round) -> bool:
+    async def _run_on_instance(self, round_: _Round, add_instances: Callable[[int], None]) -> bool:
         """Run cases on one instance; say whether its files were deleted, so that another must go on."""
         setup, folders = round_.group.setup, self.config.folders
         try:
             async with opened(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
+                add_instances(1)
                 if not setup.alone and not self._others_may_start.is_set():
                     await self._let_others_start(round_.group, server)
                 while round_.queue:

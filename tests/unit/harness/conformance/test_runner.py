@@ -18,7 +18,7 @@ from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
-from wsgi_gauntlet.harness.errors import InternalError, Unsupported
+from wsgi_gauntlet.harness.errors import InternalError, ServerDidNotStart, Unsupported
 from wsgi_gauntlet.harness.model import Evidence, Level, Reference, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
@@ -54,6 +54,7 @@ class FakeServers:
 
     monkeypatch: pytest.MonkeyPatch
     attempt: Callable[[str], Awaitable[Verdict]]
+    failing_starts: int = 0
     opened: list[Setup] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
 
@@ -70,6 +71,9 @@ class FakeServers:
     @asynccontextmanager
     async def _open(self, setup: Setup, **_: Any) -> AsyncIterator[Instance]:
         self.opened.append(setup)
+        if self.failing_starts >= len(self.opened):
+            raise ServerDidNotStart("not this time")
+        await trio.testing.wait_all_tasks_blocked()
         yield Instance()
 
     async def _run_again(self, which: Case, _server: Any, segmentation: Any, _made: Any) -> Attempt:
@@ -154,6 +158,43 @@ async def test_an_instance_of_the_first_group_says_whether_requests_may_be_cut(
     assert servers.opened == [PLAIN, TLS]
 
 
+async def pass_at_once(_: str) -> Verdict:
+    return Verdict.PASS
+
+
+MANY_CASES = [case(f"case-{number}") for number in range(runner.CASES_PER_INSTANCE * 4)]
+
+
+async def test_quick_cases_are_done_before_more_than_one_instance_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = FakeServers(monkeypatch, pass_at_once)
+    assert len(await check(tmp_path, *MANY_CASES)) == len(MANY_CASES)
+    assert len(servers.opened) == 2
+
+
+async def test_slow_cases_share_all_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, all_run = 0, trio.Event()
+
+    async def attempt(_: str) -> Verdict:
+        nonlocal running
+        running += 1
+        if running == 4:
+            all_run.set()
+        await all_run.wait()
+        return Verdict.PASS
+
+    servers = FakeServers(monkeypatch, attempt)
+    assert len(await check(tmp_path, *MANY_CASES, instances=4)) == len(MANY_CASES)
+    assert len(servers.opened) == 4
+
+
+async def test_after_a_failed_start_the_other_instances_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = FakeServers(monkeypatch, pass_at_once, failing_starts=3)
+    assert set((await check(tmp_path, *MANY_CASES, instances=4)).values()) == {Verdict.PASS}
+    assert len(servers.opened) == 4
+
+
 def test_a_server_that_is_checked_by_itself_has_more_instances() -> None:
     alone, *others = (runner.default_instances(servers) for servers in (1, 2, 6))
     assert alone > others[0] > others[1] == runner.MAX_INSTANCES
@@ -164,15 +205,22 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: int
 ) -> None:
     made: list[str] = []
+    instances: list[Instance] = []
+    both_run = trio.Event()
 
     @asynccontextmanager
     async def running(*_: Any, **__: Any) -> AsyncIterator[Instance]:
         await trio.testing.wait_all_tasks_blocked()  # a start takes long
-        yield Instance()
+        instances.append(Instance())
+        if len(instances) == 2:
+            both_run.set()
+        yield instances[-1]
+        instances.pop()
 
     async def run_again(which: Case, server: Any, segmentation: Any, _made: Any) -> Attempt:
         made.append(which.id)
         if which.id == "need" and made.count("need") == tries:
+            await both_run.wait()
             await trio.testing.wait_all_tasks_blocked()  # the other instance waits for this case
             server.intact = False
             raise InternalError("its socket is gone")
