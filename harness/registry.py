@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -39,6 +39,9 @@ from wsgi_gauntlet.harness.store.base_run import base_run
 from wsgi_gauntlet.harness.store.output_format import Output
 
 ROOT_PACKAGE = "wsgi_gauntlet"
+
+SCENARIOS_FOLDER = "load"
+"""The folder of `suites` that has all scenarios and no case. A check does not import it, nor the generators of load."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class _ResultsFile(Protocol):
 def cases() -> tuple[Case, ...]:
     """Return every case: PEP 3333 first, then in the order of the files."""
     found: list[Case] = []
-    for module in _modules("suites"):
+    for module in _modules("suites", without=SCENARIOS_FOLDER):
         for value in vars(module).values():
             if isinstance(value, Case):
                 found.append(value)
@@ -83,7 +86,12 @@ def cases() -> tuple[Case, ...]:
 @cache
 def scenarios() -> tuple[Scenario, ...]:
     """Return every scenario: those of a default run first, then by id."""
-    found = [value for module in _modules("suites") for value in vars(module).values() if isinstance(value, Scenario)]
+    found = [
+        value
+        for module in _modules("suites", SCENARIOS_FOLDER)
+        for value in vars(module).values()
+        if isinstance(value, Scenario)
+    ]
     return tuple(sorted(found, key=lambda each: (not each.in_default_run, each.id)))
 
 
@@ -245,20 +253,25 @@ def _run_folders(folder: Path) -> list[str]:
         return []
 
 
-def _modules(package_name: str, folder: str = "") -> Iterator[ModuleType]:
-    """Yield the modules in a package, or in one folder of it, and those of the entry points of the package."""
+def _modules(package_name: str, folder: str = "", without: str = "") -> Iterator[ModuleType]:
+    """Yield the modules in a package, or in one folder of it, and those of the entry points of the package.
+
+    Leave out those in the folder `without`.
+    """
     group = f"{ROOT_PACKAGE}.{package_name}"
     name = f"{group}.{folder}".rstrip(".")
-    yield from _import_submodules(importlib.import_module(name).__path__, f"{name}.")
+    # The test app is for the process of the server.
+    left_out = {f"{ROOT_PACKAGE}.suites.testapp", f"{group}.{without}"}
+    yield from _import_submodules(importlib.import_module(name).__path__, f"{name}.", left_out)
     for point in metadata.entry_points(group=group):
         yield point.load()
 
 
-def _import_submodules(path: Iterable[str], prefix: str) -> Iterator[ModuleType]:
+def _import_submodules(path: Iterable[str], prefix: str, left_out: Collection[str]) -> Iterator[ModuleType]:
     for info in pkgutil.iter_modules(path, prefix):
-        if info.name == f"{ROOT_PACKAGE}.suites.testapp":
-            continue  # the test app is for the process of the server
+        if info.name in left_out:
+            continue
         module = importlib.import_module(info.name)
         yield module
         if info.ispkg:
-            yield from _import_submodules(module.__path__, f"{info.name}.")
+            yield from _import_submodules(module.__path__, f"{info.name}.", left_out)

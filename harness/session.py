@@ -54,9 +54,9 @@ from wsgi_gauntlet.harness.events import (
     ignore_event,
 )
 from wsgi_gauntlet.harness.exclusions import Exclusions, check_names, describe_excluded
-from wsgi_gauntlet.harness.load import runner as load_runner
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.load.catalog import Scenario, check_overrides, server_scenario_pairs
+from wsgi_gauntlet.harness.load.options import LoadOptions
 from wsgi_gauntlet.harness.model import (
     CONFIGURATION_KEY,
     SCHEMA,
@@ -133,7 +133,7 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     thresholds: tuple[str, ...] = ()
     scenarios: tuple[str, ...] | None = None
-    load_options: load_runner.LoadOptions = field(default_factory=load_runner.LoadOptions)
+    load_options: LoadOptions = field(default_factory=LoadOptions)
     python: str = sys.executable
     app: str = registry.REFERENCE_APP
     app_setup: AppSetupOptions = field(default_factory=AppSetupOptions)
@@ -506,6 +506,8 @@ class _Session:
                 config = runner.RunnerConfig(self.folders, all_segmentations=all_segmentations)
                 await runner.check(self.cells.plans, self.cells.cases, config, events)
         if self.cells.loads:
+            from wsgi_gauntlet.harness.load import runner as load_runner  # a check does not need the generators
+
             await events.put(StageStarted("load", len(self.cells.loads)))
             cells = ((plan, each) for plan, each in self.cells.loads if plan.name not in self.recorder.failed)
             await load_runner.load(cells, load_options, self.folders, events, self._cluster)

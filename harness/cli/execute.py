@@ -42,8 +42,7 @@ def case_selection(
 def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
     """Return the options of a run that `run`, `check` and `load` have in common."""
     from wsgi_gauntlet.harness import session
-    from wsgi_gauntlet.harness.load.runner import LoadOptions
-    from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.load.options import LoadOptions, user_app_page
 
     return session.RunOptions(
         servers=arguments.servers,

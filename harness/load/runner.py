@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
@@ -21,44 +20,15 @@ from wsgi_gauntlet.harness.event_queue import EventQueue
 from wsgi_gauntlet.harness.events import Message, Progress, ScenarioFinished, ServerFailed
 from wsgi_gauntlet.harness.limits import describe_exhausted_resource
 from wsgi_gauntlet.harness.load.analysis.cpu_contention import apply_cpu_contention
-from wsgi_gauntlet.harness.load.catalog import Scenario, overrides_for
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.generator.process_pool import GeneratorMachines
+from wsgi_gauntlet.harness.load.options import LoadOptions as LoadOptions
 from wsgi_gauntlet.harness.load.parameters import Parameters
 from wsgi_gauntlet.harness.load.probes.other_processes import other_processes
 from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
-from wsgi_gauntlet.harness.traffic.model import Traffic
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """The options of the command line for every scenario. `full` chooses the parameters for full runs.
-
-    `clients`, `duration` and `rate` replace the parameters of the same names; `other_parameters` are those that
-    `--set NAME=VALUE` gives, as text. `page` is the page of the user app that healthy users request; they send
-    `traffic` in its place if there is one.
-    """
-
-    full: bool = False
-    clients: int | None = None
-    duration: float | None = None
-    rate: float | None = None
-    page: str = "/"
-    traffic: Traffic | None = None
-    other_parameters: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def overrides(self) -> dict[str, object]:
-        """The replaced parameters by name, for whichever scenario declares them."""
-        options = {"clients": self.clients, "duration": self.duration, "rate": self.rate}
-        return {**{name: value for name, value in options.items() if value is not None}, **self.other_parameters}
-
-    def parameters(self, scenario: Scenario) -> Parameters:
-        """Return the parameters of `scenario`. Raises ConfigurationError for a value of the wrong kind."""
-        return scenario.parameters(overrides_for(scenario, self.overrides), full=self.full)
-
 
 MAX_ROUNDS_WITH_LOST_WORKERS = 3
 """Rounds of one cell at most in which a worker of the cluster may be lost."""

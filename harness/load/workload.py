@@ -6,7 +6,6 @@ whose correct response is learned before the measurement.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, overload
@@ -14,7 +13,7 @@ from typing import Protocol, overload
 import msgspec
 import trio
 
-from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, ServerError, Unsupported
+from wsgi_gauntlet.harness.errors import PageError, ServerError, Unsupported
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection, page_outcome, page_request
 from wsgi_gauntlet.harness.http.parser import Response
@@ -22,7 +21,6 @@ from wsgi_gauntlet.harness.load.traffic_workload import SEE_CHECK, TrafficWorklo
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.verified_traffic import VerifiedTraffic
 from wsgi_gauntlet.harness.model import Outcome
-from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX
 
 RESPONSE_TIMEOUT_SECONDS = 10.0
 """Seconds in which a server must answer a single request while it is idle."""
@@ -34,9 +32,6 @@ CROSS_TALK_NOT_DETECTABLE = (
 
 RECHECK_DELAY_SECONDS = 1.1
 """Seconds before the last request while a page is learned, so that a clock of the page that shows seconds changes."""
-
-_REQUEST_TARGET = re.compile(r"/[!-\"$-~]*")
-"""A path with or without a query, as in a request line: visible ASCII, no fragment."""
 
 
 class Workload(Protocol):
@@ -196,32 +191,6 @@ async def verify_request(
         f"The server did not answer one request for {page} correctly within {RESPONSE_TIMEOUT_SECONDS:g} s: it sent "
         f"{received}. The speed of wrong responses means nothing; {more}."
     )
-
-
-def validated_path(path: str) -> str:
-    """Return the page of --app-path for a request line. Raises ConfigurationError if it is not a path."""
-    if not _REQUEST_TARGET.fullmatch(path):
-        raise ConfigurationError(
-            f"--app-path {path!r} is not a path: it must begin with /, for example /shop?page=2, and have only ASCII "
-            "characters without spaces and fragments; percent-encode all others"
-        )
-    if path.partition("?")[0].rstrip("/").startswith(CONTROL_PREFIX):
-        raise ConfigurationError(
-            f"--app-path {path}: paths below {CONTROL_PREFIX} belong to the harness; use a path of the app"
-        )
-    return path
-
-
-def user_app_page(app: str | None, path: str | None) -> str:
-    """Return the page of the user app, `/` if the user names none.
-
-    Raises ConfigurationError if `path` is not a path, or if there is no user app.
-    """
-    if path is None:
-        return "/"
-    if not app:
-        raise ConfigurationError("--app-path needs --app: name the app that has the page")
-    return validated_path(path)
 
 
 async def learn_expected_response(address: Address, target: str) -> UserAppPage:

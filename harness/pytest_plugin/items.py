@@ -25,8 +25,7 @@ from wsgi_gauntlet.harness.conformance.selection import Selection, chosen, runna
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName, Unsupported
 from wsgi_gauntlet.harness.events import Event, Message
 from wsgi_gauntlet.harness.exclusions import Exclusions, check_names
-from wsgi_gauntlet.harness.load.runner import LoadOptions
-from wsgi_gauntlet.harness.load.workload import user_app_page
+from wsgi_gauntlet.harness.load.options import LoadOptions, user_app_page
 from wsgi_gauntlet.harness.model import BaselineStatus, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.pytest_plugin.instance_pool import InstancePool

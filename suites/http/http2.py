@@ -7,6 +7,7 @@ client gets. Nothing of the connection may reach the app, because environ is no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from wsgi_gauntlet.harness.conformance import assertions
 from wsgi_gauntlet.harness.conformance.basis import (
@@ -22,7 +23,6 @@ from wsgi_gauntlet.harness.conformance.basis import (
 )
 from wsgi_gauntlet.harness.conformance.catalog import MUST, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
-from wsgi_gauntlet.harness.http.http2 import Field, Http2Connection, Http2Response
 from wsgi_gauntlet.harness.model import AppEvent
 from wsgi_gauntlet.suites.http.assertions import (
     READ_TO_END_TARGET,
@@ -30,6 +30,9 @@ from wsgi_gauntlet.suites.http.assertions import (
     SECURITY_TAG,
     assert_server_alive,
 )
+
+if TYPE_CHECKING:
+    from wsgi_gauntlet.harness.http.http2 import Field, Http2Connection, Http2Response
 
 UNSUPPORTED_MESSAGE = "the server does not use HTTP/2 on this port"
 
@@ -54,6 +57,8 @@ PSEUDO_FIELDS = rfc9113(
 
 async def _open(exchange: Exchange) -> Http2Connection:
     """Return a connection that uses HTTP/2. Raises Unsupported if the server does not."""
+    from wsgi_gauntlet.harness.http.http2 import Http2Connection  # loading hpack and hyperframe takes 50 ms
+
     connection = Http2Connection(await exchange.connect())
     if not await connection.open(RESPONSE_TIMEOUT_SECONDS):
         exchange.unsupported(UNSUPPORTED_MESSAGE)

@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.comparison.run import CompareOptions, FailOn, Outcome
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.events import Event, RoundFinished
-from wsgi_gauntlet.harness.load.runner import LoadOptions
+from wsgi_gauntlet.harness.load.options import LoadOptions
 from wsgi_gauntlet.harness.model import ComparisonWord, FigureComparison
 from wsgi_gauntlet.harness.store import journal
 

@@ -213,8 +213,7 @@ def compare_options(arguments: CompareArguments) -> CompareOptions:
     from wsgi_gauntlet.harness.comparison.candidates import candidate_options
     from wsgi_gauntlet.harness.comparison.limits import RoundLimits
     from wsgi_gauntlet.harness.comparison.run import CompareOptions
-    from wsgi_gauntlet.harness.load.runner import LoadOptions
-    from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.load.options import LoadOptions, user_app_page
     from wsgi_gauntlet.harness.server.user_app import is_user_app
 
     if arguments.rounds is not None and arguments.budget is not None:

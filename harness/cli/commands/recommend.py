@@ -169,8 +169,7 @@ def recommend(arguments: RecommendArguments) -> None:
 def search_options(arguments: RecommendArguments) -> SearchOptions:
     """Return the options of the search. Raises ConfigurationError."""
     from wsgi_gauntlet.harness import registry, session
-    from wsgi_gauntlet.harness.load.runner import LoadOptions
-    from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.load.options import LoadOptions, user_app_page
     from wsgi_gauntlet.harness.recommendation.run import SearchOptions
 
     budget = budget_seconds(arguments.budget)

@@ -91,8 +91,7 @@ def replay(arguments: ReplayArguments) -> None:
     from wsgi_gauntlet.harness.conformance.selection import runnable_cases
     from wsgi_gauntlet.harness.fuzz import case_file
     from wsgi_gauntlet.harness.http.segmentation import Segmentation
-    from wsgi_gauntlet.harness.load.runner import LoadOptions
-    from wsgi_gauntlet.harness.load.workload import user_app_page
+    from wsgi_gauntlet.harness.load.options import LoadOptions, user_app_page
     from wsgi_gauntlet.harness.replay import runner
     from wsgi_gauntlet.harness.server.name import parse
     from wsgi_gauntlet.reports.terminal import replay as terminal

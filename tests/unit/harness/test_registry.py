@@ -1,5 +1,8 @@
 """The registry finds adapters, cases, scenarios and outputs; a wrong name gets similar ones."""
 
+import importlib
+import pkgutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants
 from wsgi_gauntlet.harness.errors import ConfigurationError, NotInstalled, UnknownName
+from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.server import planning
 
 
@@ -21,6 +26,22 @@ def test_ids_are_unique() -> None:
     ids = [each.id for each in registry.cases()]
     assert len(ids) == len(set(ids))
     assert len(registry.scenarios()) == len({each.id for each in registry.scenarios()})
+
+
+def test_a_check_imports_no_scenario_and_misses_no_case() -> None:
+    source = (
+        "import sys; from wsgi_gauntlet.harness import registry; print(len(registry.cases())); "
+        "print(*(each for each in sys.modules if 'suites.load' in each or each == 'hpack'))"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [str(len(registry.cases()))]
+    suites = importlib.import_module("wsgi_gauntlet.suites")
+    for info in pkgutil.walk_packages(suites.__path__, f"{suites.__name__}."):
+        if ".testapp" in info.name:
+            continue
+        kind = Case | CaseVariants if ".suites.load" in info.name else Scenario
+        misplaced = [name for name, each in vars(importlib.import_module(info.name)).items() if isinstance(each, kind)]
+        assert not misplaced, info.name
 
 
 def test_cases_come_pep_first() -> None:

@@ -26,7 +26,7 @@ from wsgi_gauntlet.harness.events import (
     ServerFailed,
     ServerStarted,
 )
-from wsgi_gauntlet.harness.load.runner import LoadOptions
+from wsgi_gauntlet.harness.load.options import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import (
     SCHEMA,

@@ -15,7 +15,7 @@ from wsgi_gauntlet.harness.comparison.limits import RoundLimits
 from wsgi_gauntlet.harness.comparison.run import INTERRUPTED, CompareOptions, FailOn, exit_code, previous_comparison
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.load.runner import LoadOptions
+from wsgi_gauntlet.harness.load.options import LoadOptions
 from wsgi_gauntlet.harness.model import SCHEMA, ComparisonResult
 from wsgi_gauntlet.harness.session import RunOptions
 from wsgi_gauntlet.harness.store import journal

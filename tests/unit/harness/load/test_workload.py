@@ -11,12 +11,12 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, PageError, Unsuppor
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.parser import ResponseParser
 from wsgi_gauntlet.harness.load import workload as workload_module
+from wsgi_gauntlet.harness.load.options import validated_path
 from wsgi_gauntlet.harness.load.unexpected_response import UnexpectedResponse
 from wsgi_gauntlet.harness.load.workload import (
     ReferencePage,
     UserAppPage,
     learn_expected_response,
-    validated_path,
     verify_request,
 )
 from wsgi_gauntlet.harness.model import Outcome
