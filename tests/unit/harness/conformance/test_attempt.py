@@ -33,7 +33,7 @@ class _Server:
     alive = False
 
 
-@pytest.mark.parametrize(("late", "patience"), [((), 1.0), ((False,), 1.0), ((False, True, False), 1.5)])
+@pytest.mark.parametrize(("late", "patience"), [((), 1.0), ((False,), 1.0), ((False, True, False), 1.2)])
 async def test_an_attempt_after_a_late_end_waits_longer_for_responses(
     monkeypatch: pytest.MonkeyPatch, late: tuple[bool, ...], patience: float
 ) -> None:
