@@ -54,10 +54,10 @@ from wsgi_gauntlet.harness.server.user_app import (
 MAX_INSTANCES = 6
 """Instances of one server, of several that are checked at the same time."""
 
-MAX_INSTANCES_ALONE = 18
+MAX_INSTANCES_ALONE = 14
 """Instances of a server that is checked by itself: most cases wait, and six instances leave half of two cores idle."""
 
-MAX_INSTANCES_OF_SETUP = 12
+MAX_INSTANCES_OF_SETUP = 10
 """Instances of one server that share the cases of one setup."""
 
 CASES_PER_INSTANCE = 12

@@ -75,7 +75,7 @@ FLOOD_PAUSE_SECONDS = 0.01
 
 MAX_WAITING_BARRIERS = 64
 """Barriers of one instance that the app may wait at; the largest case has 48. Each needs a descriptor, and a process on
-many machines may have 1024. A server has up to 18 instances, and most of them have none."""
+many machines may have 1024. A server has up to 14 instances, and most of them have none."""
 
 BARRIER_FAILED_EVENT = "barrier-failed"
 """The app event of a barrier that the harness did not release within the app's time-out."""
