@@ -31,7 +31,12 @@ _NUMBER = re.compile(rb"(?<![0-9])(?:0|[1-9][0-9]{0,8})(?![0-9])")
 _RUN = re.compile(rb"(.)\1{%d,}" % (MIN_RUN_BYTES - 1), re.DOTALL)
 _FORMAT_TEXT = {
     **{value: f"\\{value:03o}" for value in range(256) if not 0x20 <= value < 0x7F},
-    **{0x0D: "\\r", 0x0A: "\\n", 0x09: "\\t", 0x5C: "\\\\", 0x25: "%%", 0x27: "\\047"},
+    0x0D: "\\r",
+    0x0A: "\\n",
+    0x09: "\\t",
+    0x5C: "\\\\",
+    0x25: "%%",
+    0x27: "\\047",
 }
 """The text in a format of printf for each byte that does not stand for itself there."""
 

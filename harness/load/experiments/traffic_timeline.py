@@ -343,6 +343,7 @@ async def run_traffic(
         ) as traffic,
     ):
         yield traffic
+        await ctx.group.wait()
 
 
 @asynccontextmanager
@@ -365,8 +366,9 @@ async def continue_with_traffic(
     """
     page_view = users.page_view
     try:
-        workload = await ctx.workload(running)
-        service = await warm_up(running.address, workload, page_view.size)
+        async with ctx.group.warm_up():
+            workload = await ctx.workload(running)
+            service = await warm_up(running.address, workload, page_view.size)
     except (trio.TooSlowError, OSError) as problem:
         why = (
             f"took over {REQUEST_TIMEOUT_SECONDS:g} s"

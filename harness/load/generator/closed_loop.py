@@ -154,8 +154,10 @@ class _ClosedLoop(Generic[P]):
     def _handle_event(self, fd: int, event: ConnectionEvent) -> int:
         """Count the end of the request on `fd`, and start the next request if that is possible at once.
 
-        Return the time of a correct response, 0 for any other event.
+        Return the time of a correct response, 0 for any other event. Do nothing for a request that goes on.
         """
+        if event is ConnectionEvent.PENDING:
+            return 0
         now, pool = time.perf_counter_ns(), self._pool
         response_received = event in (ConnectionEvent.RESPONSE_OK, ConnectionEvent.RESPONSE_OK_CLOSED)
         started = now
@@ -219,7 +221,7 @@ class _MarkedRequestLoop(_ClosedLoop[MarkedRequest]):
             if not events:
                 return now, True
             before = now
-            for (fd, mask), after in zip(events, requests, strict=False):
+            for (fd, mask), after in zip(events, requests):  # noqa: B905 - `strict` takes as long as three requests
                 if mask != _BYTES_ONLY and mask & _END_OF_STREAM:
                     pool.report_always(fd)
                 try:
@@ -247,17 +249,18 @@ class _MarkedRequestLoop(_ClosedLoop[MarkedRequest]):
                             pool.mark_partially_sent(fd, count)
                         continue
                     event = pool.read(fd, data)
-                if event is not ConnectionEvent.PENDING:
-                    now = self._handle_event(fd, event) or now
-                    if event is ConnectionEvent.FAILED and pool.must_pause:
-                        # The other responses of this batch are still there after the proof: nothing is edge-triggered.
-                        slice_end = 0
-                        break
+                now = self._handle_event(fd, event) or now
+                if event is ConnectionEvent.FAILED and pool.must_pause:
+                    # The other responses of this batch are still there after the proof: nothing is edge-triggered.
+                    slice_end = 0
+                    break
                 size = pool.size
-            if now != before:
+            if now == before:
+                now = clock()
+            elif now - response_gap.since > response_gap.longest:
                 response_gap.response_received(now)
             else:
-                now = clock()
+                response_gap.since = now
         return clock(), False
 
 
@@ -312,15 +315,16 @@ class _VisitLoop(_ClosedLoop[UserVisit]):
                             pool.mark_partially_sent(fd, count)
                         continue
                     event = pool.read(fd, data, match)
-                if event is not ConnectionEvent.PENDING:
-                    now = self._handle_event(fd, event) or now
-                    if event is ConnectionEvent.FAILED and pool.must_pause:
-                        # The other responses of this batch are still there after the proof: nothing is edge-triggered.
-                        slice_end = 0
-                        break
+                now = self._handle_event(fd, event) or now
+                if event is ConnectionEvent.FAILED and pool.must_pause:
+                    # The other responses of this batch are still there after the proof: nothing is edge-triggered.
+                    slice_end = 0
+                    break
                 size = pool.size
-            if now != before:
+            if now == before:
+                now = clock()
+            elif now - response_gap.since > response_gap.longest:
                 response_gap.response_received(now)
             else:
-                now = clock()
+                response_gap.since = now
         return clock(), False

@@ -86,7 +86,7 @@ def test_epoll_reports_again_what_did_not_fit_into_the_buffer() -> None:
         with accepted:
             pool.size = len(PAGE) // 3
             accepted.sendall(PAGE)
-            events = []
+            events: list[ConnectionEvent] = []
             while not events or events[-1] is ConnectionEvent.PENDING:
                 assert pool.epoll.poll(30) == [(fd, select.EPOLLIN)]
                 events.append(pool.read(fd, pool.receive[fd](pool.size)))
