@@ -30,6 +30,7 @@ from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.user_app import plan_with_control_paths
 
+from ..helpers.preloaded_program import run_preloaded
 from ..helpers.requirements import installed
 
 pytestmark = pytest.mark.live
@@ -296,11 +297,7 @@ async def test_without_a_copy_commands_and_app_run_in_the_users_folder(folder: P
 
 
 def program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    start = "from wsgi_gauntlet.harness.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", start, *words],
-        cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return run_preloaded(words, folder, os.environ)
 
 
 def test_a_load_of_it_shows_no_value_of_the_env_file(folder: Path) -> None:

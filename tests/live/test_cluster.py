@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hmac
 import itertools
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -57,6 +59,15 @@ TESTS = Path(__file__).resolve().parents[1]
 def distributed() -> None:
     """Require the extra `cluster`."""
     module("distributed")
+
+
+@pytest.fixture(autouse=True)
+def _collect_connections() -> Iterator[None]:
+    """Collect connections to workers that distributed did not close: later they would fail any other test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import trio
 
 from wsgi_gauntlet.harness import registry
-from wsgi_gauntlet.harness.conformance.catalog import select
+from wsgi_gauntlet.harness.conformance.catalog import Case, select
 from wsgi_gauntlet.harness.model import CaseResult, Verdict
 from wsgi_gauntlet.harness.server import planning
 
@@ -18,11 +19,25 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 BLAME = (Verdict.FAIL, Verdict.WARN)
 
+ALL = select(registry.cases(), ["pep3333"])
 
-async def checked(server: str, tmp_path: Path, *prefixes: str, tries: int = 3) -> dict[str, CaseResult]:
-    cases = select(registry.cases(), prefixes or ["pep3333"])
+AFTER_WHICH_WAITRESS_SPINS = "/wide-memoryview-"
+"""What is in the ids of cases after which a thread of waitress spins until the server ends."""
+
+
+async def checked(server: str, tmp_path: Path, cases: Sequence[Case], *, tries: int = 3) -> dict[str, CaseResult]:
+    """Return the cells by the ids of the cases.
+
+    On a machine that stood still for a moment a cell comes to `error`, as it should: it is asked for once more.
+    """
+    cells = await checked_once(server, tmp_path / "first", cases, tries)
+    late = [case for case in cases if cells[case.id].verdict is Verdict.ERROR]
+    return cells | (await checked_once(server, tmp_path / "again", late, tries) if late else {})
+
+
+async def checked_once(server: str, folder: Path, cases: Sequence[Case], tries: int) -> dict[str, CaseResult]:
     with trio.fail_after(270):
-        found = await check_cases(tmp_path, [planning.plan(server)], {server: cases}, tries=tries)
+        found = await check_cases(folder, [planning.plan(server)], {server: cases}, tries=tries)
     assert found.failed == []
     cells = {cell.case: cell for cell in found.cases}
     assert set(cells) == {case.id for case in cases}
@@ -38,7 +53,9 @@ def errors(cells: dict[str, CaseResult]) -> dict[str, str]:
 
 
 async def test_waitress_fails_only_known_cases(tmp_path: Path) -> None:
-    cells = await checked("waitress", tmp_path)
+    spinning = [case for case in ALL if AFTER_WHICH_WAITRESS_SPINS in case.id]
+    cells = await checked("waitress", tmp_path / "most", [case for case in ALL if case not in spinning])
+    cells |= await checked("waitress", tmp_path / "spinning", spinning)
     assert errors(cells) == {}
     # Confirmed by hand on waitress 3.0.2, with nc or a raw socket.
     families = (
@@ -72,7 +89,7 @@ async def test_waitress_fails_only_known_cases(tmp_path: Path) -> None:
 
 
 async def test_known_faults_of_wsgiref_are_found(tmp_path: Path) -> None:
-    cells = await checked("wsgiref", tmp_path, tries=1)
+    cells = await checked("wsgiref", tmp_path, ALL, tries=1)
     assert errors(cells) == {}
     assert blamed(cells) >= {
         "content-length/never-exceeded/list",
@@ -91,7 +108,8 @@ async def test_known_faults_of_wsgiref_are_found(tmp_path: Path) -> None:
 
 
 async def test_concurrent_requests_show_threads_and_processes(tmp_path: Path) -> None:
-    cells = await checked("gunicorn:gthread", tmp_path, "pep3333/concurrency", "pep3333/environ/multi")
+    cases = select(registry.cases(), ["pep3333/concurrency", "pep3333/environ/multi"])
+    cells = await checked("gunicorn:gthread", tmp_path, cases)
     assert errors(cells) == {}
     for case in ("environ/multithread-truth", "environ/multiprocess-truth", "concurrency/no-cross-talk-threads"):
         assert cells[f"pep3333/{case}"].verdict is Verdict.PASS

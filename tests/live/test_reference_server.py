@@ -81,16 +81,16 @@ async def cells(
     """Return the cells of `rows`, by the names of `plans`; each of them exactly once.
 
     On a machine that stood still for a moment a server does not start in time, or a cell comes to `error`, as they
-    should: those are asked once more.
+    should: those are asked once more, one server at a time.
     """
-    first, late = await asked(folder / "first", rows, plans, tries=tries, instances=instances)
+    first, late = await asked(folder / "first", rows, plans, tries=tries, instances=instances, parallel=INSTANCES)
     sure = [cell for cell in first if cell.verdict is not Verdict.ERROR]
     decided = {(cell.server, cell.case) for cell in sure}
     left = {name: [case for case in row if (name, case.id) not in decided] for name, row in rows.items()}
     assert late <= {name for name, row in left.items() if row}
     again = [each for each in plans if left.get(each.name)]
     second, failed = await asked(
-        folder / "again", {each.name: left[each.name] for each in again}, again, tries=tries, instances=1
+        folder / "again", {each.name: left[each.name] for each in again}, again, tries=tries, instances=1, parallel=1
     )
     assert not failed
     found = sure + second
@@ -100,11 +100,17 @@ async def cells(
 
 
 async def asked(
-    folder: Path, rows: Mapping[str, Sequence[Case]], plans: Sequence[Plan], *, tries: int, instances: int
+    folder: Path,
+    rows: Mapping[str, Sequence[Case]],
+    plans: Sequence[Plan],
+    *,
+    tries: int,
+    instances: int,
+    parallel: int,
 ) -> tuple[list[CaseResult], set[str]]:
     """Return the cells, and the servers that did not start."""
     with trio.fail_after(570):
-        collected = await check_cases(folder, plans, rows, instances=instances, tries=tries, parallel_servers=INSTANCES)
+        collected = await check_cases(folder, plans, rows, instances=instances, tries=tries, parallel_servers=parallel)
     return collected.cases, collected.failed_servers
 
 

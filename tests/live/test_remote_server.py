@@ -36,6 +36,7 @@ from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
 from ..helpers.page_content import page_content
+from ..helpers.preloaded_program import run_preloaded
 from ..helpers.requirements import installed
 from ..helpers.runs import run_scenarios
 from ..helpers.scenario_runs import make_context
@@ -43,8 +44,6 @@ from ..helpers.scenario_runs import make_context
 pytestmark = pytest.mark.live
 
 TOKEN = "open-sesame"
-
-COMMAND = (sys.executable, "-c", "from wsgi_gauntlet.harness.cli.main import main; main()")
 
 
 @pytest.fixture
@@ -165,15 +164,7 @@ def test_on_the_command_line_a_refusal_is_one_line_and_exit_code_2(folder: Path)
         environment = {name: value for name, value in os.environ.items() if name != "WSGI_GAUNTLET_TOKEN"}
         if token is not None:
             environment["WSGI_GAUNTLET_TOKEN"] = token
-        done = subprocess.run(
-            [*COMMAND, "load", *words],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_preloaded(["load", *words], folder, environment)
         assert done.returncode == 2
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1, done.stderr

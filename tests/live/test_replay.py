@@ -21,6 +21,7 @@ from wsgi_gauntlet.harness.replay.reproducer import PORT
 from wsgi_gauntlet.harness.replay.runner import ReplayResult, replay, write
 from wsgi_gauntlet.harness.server import planning
 
+from ..helpers.preloaded_program import run_preloaded
 from ..helpers.pytest_project import Project, ended
 from ..helpers.requirements import installed, program
 
@@ -176,15 +177,7 @@ COMMAND = str(BINARIES / "wsgi-gauntlet")
 
 def called(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(
-        [COMMAND, "replay", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_preloaded(["replay", *arguments], folder, environment)
 
 
 def test_the_command_shows_it_and_ends_with_its_code(tmp_path: Path) -> None:
