@@ -1,8 +1,6 @@
 # `make run` and `make test` are enough for most people. Both install what they need.
 
-# pyenv compiles a Python without optimizations, and with it everything takes 1.5 times the CPU time. The system's
-# Python takes its place if it is new enough. Another one: make PYTHON=python3.12 ...
-PYTHON ?= $(shell python3 -c 'import sys, sysconfig; sys.exit("/.pyenv/" in sys.base_prefix and "--enable-optimizations" not in sysconfig.get_config_var("CONFIG_ARGS"))' 2>/dev/null && echo python3 || { /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3; } || echo python3)
+PYTHON ?= python3
 VENV := .venv
 # Servers and frameworks that only the tests need are in their own environment, without wsgi-gauntlet. It uses the
 # system's Python if possible: servers that give up root cannot read an interpreter in root's home folder.
