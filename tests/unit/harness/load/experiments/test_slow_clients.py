@@ -158,6 +158,7 @@ async def run(
     return cell
 
 
+@pytest.mark.slow
 async def test_n_is_found_and_users_recover(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = await run(Slots(3), monkeypatch)
     assert cell.collapse == 3
@@ -176,6 +177,7 @@ async def test_a_server_that_stands_it_is_not_searched(monkeypatch: pytest.Monke
     assert cell.goodput == 1.0
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_come_back_is_restarted_for_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Slots(2, stuck=True)
     cell = await run(server, monkeypatch, clients=3)

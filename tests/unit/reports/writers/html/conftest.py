@@ -1,4 +1,4 @@
-"""A browser, and the pages of the samples on disk."""
+"""The pages of the samples on disk, and a browser that leaves them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ from wsgi_gauntlet.harness.model import Results
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.hostile_sample import hostile_results
-from .....helpers.report_browser import ReportBrowser, launched
+from .....helpers.report_browser import ReportBrowser
 from .....helpers.sample_conformance import MANY_CASES, MANY_SERVERS, build_conformance
 from .....helpers.scoreboard_results import classroom
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[ReportBrowser]:
-    """A browser for the tests of a module."""
-    with launched() as started:
-        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -24,7 +23,7 @@ from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
 from .....helpers import sample_comparison
 from .....helpers.hostile_texts import poisoned
 from .....helpers.http_server import serving_http
-from .....helpers.requirements import program
+from .....helpers.report_browser import ReportBrowser
 from .....helpers.sample_results import build
 from .....helpers.sample_scenarios import build_scenarios
 
@@ -197,31 +196,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser."""
-    from playwright.sync_api import sync_playwright
-
-    executable = program("chromium", "chromium-browser", "google-chrome", package="chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        try:
-            yield found
-        finally:
-            found.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize(
     "path",
     ["sample/index.html", "sample/server-gunicorn-sync.html", "sample/scenario-classroom.html",
      "hostile/index.html", "hostile/scenario-soak.html"],
 )  # fmt: skip
-def test_a_page_is_complete_under_the_policy(browser: Any, address: str, path: str) -> None:
+def test_a_page_is_complete_under_the_policy(browser: ReportBrowser, address: str, path: str) -> None:
     """All pictures show, the style sheet applies, and the browser reports no violation."""
-    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context = browser.browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     messages: list[str] = []
     failed: list[str] = []
