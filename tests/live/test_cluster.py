@@ -270,17 +270,31 @@ def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, fold
     assert any(isinstance(each, Message) and "4 workers, clocks within" in each.text for each in events)
 
 
+CHECK = (
+    *(sys.executable, "-m", "wsgi_gauntlet", "check", "reference", "wsgiref"),
+    *("--select", "pep3333/start-response", "--out"),
+)
+
+
+@pytest.fixture(scope="module")
+def checked_here(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Results]:
+    """Return the exit code and the results of CHECK without workers."""
+    folder = tmp_path_factory.mktemp("here")
+    done = subprocess.run([*CHECK, str(folder / "run")], capture_output=True, check=False, cwd=folder)
+    return done.returncode, load_results(folder / "run" / "results.json")
+
+
 @pytest.mark.parametrize("moment", ["asked", "checks"])
-def test_a_worker_that_is_killed_in_a_check_costs_no_cell(moment: str, folder: Path) -> None:
+def test_a_worker_that_is_killed_in_a_check_costs_no_cell(
+    moment: str, folder: Path, checked_here: tuple[int, Results]
+) -> None:
     """It is killed while it is asked for the version of a server, or while it checks one."""
     journal = folder / "there" / "run.jsonl"
-    words = ["check", "reference", "wsgiref", "--select", "pep3333/start-response", "--out"]
-    program = [sys.executable, "-m", "wsgi_gauntlet"]
     with dask_cluster(HOSTS[:2]) as workers:
         with opened(workers, 2):
             pass
         run = subprocess.Popen(
-            [*program, *words, str(folder / "there"), "--cluster", workers.address],
+            [*CHECK, str(folder / "there"), "--cluster", workers.address],
             stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
@@ -303,9 +317,9 @@ def test_a_worker_that_is_killed_in_a_check_costs_no_cell(moment: str, folder: P
         finally:
             run.kill()
             run.wait()
-    here = subprocess.run([*program, *words, str(folder / "here")], capture_output=True, check=False, cwd=folder)
-    assert run.returncode == here.returncode, printed
-    found, expected = (load_results(folder / each / "results.json") for each in ("there", "here"))
+    code, expected = checked_here
+    assert run.returncode == code, printed
+    found = load_results(folder / "there" / "results.json")
     assert all(str(each.conditions["runs on"]).split()[1] == HOSTS[0] for each in found.servers.values())
     verdicts = [
         sorted((each.server, each.case, each.verdict) for each in results.conformance) for results in (found, expected)
