@@ -11,9 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 # With this variable, each of the thousand processes that the tests start would compile the modules again.
 unexport PYTHONDONTWRITEBYTECODE
-# Live tests wait for servers and for times for two thirds of their time, so there are three processes for each core.
+# Live tests wait for servers and for times for half of their time, so there are more processes than cores.
 # tests/conftest.py orders the tests so that one process computes while the others wait.
-TEST_PROCESSES ?= $(shell expr 3 \* $$(nproc))
+TEST_PROCESSES ?= $(shell expr 5 \* $$(nproc) / 2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
