@@ -53,14 +53,12 @@ def main() -> None:
     }
     ratios: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for number in range(1, options.rounds + 1):
-        found: dict[str, Figures] = {}
-        for way in random.sample(sorted(ways), len(ways)):
-            found[way] = ways[way]()
-            for key, milliseconds in found[way].items():
-                print(f"round {number} {' '.join(key)} {way}: {milliseconds:.2f} ms", flush=True)
-        for key in set.intersection(*map(set, found.values())):
+        names = random.sample(sorted(ways), len(ways))
+        found = {name: ways[name]() for name in names}
+        for key in found["alone"]:
             for way in ("again", "together"):
                 ratios[(*key, way)].append(found[way][key] / found["alone"][key])
+        print(f"round {number} of {options.rounds}", file=sys.stderr)
     print(f"{'ratio to alone':44} median  95 % interval")
     for row, values in sorted(ratios.items()):
         low, high = bootstrap_interval(values)
