@@ -185,15 +185,13 @@ class ProgressDisplay(LiveDisplay):
                 what = activity.text
                 if self._stage == "load":
                     what, figures = _split_activity(what)
-                    if figures and len(shown) > 1:
-                        figures = f"{line(name, 26)}: {figures}"
                 share = activity.fraction
                 bar = ProgressBar(total=1, completed=share, width=12) if share is not None else Text("")
                 rows.add_row(Text(f"  {line(name, 26)}"), bar, Text(what, style="dim"))
             if self._stage != "load":
                 return Group(head, rows)
-            # Load runs one server at a time, or a few; the figures are those of the last one. They have a line of their
-            # own, so that 80 columns are enough. The line exists before the first figures, so that nothing moves.
+            # Load runs one server at a time. Its figures have a line of their own, so that 80 columns are enough. The
+            # line exists before the first figures, so that nothing moves.
             return Group(head, rows, Text(f"    {figures}", no_wrap=True, overflow="ellipsis"))
 
     def _head(self, now: float) -> RenderableType:

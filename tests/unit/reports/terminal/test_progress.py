@@ -263,8 +263,6 @@ def test_the_figures_of_load_are_whole_at_80_columns(server: str) -> None:
     shown.handle(Progress("uwsgi", "mixed: during: 8 slow clients", 0.5))
     after = drawn()
     assert after[1].index("mixed") == during[1].index("slow-headers")
-    shown.handle(Progress("waitress", "classroom: during: 8 slow clients", 0.5))
-    assert drawn()[-1].strip() == "waitress: during: 8 slow clients"
 
 
 def test_the_time_left_is_shown_when_it_is_known() -> None:
