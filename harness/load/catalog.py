@@ -37,8 +37,7 @@ class Scenario:
     `in_default_run` says whether a plain `run` includes it. A scenario that is `full_only` runs with --full, or if the
     user names it: a short measurement shows too little. `unsuitable_reason` says why it does not apply to a server, ''
     if it does. `phases_without_slow_clients` names the phases with healthy users alone, None for all phases: the server
-    is blamed for losses in them (analysis/losses.py). A `light` scenario needs so little of the machine that a quick
-    run measures several servers at the same time.
+    is blamed for losses in them (analysis/losses.py).
     """
 
     id: str
@@ -51,7 +50,6 @@ class Scenario:
     full_only: bool = False
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server
     phases_without_slow_clients: Collection[str] | None = BASELINE
-    light: bool = False
 
     def info(self) -> ScenarioInfo:
         """Return what a report shows of this scenario."""
@@ -67,7 +65,7 @@ class Scenario:
         return (self.full if full else self.smoke).with_overrides(overrides or {}, self.id)
 
 
-def scenario(  # noqa: PLR0913 - each one is a property of the scenario
+def scenario(
     title: str,
     *,
     smoke: P,
@@ -76,7 +74,6 @@ def scenario(  # noqa: PLR0913 - each one is a property of the scenario
     full_only: bool = False,
     unsuitable_reason: Callable[[Plan], str] = _suits_every_server,
     phases_without_slow_clients: Collection[str] | None = BASELINE,
-    light: bool = False,
 ) -> Callable[[Callable[[ScenarioContext[P]], Awaitable[ScenarioResult]]], Scenario]:
     """Turn `async def name(ctx)` into a scenario. See `Scenario` for the arguments."""
 
@@ -94,7 +91,6 @@ def scenario(  # noqa: PLR0913 - each one is a property of the scenario
             full_only,
             unsuitable_reason,
             phases_without_slow_clients,
-            light,
         )
 
     return decorate

@@ -19,7 +19,6 @@ from wsgi_gauntlet.harness.errors import PageError, ServerError, TargetRefused, 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis.losses import blame_losses
 from wsgi_gauntlet.harness.load.parameters import Parameters
-from wsgi_gauntlet.harness.load.scenario_group import ScenarioGroup
 from wsgi_gauntlet.harness.load.traffic_workload import TrafficWorkload, learn_traffic
 from wsgi_gauntlet.harness.load.workload import ReferencePage, UserAppPage, Workload, learn_expected_response
 from wsgi_gauntlet.harness.model import (
@@ -131,8 +130,6 @@ class ScenarioContext(Generic[P_co]):
         self.progress = progress
         self.machines: GeneratorMachines | None = None
         """The machines that run generators and slow clients, None for this one."""
-        self.group = ScenarioGroup()
-        """The scenarios that run at the same time on other servers."""
         self._user_app_requests = page
         self._user_app_workload: UserAppPage | TrafficWorkload | None = None
         self._learned_port = 0
@@ -323,10 +320,9 @@ async def retry_if_generator_late(
 ) -> ScenarioResult:
     """Return the result of `run_round`, or that of a second round if the first is invalid and a retry may help.
 
-    A round in which the generator was late says nothing about the server. A scenario in a group has one round: if
-    that is invalid, the scenario is run again by itself. Raises the errors of `run_round`.
+    A round in which the generator was late says nothing about the server. Raises the errors of `run_round`.
     """
-    for _ in range(MAX_ROUNDS - 1 if ctx.group.alone else 0):
+    for _ in range(MAX_ROUNDS - 1):
         ctx.begin_round()
         result = await run_round()
         if result.grade is not Grade.INVALID or not ctx.retry_may_help:

@@ -41,7 +41,6 @@ class ClassroomParameters(SlowClientParameters):
     smoke=ClassroomParameters(people=40, clients=8, duration=5.5, rate=20, baseline=2, recovery=2, per_second=40),
     full=ClassroomParameters(people=40, clients=8, duration=20, rate=20, baseline=20, recovery=60, per_second=40),
     in_default_run=True,
-    light=True,
 )
 async def classroom(ctx: ScenarioContext[ClassroomParameters]) -> ScenarioResult:
     """40 people open the app at the same time, eight of them on bad Wi-Fi. How are the other 32 served?

@@ -89,12 +89,6 @@ def contention_windows(cpu_samples: Sequence[CpuSample], seconds: float = MIN_WI
     return found
 
 
-def left_a_core_idle(cpu_samples: Sequence[CpuSample]) -> bool:
-    """Say whether in each window as much time as one core has was idle, as far as the samples show."""
-    found = contention_windows(cpu_samples)
-    return bool(found) and all(each.idle >= 1.0 for each in found)
-
-
 def apply_cpu_contention(
     cell: ScenarioResult, cpu_samples: Sequence[CpuSample], *, started_here: bool = True
 ) -> ScenarioResult:

@@ -333,20 +333,12 @@ async def _request_on_kept_connection(connection: HttpConnection, request: UserR
     return None if response.is_empty and request.repeatable else response
 
 
-_running_users = 0
-"""The groups of users that run now. The collector is that of the whole process."""
-
-
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
     # A full collection visits all objects of the program and takes tens of milliseconds.
-    global _running_users
     gc.collect()
     gc.freeze()
-    _running_users += 1
     try:
         yield
     finally:
-        _running_users -= 1
-        if not _running_users:
-            gc.unfreeze()
+        gc.unfreeze()

@@ -343,7 +343,6 @@ async def run_traffic(
         ) as traffic,
     ):
         yield traffic
-        await ctx.group.wait()
 
 
 @asynccontextmanager
@@ -366,9 +365,8 @@ async def continue_with_traffic(
     """
     page_view = users.page_view
     try:
-        async with ctx.group.warm_up():
-            workload = await ctx.workload(running)
-            service = await warm_up(running.address, workload, page_view.size)
+        workload = await ctx.workload(running)
+        service = await warm_up(running.address, workload, page_view.size)
     except (trio.TooSlowError, OSError) as problem:
         why = (
             f"took over {REQUEST_TIMEOUT_SECONDS:g} s"

@@ -1,4 +1,4 @@
-"""What is measured once more, and what at the same time: with no server and no load."""
+"""What is measured once more: decided by how cells were spoilt, with no server and no load."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import trio
-import trio.testing
 from msgspec.structs import replace
 
-from wsgi_gauntlet.harness.errors import ServerDidNotStart
 from wsgi_gauntlet.harness.event_queue import handle_events
 from wsgi_gauntlet.harness.events import Event, Message, ScenarioFinished
 from wsgi_gauntlet.harness.load import runner
@@ -106,84 +103,3 @@ async def test_a_page_that_redirects_is_named_once_and_in_each_cell(tmp_path: Pa
     caveat = UserAppPage("/basket", 302).caveat
     assert [each.text for each in events if isinstance(each, Message)] == [caveat]
     assert [each.cell.caveats for each in events if isinstance(each, ScenarioFinished)] == [(caveat,), (caveat,)]
-
-
-@pytest.fixture
-def two_cores(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Let two servers be measured at the same time. The list says of each in turn whether it left a core idle."""
-    left_idle: list[bool] = []
-    monkeypatch.setattr(runner, "MAX_GROUP_SIZE", 2)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
-    monkeypatch.setattr(runner, "left_a_core_idle", lambda _samples: left_idle.pop(0) if left_idle else True)
-    monkeypatch.setattr(runner, "apply_cpu_contention", lambda cell, *_arguments, **_options: cell)
-    return left_idle
-
-
-PLANS = tuple(map(planning.plan, ("wsgiref", "werkzeug", "waitress")))
-
-
-@pytest.mark.usefixtures("two_cores")
-async def test_a_light_scenario_runs_on_several_servers_at_the_same_time(tmp_path: Path) -> None:
-    running: list[str] = []
-    seen: list[tuple[str, ...]] = []
-
-    async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
-        running.append(ctx.plan.name)
-        await ctx.group.wait()
-        seen.append(tuple(sorted(running)))
-        await ctx.group.wait()
-        running.remove(ctx.plan.name)
-        return ctx.result(MEASURED)
-
-    light = Scenario("x/y", "x", "x", run, Parameters(), Parameters(), light=True)
-    heavy = Scenario("x/z", "x", "x", run, Parameters(), Parameters())
-    cells = [(plan, scenario) for scenario in (light, heavy) for plan in PLANS]
-    found = await run_scenarios(tmp_path, cells)
-    assert seen == [("werkzeug", "wsgiref")] * 2 + [("waitress",), ("wsgiref",), ("werkzeug",), ("waitress",)]
-    assert sorted((each.scenario, each.server) for each in found.scenarios) == sorted(
-        (scenario.id, plan.name) for plan, scenario in cells
-    )
-    seen.clear()
-    await run_scenarios(tmp_path, cells[:3], runner.LoadOptions(full=True))
-    assert seen == [("wsgiref",), ("werkzeug",), ("waitress",)]
-
-
-@pytest.mark.parametrize("why", ["no core was idle", "the generator was late", "a server did not start"])
-async def test_what_is_wrong_in_a_group_is_measured_again_by_itself(
-    why: str, two_cores: list[bool], tmp_path: Path
-) -> None:
-    two_cores += [why != "no core was idle"]
-    measured: list[tuple[str, bool]] = []
-
-    async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
-        together = not ctx.group.alone
-        measured.append((ctx.plan.name, together))
-        if why == "a server did not start" and ctx.plan.name == "wsgiref":
-            raise ServerDidNotStart("it did not start")
-        await ctx.group.wait()
-        if ctx.plan.name == "werkzeug":
-            await trio.testing.wait_all_tasks_blocked()
-        return ctx.result(
-            INVALID if together and why == "the generator was late" and ctx.plan.name == "wsgiref" else MEASURED
-        )
-
-    scenario = Scenario("x/y", "x", "x", run, Parameters(), Parameters(), light=True)
-    found = await run_scenarios(tmp_path, [(plan, scenario) for plan in PLANS[:2]])
-    assert sorted(measured) == [("werkzeug", True), ("wsgiref", False), ("wsgiref", True)]
-    failed = why == "a server did not start"
-    assert sorted(each.server for each in found.scenarios) == (["werkzeug"] if failed else ["werkzeug", "wsgiref"])
-    assert [each.grade for each in found.scenarios] == [MEASURED] * len(found.scenarios)
-    assert list(found.failed_servers) == (["wsgiref"] if failed else [])
-
-
-async def test_servers_that_use_all_cores_are_measured_one_by_one(two_cores: list[bool], tmp_path: Path) -> None:
-    two_cores += [False] * 4
-    together: list[bool] = []
-
-    async def run(ctx: ScenarioContext[Parameters]) -> ScenarioResult:
-        together.append(not ctx.group.alone)
-        return ctx.result(MEASURED)
-
-    scenarios = [Scenario(f"x/{name}", "x", "x", run, Parameters(), Parameters(), light=True) for name in "abc"]
-    await run_scenarios(tmp_path, [(plan, scenario) for scenario in scenarios for plan in PLANS[:2]])
-    assert together == [True, True, False, False] * 2 + [False, False]

@@ -10,7 +10,6 @@ from wsgi_gauntlet.harness.load.analysis.cpu_contention import (
     CpuSample,
     apply_cpu_contention,
     contention_windows,
-    left_a_core_idle,
 )
 from wsgi_gauntlet.harness.model import Claim, ClaimVerdict, GeneratorHealth, Grade, ScenarioResult
 
@@ -146,11 +145,3 @@ def test_of_a_server_that_someone_else_started_nobody_knows_who_the_others_are()
     )
     assert apply_cpu_contention(CELL, recorded(*ALONE), started_here=False) is CELL
     assert apply_cpu_contention(CELL, recorded(*[(0.5, 1.2, 0.3, 0.5)] * 4), started_here=False).grade is Grade.INVALID
-
-
-def test_a_core_was_idle_only_if_no_window_needed_it() -> None:
-    light, busy = (0.6, 1.4, 0.0, 0.6), (1.4, 0.6, 0.0, 1.4)
-    assert left_a_core_idle(recorded(*[light] * 20))
-    assert left_a_core_idle(recorded(*[light] * 9, busy, *[light] * 10))
-    assert not left_a_core_idle(recorded(*[light] * 20, *[busy] * 10))
-    assert not left_a_core_idle([])

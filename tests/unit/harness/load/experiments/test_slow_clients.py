@@ -14,8 +14,7 @@ from wsgi_gauntlet.harness.errors import ConfigurationError, OutOfResources, Ser
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.analysis import grading
 from wsgi_gauntlet.harness.load.analysis.collapse_search import CollapseBounds
-from wsgi_gauntlet.harness.load.clients.behaviours import SilentConnection
-from wsgi_gauntlet.harness.load.clients.healthy_users import PageView, warm_up
+from wsgi_gauntlet.harness.load.clients.healthy_users import warm_up
 from wsgi_gauntlet.harness.load.context import ScenarioContext
 from wsgi_gauntlet.harness.load.experiments import slow_clients
 from wsgi_gauntlet.harness.load.experiments import traffic_timeline as traffic_timeline_module
@@ -26,7 +25,6 @@ from wsgi_gauntlet.harness.load.experiments.slow_clients import (
 )
 from wsgi_gauntlet.harness.load.experiments.traffic_timeline import collapse_is_certain, describe_progress
 from wsgi_gauntlet.harness.load.generator import generator_health
-from wsgi_gauntlet.harness.load.scenario_group import ScenarioGroup
 from wsgi_gauntlet.harness.model import Grade, Outcome, Sample
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.adapter import Settings
@@ -204,40 +202,6 @@ async def test_a_late_generator_gets_one_more_round(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(slow_clients, "_round", late)
     assert (await run(Slots(1), monkeypatch)).grade is Grade.INVALID
     assert rounds == 2
-
-
-async def test_a_group_starts_all_servers_before_users_come_and_stops_none_before_they_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    happened: list[str] = []
-
-    @asynccontextmanager
-    async def running(_plan: object, **_where: object) -> AsyncIterator[Slots]:
-        happened.append("start")
-        yield Slots(1)
-        happened.append("stop")
-
-    async def warmed(*_arguments: object) -> float:
-        happened.append("warm up")
-        return 0.001
-
-    monkeypatch.setattr(instance, "running", running)
-    monkeypatch.setattr(traffic_timeline_module, "warm_up", warmed)
-    scenario = registry.scenario("classroom")
-    group = ScenarioGroup(2)
-
-    async def run_scenario() -> None:
-        ctx = ScenarioContext(planning.plan("wsgiref"), scenario, scenario.smoke, scratch=Path(), logs=Path())
-        ctx.group = group
-        async with traffic_timeline_module.run_traffic(
-            ctx, lambda _running: SilentConnection(), page_view=PageView(), rate=0.001, per_second=1
-        ):
-            happened.append("users")
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run_scenario)
-        nursery.start_soon(run_scenario)
-    assert happened == [each for each in ("start", "warm up", "users", "stop") for _ in range(2)]
 
 
 async def test_a_server_without_a_page_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
