@@ -104,7 +104,7 @@ def load_results(path: Path) -> Results:
         near = did_you_mean(path.name, _run_folders(path.parent))
         raise ConfigurationError(f"there is no {path}{near}; name a run folder or a results.json")
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
-    if path.is_dir() and ((path / journal.JOURNAL_FILENAME).exists() or not (path / results_file.FILENAME).exists()):
+    if path.is_dir() and (journal.journal_path(path).exists() or not (path / results_file.FILENAME).exists()):
         return _with_documentation(journal.read(path))
     return _with_documentation(results_file.load(path))
 
@@ -238,7 +238,7 @@ def requirements() -> list[str]:
 
 def _run_folders(folder: Path) -> list[str]:
     """Return the names of the run folders in `folder`, none if it cannot be read."""
-    marks = (journal.JOURNAL_FILENAME, "results.json")
+    marks = (journal.JOURNAL_FILENAME, journal.PLAIN_JOURNAL_FILENAME, "results.json")
     try:
         return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
     except OSError:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import msgspec
 
 from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence
+from wsgi_gauntlet.harness.store import compressed_lines
+from wsgi_gauntlet.harness.store.compressed_lines import Place
+
+CACHED_FRAMES = 4
+"""Frames that stay unpacked. Reports look at the cells of one case on all servers, which are in different frames."""
 
 
 class JournalFile:
@@ -26,17 +32,23 @@ class JournalFile:
         self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._decode = decode
-        self._latest: tuple[int, Evidence] = (-1, Evidence())
+        self._frame = lru_cache(CACHED_FRAMES)(partial(compressed_lines.read_frame, self._descriptor))
+        self._latest: tuple[int, Evidence] = (-1, Evidence())  # the number of a line
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
-    def evidence(self, offset: int, length: int, number: int) -> Evidence:
-        """Return the evidence in line `number`, which begins at `offset` and has `length` bytes."""
-        if self._latest[0] != offset:
-            self._latest = offset, self._decode(os.pread(self._descriptor, length, offset), number)
+    def evidence(self, place: Place, number: int) -> Evidence:
+        """Return the evidence in line `number`, which is at `place`."""
+        if self._latest[0] != number:
+            self._latest = number, self._decode(self._line(place), number)
         return self._latest[1]
+
+    def _line(self, place: Place) -> bytes:
+        if place.frame < 0:
+            return os.pread(self._descriptor, place.length, place.offset)
+        return self._frame(place.frame)[place.offset : place.offset + place.length]
 
 
 class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
@@ -47,13 +59,12 @@ class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
     """
 
     file: JournalFile
-    offset: int
-    length: int
+    place: Place
     number: int
 
     def loaded(self) -> Evidence:
         """Return the evidence itself."""
-        return self.file.evidence(self.offset, self.length, self.number)
+        return self.file.evidence(self.place, self.number)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, StoredEvidence):
