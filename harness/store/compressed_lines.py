@@ -6,12 +6,18 @@ without all before it. Files of older versions are plain text: the reader takes 
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-import zstandard
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FRAME_BYTES = 256 << 10
 """Bytes of lines after which a frame ends. Larger frames save a tenth, but one line takes longer to read."""
@@ -19,8 +25,17 @@ FRAME_BYTES = 256 << 10
 LEVEL = 3
 """The level of compression: 70 MB take 0.2 s of CPU. Level 9 saves a quarter and takes four times as long."""
 
+MAX_FRAME_BYTES = 64 << 20
+"""Bytes of lines in one frame, and of one line. The harness writes at most 3 MB: a larger one shall fill the memory."""
+
+MAX_WINDOW_LOG = 23
+"""The decompressor keeps at most two to this power bytes (8 MB) of a frame. LEVEL needs 2 MB."""
+
+CACHED_FRAMES = 4
+"""Frames that a LineReader keeps. Reports look at one case on all servers: its cells are in different frames."""
+
 READ_BYTES = 64 << 10
-_MAGIC = zstandard.FRAME_HEADER
+_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class DamagedFile(ValueError):
@@ -41,7 +56,7 @@ class LineWriter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._compressor: zstandard.ZstdCompressionObj | None = None
+        self._compressor = zstd.ZstdCompressor(LEVEL)
         self._size = 0
         self._error: OSError | None = None
 
@@ -50,27 +65,22 @@ class LineWriter:
 
         What could not be written whole is cut off, and all earlier lines stay readable.
         """
-        if self._compressor is None:
-            self._compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
-            self._size = 0
         self._size += len(line)
-        data = self._compressor.compress(line)
-        if self._size >= FRAME_BYTES:
-            self._append(data + self._compressor.flush())
-            self._compressor = None
-        else:
-            self._append(data + self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+        self._append(line, ends_frame=self._size >= FRAME_BYTES)
 
     def close(self) -> None:
-        """End the last frame. If that fails, the frame stays readable without its end."""
-        if self._compressor is not None and self._error is None:
-            self._append(self._compressor.flush())
-            self._compressor = None
+        """End the last frame. If that fails, the frame stays readable without its end. Raises OSError."""
+        if self._size and self._error is None:
+            self._append(b"", ends_frame=True)
 
-    def _append(self, data: bytes) -> None:
-        # Later blocks refer to earlier ones: after a block that was lost there can be no other.
+    def _append(self, line: bytes, *, ends_frame: bool) -> None:
         if self._error is not None:
             raise self._error
+        # Later blocks refer to earlier ones. After a block that is not in the file, there can be no other one.
+        self._error = OSError(errno.EIO, "an earlier line was not written")
+        data = self._compressor.compress(
+            line, self._compressor.FLUSH_FRAME if ends_frame else self._compressor.FLUSH_BLOCK
+        )
         end = os.lseek(self._descriptor, 0, os.SEEK_END)
         try:
             while data:
@@ -79,6 +89,9 @@ class LineWriter:
             self._error = problem
             os.ftruncate(self._descriptor, end)
             raise
+        self._error = None
+        if ends_frame:
+            self._size = 0
 
 
 def read_lines(descriptor: int) -> Iterator[tuple[Place, bytes]]:
@@ -87,20 +100,37 @@ def read_lines(descriptor: int) -> Iterator[tuple[Place, bytes]]:
     Raises OSError, and DamagedFile if the file is damaged.
     """
     for frame, chunks in _frames(descriptor):
-        offset = 0
-        rest = b""
+        offset = size = 0
+        pieces: list[bytes] = []
         for chunk in chunks:
-            *lines, rest = (rest + chunk).split(b"\n")
-            for each in (line + b"\n" for line in lines):
-                yield Place(frame, offset, len(each)), each
-                offset += len(each)
-        if rest:
-            yield Place(frame, offset, len(rest)), rest
+            first, *others = chunk.split(b"\n")
+            pieces.append(first)
+            size += len(first)
+            for piece in others:
+                yield Place(frame, offset, size + 1), b"".join(pieces) + b"\n"
+                offset += size + 1
+                pieces, size = [piece], len(piece)
+            if size > MAX_FRAME_BYTES:
+                raise DamagedFile(f"damaged: a line has more than {MAX_FRAME_BYTES >> 20} MB")
+        if size:
+            yield Place(frame, offset, size), b"".join(pieces)
 
 
-def read_frame(descriptor: int, frame: int) -> bytes:
-    """Return the lines of the frame at that offset. Raises OSError, and DamagedFile if it is damaged."""
-    return b"".join(_Frame(descriptor, frame).chunks())
+class LineReader:
+    """Read single lines of an open file. The frames of the latest ones stay unpacked."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._frame = lru_cache(CACHED_FRAMES)(self._read_frame)
+
+    def line(self, place: Place) -> bytes:
+        """Return the line at `place`. Raises OSError, and DamagedFile if the file is damaged."""
+        if place.frame < 0:
+            return os.pread(self._descriptor, place.length, place.offset)
+        return self._frame(place.frame)[place.offset : place.offset + place.length]
+
+    def _read_frame(self, frame: int) -> bytes:
+        return b"".join(_Frame(self._descriptor, frame).chunks())
 
 
 def is_complete(descriptor: int) -> bool:
@@ -142,15 +172,23 @@ class _Frame:
         self.complete = False
 
     def chunks(self) -> Iterator[bytes]:
-        decompressor = zstandard.ZstdDecompressor().decompressobj()
-        while not decompressor.eof and (data := os.pread(self._descriptor, READ_BYTES, self.end)):
+        decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
+        size = 0
+        while not decompressor.eof:
+            data = os.pread(self._descriptor, READ_BYTES, self.end) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                return
             self.end += len(data)
             try:
-                yield decompressor.decompress(data)
-            except zstandard.ZstdError as problem:
-                raise DamagedFile(f"damaged near byte {self.end - len(data):,}: {problem}") from None
+                found = decompressor.decompress(data, READ_BYTES)
+            except zstd.ZstdError as problem:
+                raise DamagedFile(f"damaged before byte {self.end:,}: {problem}") from None
+            size += len(found)
+            if size > MAX_FRAME_BYTES:
+                raise DamagedFile(f"damaged at byte {self.start:,}: a frame has more than {MAX_FRAME_BYTES >> 20} MB")
+            yield found
         self.end -= len(decompressor.unused_data)
-        self.complete = decompressor.eof
+        self.complete = True
 
 
 def _is_compressed(descriptor: int) -> bool:

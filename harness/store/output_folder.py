@@ -14,7 +14,7 @@ MARKER_FILE = ".wsgi-gauntlet"
 RUN_FOLDER = "run"
 _IGNORED_FILES = frozenset({".lock", ".gitignore", ".gitkeep"})
 """Files that an empty folder may have."""
-_JOURNAL_FILE = "run.jsonl"
+_OLD_JOURNAL_FILE = "run.jsonl"
 _JOURNAL_START = b'{"line":"run"'
 
 
@@ -75,7 +75,7 @@ def _is_marked_for(folder: Path, what: str) -> bool:
         if what != RUN_FOLDER:
             return False
     try:
-        with (folder / _JOURNAL_FILE).open("rb") as journal:  # older versions did not mark their folders
+        with (folder / _OLD_JOURNAL_FILE).open("rb") as journal:  # older versions did not mark their folders
             return journal.read(len(_JOURNAL_START)) == _JOURNAL_START
     except OSError:
         return False

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache, partial
 from pathlib import Path
 
 import msgspec
 
+from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence
-from wsgi_gauntlet.harness.store import compressed_lines
-from wsgi_gauntlet.harness.store.compressed_lines import Place
-
-CACHED_FRAMES = 4
-"""Frames that stay unpacked. Reports look at the cells of one case on all servers, which are in different frames."""
+from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, LineReader, Place
 
 
 class JournalFile:
@@ -32,7 +28,7 @@ class JournalFile:
         self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._decode = decode
-        self._frame = lru_cache(CACHED_FRAMES)(partial(compressed_lines.read_frame, self._descriptor))
+        self._reader = LineReader(self._descriptor)
         self._latest: tuple[int, Evidence] = (-1, Evidence())  # the number of a line
 
     def __del__(self) -> None:
@@ -40,15 +36,14 @@ class JournalFile:
             os.close(self._descriptor)
 
     def evidence(self, place: Place, number: int) -> Evidence:
-        """Return the evidence in line `number`, which is at `place`."""
+        """Return the evidence in line `number`, which is at `place`. Raises ConfigurationError."""
         if self._latest[0] != number:
-            self._latest = number, self._decode(self._line(place), number)
+            try:
+                line = self._reader.line(place)
+            except DamagedFile as problem:
+                raise ConfigurationError(f"line {number} of the journal is {problem}") from None
+            self._latest = number, self._decode(line, number)
         return self._latest[1]
-
-    def _line(self, place: Place) -> bytes:
-        if place.frame < 0:
-            return os.pread(self._descriptor, place.length, place.offset)
-        return self._frame(place.frame)[place.offset : place.offset + place.length]
 
 
 class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):

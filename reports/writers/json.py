@@ -1,8 +1,8 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
 The text is ASCII. Bytes are base64 (`contentEncoding` in the schema). Only cells that blame the server, and errors,
-have evidence, cut to EVIDENCE_LIMITS: `run.jsonl` in the same folder has more. A change that old readers cannot read
-raises model.SCHEMA. `load` also reads schema 1.
+have evidence, cut to EVIDENCE_LIMITS: `run.jsonl.zst` in the same folder has more. A change that old readers cannot
+read raises model.SCHEMA. `load` also reads schema 1.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "Bytes are base64. Evidence is cut, and only of failures and errors; run.jsonl has more.",
+        "description": "Bytes are base64. Evidence is cut, and only of failures and errors; run.jsonl.zst has more.",
         **msgspec.json.schema(Results),
     }
     definitions = made["$defs"]

@@ -41,6 +41,7 @@ from wsgi_gauntlet.harness.server.remote.remote_server import RemoteServer, targ
 from wsgi_gauntlet.harness.server.remote.target import Target
 
 from ..helpers.dask_cluster import DaskCluster, dask_cluster
+from ..helpers.journal_text import journal_text
 from ..helpers.requirements import module
 from ..helpers.script_server import PATIENCE
 from ..helpers.socket_servers import PAGE, Behaviour, answer, requests, serving
@@ -262,7 +263,6 @@ def test_a_check_on_workers_has_the_verdicts_of_one_here(dask: DaskCluster, fold
 @pytest.mark.parametrize("moment", ["asked", "checks"])
 def test_a_worker_that_is_killed_in_a_check_costs_no_cell(moment: str, folder: Path) -> None:
     """It is killed while it is asked for the version of a server, or while it checks one."""
-    journal = folder / "there" / "run.jsonl"
     words = ["check", "reference", "wsgiref", "--select", "pep3333/start-response", "--out"]
     program = [sys.executable, "-m", "wsgi_gauntlet"]
     with dask_cluster(HOSTS[:2]) as workers:
@@ -280,7 +280,7 @@ def test_a_worker_that_is_killed_in_a_check_costs_no_cell(moment: str, folder: P
             def has_come() -> bool:
                 if moment == "asked":
                     return bool(psutil.Process(victim.pid).children())
-                return journal.exists() and f"worker {HOSTS[1]} on" in journal.read_text()
+                return f"worker {HOSTS[1]} on" in journal_text(folder / "there")
 
             until = time.monotonic() + PATIENCE
             while not has_come():

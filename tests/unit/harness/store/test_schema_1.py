@@ -26,7 +26,7 @@ RESULTS = gzip.decompress((GOLDEN / "results-schema-1.json.gz").read_bytes())
 
 
 def read_journal(folder: Path, data: bytes) -> Results:
-    (folder / journal.JOURNAL_FILENAME).write_bytes(data)
+    (folder / journal.PLAIN_JOURNAL_FILENAME).write_bytes(data)
     return journal.read(folder)
 
 
@@ -131,7 +131,7 @@ def test_old_metrics_have_the_ids_of_the_new_ones(label: str, metric: str) -> No
 @pytest.mark.parametrize("line", [b"3", b"null", b"[]", b'"text"'])
 def test_a_line_that_is_no_object_is_reported(tmp_path: Path, line: bytes) -> None:
     start = b'{"line":"run","schema":1,"environment":{},"cases":{},"scenarios":{}}'
-    (tmp_path / journal.JOURNAL_FILENAME).write_bytes(b"\n".join([start, line, start, start, b""]))
+    (tmp_path / journal.PLAIN_JOURNAL_FILENAME).write_bytes(b"\n".join([start, line, start, start, b""]))
     with pytest.raises(ConfigurationError, match="line 2 is not a line"):
         journal.read(tmp_path)
 
