@@ -26,6 +26,8 @@ from wsgi_gauntlet.harness.store import journal, output_folder
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
+from ....helpers.journal_text import journal_text
+
 START = StartLine(SCHEMA, {"program": "wsgi-gauntlet"}, {}, {})
 
 
@@ -135,13 +137,20 @@ def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name:
     assert files(tmp_path) == {name: "mine"}
 
 
-def test_a_journal_of_the_harness_marks_a_folder_and_another_file_does_not(tmp_path: Path) -> None:
-    (tmp_path / journal.PLAIN_JOURNAL_FILENAME).write_text('{"level": "info"}\n')
-    with pytest.raises(ConfigurationError), Journal.open(tmp_path):
+@pytest.mark.parametrize("name", [journal.JOURNAL_FILENAME, journal.PLAIN_JOURNAL_FILENAME])
+def test_a_journal_of_the_harness_marks_a_folder_and_another_file_does_not(tmp_path: Path, name: str) -> None:
+    """An artifact of CI has no hidden files."""
+    with Journal.open(tmp_path / "run") as book:
+        book.write(START)
+    written = (tmp_path / "run" / journal.JOURNAL_FILENAME).read_bytes()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / name).write_text('{"level": "info"}\n')
+    with pytest.raises(ConfigurationError), Journal.open(copy):
         pass
-    (tmp_path / journal.PLAIN_JOURNAL_FILENAME).write_text('{"line":"run","schema":1}\n')
-    with Journal.open(tmp_path) as book:
-        assert book.previous_folder == tmp_path / journal.PREVIOUS_FOLDER
+    (copy / name).write_bytes(written if name == journal.JOURNAL_FILENAME else journal_text(tmp_path / "run").encode())
+    with Journal.open(copy) as book:
+        assert book.previous_folder == copy / journal.PREVIOUS_FOLDER
 
 
 @pytest.mark.parametrize("place", ["/", "file", "file/below", "link", "dangling", "x" * 300, "/dev/null"])
