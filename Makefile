@@ -98,8 +98,7 @@ docs-sample: install-test ## measure the sample report of the documentation (a f
 	@runs=$(SAMPLE_RUN)/check; \
 	if $(BIN)/wsgi-gauntlet load $(SAMPLE_SERVERS) --python $(SERVERS)/bin/python --scenario classroom --out $(SAMPLE_RUN)/load; \
 	then runs="$$runs $(SAMPLE_RUN)/load"; fi; \
-	$(BIN)/wsgi-gauntlet report $$runs --public --out $(SAMPLE_RUN)/joined
-	@xz -9 --extreme --stdout $(SAMPLE_RUN)/joined/results.json > docs/sample/results.json.xz
+	$(BIN)/python -m docs.site_generator.sample $$runs
 
 benchmark: install-test ## compare the closed loop with wrk (launching: benchmarks/launch_overhead.py)
 	@$(BIN)/python benchmarks/closed_loop_vs_wrk.py $(ARGS)

@@ -22,6 +22,9 @@ from pathlib import Path
 
 import msgspec
 
+from wsgi_gauntlet.harness.store.compressed_lines import LineReader, LineWriter, Place, read_lines
+from wsgi_gauntlet.harness.store.journal import JOURNAL_FILENAME, journal_path
+
 SERVER_COUNTS = (10, 56)
 LIMITS = {10: (3_000_000, 10.0, 500), 56: (8_000_000, 10.0, 500)}
 """The largest page in bytes, CPU time in seconds and memory in MB, by number of servers."""
@@ -40,33 +43,32 @@ def repeat(run: Path, target: Path, count: int) -> tuple[int, int]:
     The cells of a repeated server are those of a real one, in turn. A server without all cells is left out.
     """
     # Only places of lines: the memory of this process would count as that of `report`, which it starts.
-    by_server: dict[str, list[tuple[int, int]]] = {}
+    by_server: dict[str, list[Place]] = {}
     infos: dict[str, bytes] = {}
     first = b""
-    offset = cells = 0
-    with (run / "run.jsonl").open("rb") as source, (target / "run.jsonl").open("wb") as stream:
-        for data in source:
+    cells = 0
+    with journal_path(run).open("rb") as source, journal_path(target).open("wb") as stream:
+        for place, data in read_lines(source.fileno()):
             found = msgspec.json.decode(data, type=_Line)
             if found.line == "run":
                 first = data
             elif found.line == "server":
                 infos[str(found.server["name"])] = data
             elif found.line in ("check", "load"):
-                name = str((found.check or found.load)["server"])
-                by_server.setdefault(name, []).append((offset, len(data)))
-            offset += len(data)
+                by_server.setdefault(str((found.check or found.load)["server"]), []).append(place)
         most = max(map(len, by_server.values()))
         whole = [name for name, places in by_server.items() if len(places) >= 0.98 * most]
-        stream.write(first)
+        reader, writer = LineReader(source.fileno()), LineWriter(stream.fileno())
+        writer.write(first)
         for number in range(count):
             name = whole[number % len(whole)]
             new = name if number < len(whole) else f"{name}-{number}"
-            stream.write(_renamed(infos[name], name, new))
-            for place, length in by_server[name]:
-                source.seek(place)
-                stream.write(_renamed(source.read(length), name, new))
+            writer.write(_renamed(infos[name], name, new))
+            for place in by_server[name]:
+                writer.write(_renamed(reader.line(place), name, new))
             cells += len(by_server[name])
-        stream.write(b'{"line":"end"}\n')
+        writer.write(b'{"line":"end"}\n')
+        writer.close()
     return count, cells
 
 
@@ -115,8 +117,8 @@ def main() -> None:
             run.mkdir(parents=True, exist_ok=True)
             servers, cells = repeat(Path(sys.argv[1]), run, count)
             seconds, memory = measure(run)
-            sizes = {each: (run / each).stat().st_size for each in ("run.jsonl", "report.html", "results.json")}
-            journal, page, results = (sizes[each] / 1e6 for each in ("run.jsonl", "report.html", "results.json"))
+            sizes = {each: (run / each).stat().st_size for each in (JOURNAL_FILENAME, "report.html", "results.json")}
+            journal, page, results = (sizes[each] / 1e6 for each in (JOURNAL_FILENAME, "report.html", "results.json"))
             print(
                 f"{servers:7} {cells:7,} {journal:10.1f} {page:8.2f} {results:8.1f} {seconds:6.1f} {memory:7}",
                 flush=True,

@@ -23,6 +23,7 @@ from wsgi_gauntlet.harness.errors import TargetRefused
 from wsgi_gauntlet.harness.model import CONFIGURATION_KEY, Evidence, Results
 from wsgi_gauntlet.harness.server.remote.target import parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import SCRATCH_PREFIX
+from wsgi_gauntlet.harness.store.compressed_lines import Place
 from wsgi_gauntlet.harness.store.rerun_command import given
 from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvidence
 
@@ -220,12 +221,12 @@ class _PublicJournal(JournalFile):
         self._file, self._rules = file, rules
         self._public: tuple[int, Evidence] = (-1, Evidence())
 
-    def evidence(self, offset: int, length: int, number: int) -> Evidence:
+    def evidence(self, place: Place, number: int) -> Evidence:
         """Return the evidence in line `number` without private names."""
-        if self._public[0] != offset:
-            found = _publish(self._file.evidence(offset, length, number), self._rules, free_text=True)
+        if self._public[0] != number:
+            found = _publish(self._file.evidence(place, number), self._rules, free_text=True)
             assert isinstance(found, Evidence)
-            self._public = offset, found
+            self._public = number, found
         return self._public[1]
 
 
@@ -234,9 +235,7 @@ def _publish(value: object, rules: _Rules, *, free_text: bool) -> object:
     if isinstance(value, enum.Enum):
         return value
     if isinstance(value, StoredEvidence):
-        return StoredEvidence(
-            file=rules.public_journal(value.file), offset=value.offset, length=value.length, number=value.number
-        )
+        return StoredEvidence(file=rules.public_journal(value.file), place=value.place, number=value.number)
     if isinstance(value, str):
         return rules.text(value, free_text=free_text)
     if isinstance(value, bytes):

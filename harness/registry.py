@@ -105,16 +105,27 @@ def outputs() -> Mapping[str, Output]:
 def load_results(path: Path) -> Results:
     """Return the results in `path`: a run folder, a folder with a report only, or a `results.json`.
 
-    A run of an older version does not say which servers are for development; the adapters add it. Raises
-    ConfigurationError if `path` is none of these.
+    A run of an older version does not say which servers are for development; the adapters add it. A `results.json`
+    has no prose of cases; the catalogue adds it. Raises ConfigurationError if `path` is none of these.
     """
     if not os.path.lexists(path):  # false also of a name that no file can have
         near = did_you_mean(path.name, _run_folders(path.parent))
         raise ConfigurationError(f"there is no {path}{near}; name a run folder or a results.json")
     results_file: _ResultsFile = importlib.import_module(f"{ROOT_PACKAGE}.reports.writers.json")
-    if path.is_dir() and ((path / journal.JOURNAL_FILENAME).exists() or not (path / results_file.FILENAME).exists()):
+    if path.is_dir() and (journal.journal_path(path).exists() or not (path / results_file.FILENAME).exists()):
         return _with_documentation(journal.read(path))
-    return _with_documentation(results_file.load(path))
+    return _with_documentation(_with_prose(results_file.load(path)))
+
+
+def _with_prose(results: Results) -> Results:
+    missing = {name for name, info in results.cases.items() if not info.why}
+    known = {each.id: each.info() for each in cases() if each.id in missing} if missing else {}
+    infos = {
+        name: msgspec.structs.replace(info, why=found.why, sent=found.sent, expected=found.expected)
+        for name, info in results.cases.items()
+        if (found := known.get(name)) and found.summary == info.summary
+    }
+    return msgspec.structs.replace(results, cases={**results.cases, **infos})
 
 
 def _with_documentation(results: Results) -> Results:
@@ -246,7 +257,7 @@ def requirements() -> list[str]:
 
 def _run_folders(folder: Path) -> list[str]:
     """Return the names of the run folders in `folder`, none if it cannot be read."""
-    marks = (journal.JOURNAL_FILENAME, "results.json")
+    marks = (journal.JOURNAL_FILENAME, journal.PLAIN_JOURNAL_FILENAME, "results.json")
     try:
         return [each.name for each in folder.iterdir() if any((each / mark).exists() for mark in marks)]
     except OSError:

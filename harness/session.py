@@ -838,7 +838,7 @@ def open_run_folder(options: RunOptions) -> Iterator[Journal]:
 
 def has_journal(folder: Path) -> bool:
     """Say whether `folder` has a run that can be resumed."""
-    path = folder / journal.JOURNAL_FILENAME
+    path = journal.journal_path(folder)
     return path.exists() and path.stat().st_size > 0
 
 

@@ -118,6 +118,10 @@ def gate(inputs: Inputs, run: Path, code: int) -> int:
     return compared
 
 
+def _has_journal(run: Path) -> bool:
+    return any((run / name).is_file() for name in ("run.jsonl.zst", "run.jsonl"))
+
+
 def write_summary(run: Path) -> None:
     """Append what changed and the summary of the run to the summary of the job."""
     target = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -180,7 +184,7 @@ def check(inputs: Inputs) -> int:
     fail_on(inputs)
     folder = new_folder("check")
     code = subprocess.run([*PROGRAM, *check_arguments(inputs, folder / "run")], check=False).returncode
-    if code == EXIT_FAILED and not (folder / "run" / "run.jsonl").is_file():
+    if code == EXIT_FAILED and not _has_journal(folder / "run"):
         code = EXIT_ERROR  # Python itself failed: no server did
     set_output("run", str(folder / "run"))
     if part:
@@ -199,7 +203,7 @@ def join(inputs: Inputs) -> int:
     fail_on(inputs)
     # actions/download-artifact makes a folder for each artifact, but none if there is only one.
     parts = sorted(Path(text(inputs, "PARTS")).glob("**/exit-code"))
-    runs = [each.parent / "run" for each in parts if (each.parent / "run" / "run.jsonl").is_file()]
+    runs = [each.parent / "run" for each in parts if _has_journal(each.parent / "run")]
     codes = [int(each.read_text()) for each in parts]
     if len(runs) < len(names):
         command("error", f"{len(runs)} of {len(names)} parts have results; the jobs of the others say why")

@@ -12,7 +12,7 @@ from wsgi_gauntlet.harness.model.load import ScenarioInfo, ScenarioResult
 from wsgi_gauntlet.harness.model.recommendation import Recommendation
 from wsgi_gauntlet.harness.model.verdict import Level, Verdict
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of `results.json` and of the journal that this program writes."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.store.journal import JOURNAL_FILENAME
+from wsgi_gauntlet.harness.store.journal import JOURNAL_FILENAME, PLAIN_JOURNAL_FILENAME
 
 MAX_COPY_BYTES = 500 << 20
 """Bytes of a folder that is copied for every server instance; a project with its test data has less."""
@@ -37,7 +37,7 @@ IGNORED_NAMES = frozenset(
 )
 """Folders that an app does not need to run."""
 
-IGNORED_MARKERS = ("pyvenv.cfg", JOURNAL_FILENAME)
+IGNORED_MARKERS = ("pyvenv.cfg", JOURNAL_FILENAME, PLAIN_JOURNAL_FILENAME)
 """Files that show that a folder is a virtual environment, or a run folder of this program."""
 
 

@@ -1,5 +1,6 @@
-"""The journal `run.jsonl`: one JSON document per line, appended as soon as a result is known.
+"""The journal `run.jsonl.zst`: one JSON document per line, appended as soon as a result is known.
 
+The lines are compressed: see compressed_lines.py. Older versions wrote them as `run.jsonl`, which `read` also reads.
 The first field of a line is its kind. The harness writes a line before it goes on, so `kill -9` loses at most the
 current cell. A kill or a full disk can leave an incomplete last line, which `read` ignores. All other files of a run
 folder can be made again from the journal.
@@ -37,14 +38,26 @@ from wsgi_gauntlet.harness.model import (
 )
 from wsgi_gauntlet.harness.model.recommendation import Recommendation, Trial
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, LineWriter, is_complete, read_lines, rewrite
 from wsgi_gauntlet.harness.store.garbage_collector import garbage_collector_paused
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.output_folder import RUN_FOLDER, mark_folder, require_output_folder
 from wsgi_gauntlet.harness.store.stored_evidence import JournalFile, StoredEvidence
 
-JOURNAL_FILENAME = "run.jsonl"
+JOURNAL_FILENAME = "run.jsonl.zst"
+PLAIN_JOURNAL_FILENAME = "run.jsonl"
+"""The journal of older versions."""
 PREVIOUS_FOLDER = "previous"
-RUN_FILES = (JOURNAL_FILENAME, "results.json", "report.html", "summary.md", "junit.xml", "logs", "pages")
+RUN_FILES = (
+    JOURNAL_FILENAME,
+    PLAIN_JOURNAL_FILENAME,
+    "results.json",
+    "report.html",
+    "summary.md",
+    "junit.xml",
+    "logs",
+    "pages",
+)
 """The files of a run in its folder. The harness touches no others there."""
 
 
@@ -216,7 +229,7 @@ class Journal:
     def __init__(self, folder: Path, descriptor: int, lock: int, previous_folder: Path | None = None) -> None:
         self.folder = folder
         self.previous_folder = previous_folder
-        self._descriptor = descriptor
+        self._writer = LineWriter(descriptor)
         self._lock = lock
 
     @classmethod
@@ -234,14 +247,17 @@ class Journal:
                 previous_folder = move_to_previous(folder)
             else:
                 with _storage_errors(folder):
-                    _drop_incomplete_line(folder / JOURNAL_FILENAME)
+                    _prepare_to_append(folder)
             with _storage_errors(folder):
                 descriptor = os.open(
                     folder / JOURNAL_FILENAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
                 )
+            opened = cls(folder, descriptor, lock, previous_folder)
             try:
-                yield cls(folder, descriptor, lock, previous_folder)
+                yield opened
             finally:
+                with contextlib.suppress(OSError):
+                    opened._writer.close()
                 os.close(descriptor)
         finally:
             os.close(lock)
@@ -257,8 +273,13 @@ class Journal:
         """Append one line. Raises StorageFull if the disk is full; all earlier lines are safe then."""
         data = to_json(line) + b"\n"
         with _storage_errors(self.folder):
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+            self._writer.write(data)
+
+
+def journal_path(folder: Path) -> Path:
+    """Return the path of the journal in `folder`, that of an older version if there is only such a one."""
+    plain = folder / PLAIN_JOURNAL_FILENAME
+    return plain if plain.exists() and not (folder / JOURNAL_FILENAME).exists() else folder / JOURNAL_FILENAME
 
 
 def lock_folder(folder: Path, what: str = RUN_FOLDER) -> int:
@@ -317,7 +338,7 @@ def read(folder: Path) -> Results:
 
     Raises ConfigurationError if there is no journal, or if this version cannot read it.
     """
-    path = folder / JOURNAL_FILENAME
+    path = journal_path(folder)
     start: StartLine | None = None
     servers: dict[str, ServerInfo] = {}
     checks: dict[tuple[str, str], CaseResult] = {}
@@ -386,10 +407,11 @@ def read_inputs(folder: Path) -> dict[str, str]:
     `read` reports a line that cannot be read.
     """
     with (
-        (folder / JOURNAL_FILENAME).open("rb") as stream,
-        contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError),
+        journal_path(folder).open("rb") as stream,
+        contextlib.suppress(msgspec.MsgspecError, ValueError),
     ):
-        return msgspec.json.decode(stream.readline(), type=_Inputs).inputs
+        for _, data in read_lines(stream.fileno()):
+            return msgspec.json.decode(data, type=_Inputs).inputs
     return {}
 
 
@@ -462,28 +484,26 @@ def _lines(path: Path) -> Iterator[Line | CaseResult]:
     """
     try:
         with path.open("rb") as stream:
-            schema = _schema(stream.readline())
+            schema = next((_schema(data) for _, data in read_lines(stream.fileno())), SCHEMA)
             file = JournalFile(path, _EvidenceDecoder(path, schema))
-            stream.seek(0)
             shared: dict[object, object] = {}
-            offset = 0
-            for number, data in enumerate(stream, 1):
+            for number, (place, data) in enumerate(read_lines(stream.fileno()), 1):
                 try:
                     line = _decoder_without_evidence.decode(_upgraded(data, schema)) if data.strip() else None
                 except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-                    if not stream.read(1):
+                    if not data.endswith(b"\n"):
                         return
                     raise _invalid_line(path, number, problem) from None
                 if isinstance(line, _CheckWithoutEvidence):
-                    evidence = StoredEvidence(file=file, offset=offset, length=len(data), number=number)
-                    yield _cell(line.check, evidence, shared)
+                    yield _cell(line.check, StoredEvidence(file=file, place=place, number=number), shared)
                 elif line is not None:
                     yield line
-                offset += len(data)
     except OSError as problem:
         raise ConfigurationError(
             f"no run in {path.parent}: {path.name}: {problem.strerror}; name the folder of a run"
         ) from None
+    except DamagedFile as problem:
+        raise ConfigurationError(f"{path} is {problem}; `zstdcat` prints the lines before") from None
 
 
 _SHARED_FIELDS = ("server", "case", "tags", "summary", "expected", "actual", "findings", "segmentations")
@@ -521,13 +541,26 @@ def _invalid_line(path: Path, number: int, problem: Exception) -> ConfigurationE
     )
 
 
-def _drop_incomplete_line(path: Path) -> None:
-    # The resumed run would append its first line to an incomplete last line.
-    if path.exists():
-        with path.open("rb") as stream:
-            end = sum(len(line) for line in stream if line.endswith(b"\n"))
-        if end != path.stat().st_size:
-            os.truncate(path, end)
+def _prepare_to_append(folder: Path) -> None:
+    """Write the whole lines into a new file, unless lines can be appended to the journal as it is.
+
+    An incomplete frame cannot be followed by another one. The old file stays until the new one is complete.
+    """
+    path, plain = folder / JOURNAL_FILENAME, folder / PLAIN_JOURNAL_FILENAME
+    existing = journal_path(folder)
+    if not existing.exists():
+        return
+    temporary = folder / f".{JOURNAL_FILENAME}.{os.getpid()}"
+    try:
+        with existing.open("rb") as stream:
+            if existing == plain or not is_complete(stream.fileno()):
+                rewrite(stream.fileno(), temporary)
+                temporary.replace(path)
+        plain.unlink(missing_ok=True)
+    except DamagedFile as problem:
+        raise ConfigurationError(f"{existing} is {problem}; name another folder with --out") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -537,9 +570,9 @@ def _storage_errors(folder: Path) -> Iterator[None]:
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
             advice = "free disk space, then repeat the command"
-            if (folder / JOURNAL_FILENAME).exists():  # a report in a folder of its own has no journal
+            if journal_path(folder).exists():  # a report in a folder of its own has no journal
                 advice = (
-                    f"the results so far are in {folder / JOURNAL_FILENAME}: free disk space, then "
+                    f"the results so far are in {journal_path(folder)}: free disk space, then "
                     f"`wsgi-gauntlet report {shlex.quote(str(folder))}` writes their report"
                 )
             raise StorageFull(f"cannot write to {folder}: {problem.strerror}; {advice}") from None

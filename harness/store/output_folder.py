@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
+from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, read_lines
 
 MARKER_FILE = ".wsgi-gauntlet"
 """The file that marks a folder of the harness. Its first line is the purpose of the folder."""
 RUN_FOLDER = "run"
 _IGNORED_FILES = frozenset({".lock", ".gitignore", ".gitkeep"})
 """Files that an empty folder may have."""
-_JOURNAL_FILE = "run.jsonl"
+_JOURNAL_FILES = ("run.jsonl.zst", "run.jsonl")
 _JOURNAL_START = b'{"line":"run"'
 
 
@@ -74,8 +76,13 @@ def _is_marked_for(folder: Path, what: str) -> bool:
     except FileNotFoundError:
         if what != RUN_FOLDER:
             return False
+    # Older versions did not mark their folders, and an artifact of CI has no hidden files.
+    return any(_is_journal(folder / each) for each in _JOURNAL_FILES)
+
+
+def _is_journal(path: Path) -> bool:
     try:
-        with (folder / _JOURNAL_FILE).open("rb") as journal:  # older versions did not mark their folders
-            return journal.read(len(_JOURNAL_START)) == _JOURNAL_START
-    except OSError:
+        with path.open("rb") as stream:
+            return any(line.startswith(_JOURNAL_START) for _, line in itertools.islice(read_lines(stream.fileno()), 1))
+    except (OSError, DamagedFile):
         return False

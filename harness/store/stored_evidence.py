@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence
+from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, LineReader, Place
 
 
 class JournalFile:
@@ -26,16 +28,21 @@ class JournalFile:
         self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._decode = decode
-        self._latest: tuple[int, Evidence] = (-1, Evidence())
+        self._reader = LineReader(self._descriptor)
+        self._latest: tuple[int, Evidence] = (-1, Evidence())  # the number of a line
 
     def __del__(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
-    def evidence(self, offset: int, length: int, number: int) -> Evidence:
-        """Return the evidence in line `number`, which begins at `offset` and has `length` bytes."""
-        if self._latest[0] != offset:
-            self._latest = offset, self._decode(os.pread(self._descriptor, length, offset), number)
+    def evidence(self, place: Place, number: int) -> Evidence:
+        """Return the evidence in line `number`, which is at `place`. Raises ConfigurationError."""
+        if self._latest[0] != number:
+            try:
+                line = self._reader.line(place)
+            except DamagedFile as problem:
+                raise ConfigurationError(f"line {number} of the journal is {problem}") from None
+            self._latest = number, self._decode(line, number)
         return self._latest[1]
 
 
@@ -47,13 +54,12 @@ class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
     """
 
     file: JournalFile
-    offset: int
-    length: int
+    place: Place
     number: int
 
     def loaded(self) -> Evidence:
         """Return the evidence itself."""
-        return self.file.evidence(self.offset, self.length, self.number)
+        return self.file.evidence(self.place, self.number)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, StoredEvidence):

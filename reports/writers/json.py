@@ -1,33 +1,114 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-The text is ASCII. Bytes are base64 (`contentEncoding` in the schema). Only cells that blame the server, and errors,
-have evidence, cut to EVIDENCE_LIMITS: `run.jsonl` in the same folder has more. A change that old readers cannot read
-raises model.SCHEMA. `load` also reads schema 1.
+The text is ASCII, and small: nothing is in it twice. A cell has no evidence and a load no log, because the journal in
+the same folder has both. Level, tags and summary stand with the case and not in each cell. The prose of a case is in
+the catalogue. A change that old readers cannot read raises model.SCHEMA. `load` also reads schema 1 and 2.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, Evidence, Percentile, Results, Sample, Verdict, Window
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    BaselineExpectation,
+    Basis,
+    Breach,
+    CaseInfo,
+    CaseResult,
+    Evidence,
+    Level,
+    Percentile,
+    Reference,
+    Results,
+    Sample,
+    Verdict,
+    Window,
+)
 from wsgi_gauntlet.harness.store import schema_1
-from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
-from wsgi_gauntlet.harness.store.stored_evidence import loaded
-
-EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=200, detail=1_024, log=8_192)
-"""The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""
 
 FILENAME = "results.json"
 
 ROWS = (Sample, Percentile, Window)
 """Types that are arrays in JSON. The schema names their columns."""
+
+
+class ConformanceCell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One cell of conformance: a server, a case and the verdict. `seconds` is the sum of all attempts.
+
+    `level`, `tags` and `summary` are those of the case, unless the cell has its own. `segmentations` are those in which
+    the case passed. It is missing if only one is possible. `findings` are the lint findings of all responses: they
+    never change a verdict. `baseline` is missing if there is no baseline, or if it says nothing about the cell.
+    """
+
+    server: str
+    case: str
+    verdict: Verdict
+    level: Level | None = None
+    tags: tuple[str, ...] | None = None
+    summary: str | None = None
+    expected: str = ""
+    actual: str = ""
+    attempts: int = 1
+    seconds: float = 0.0
+    segmentations: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    baseline: BaselineExpectation | None = None
+
+
+class CaseDescription(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the cells of a case have in common.
+
+    `wsgi-gauntlet explain` prints what the case sends, what it expects and why.
+    """
+
+    level: Level
+    summary: str
+    reference: Reference
+    tags: tuple[str, ...] = ()
+    basis: Basis | None = None
+    breach: Breach | None = None
+
+
+class _StoredCell(ConformanceCell, frozen=True):
+    """A cell of schema 2 has evidence, too."""
+
+    evidence: Evidence = Evidence()
+
+
+class _StoredCase(CaseDescription, frozen=True):
+    """A case of schema 2 has its prose, too."""
+
+    why: str = ""
+    sent: str = ""
+    expected: str = ""
+
+
+def _document(cell: type[ConformanceCell], case: type[CaseDescription]) -> type[msgspec.Struct]:
+    """Return the type of the document: Results with other cells and cases."""
+    types = {"conformance": tuple[cell, ...], "cases": dict[str, case]}  # type: ignore[valid-type]
+    fields: list[tuple[str, object, object]] = []
+    for each in msgspec.structs.fields(Results):
+        default = msgspec.field(name=each.encode_name)
+        if each.default is not msgspec.NODEFAULT:
+            default = each.default
+        elif each.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=each.default_factory)
+        fields.append((each.name, types.get(each.name, each.type), default))
+    made = msgspec.defstruct(Results.__name__, fields, frozen=True)
+    made.__doc__ = inspect.getdoc(Results)
+    return made
+
+
+_Stored = _document(_StoredCell, _StoredCase)
 
 
 def render(results: Results) -> str:
@@ -41,13 +122,15 @@ def parts(results: Results) -> Iterator[str]:
     for name in results.__struct_fields__:
         yield f'{opening}"{name}":'
         opening = ","
-        if name != "conformance":
-            yield _ascii_json(getattr(results, name))
-            continue
-        yield "["
-        for number, cell in enumerate(results.conformance):
-            yield ("," if number else "") + _ascii_json(_small(cell))
-        yield "]"
+        match name:
+            case "conformance":
+                yield from _list(_cell(each, results.cases) for each in results.conformance)
+            case "load":
+                yield from _list(msgspec.structs.replace(each, log="") for each in results.load)
+            case "cases":
+                yield _ascii_json({name: _case(each) for name, each in results.cases.items()})
+            case _:
+                yield _ascii_json(getattr(results, name))
     yield "}\n"
 
 
@@ -74,7 +157,7 @@ def load(path: Path) -> Results:
     try:
         if version == 1:
             data = msgspec.json.encode(schema_1.upgrade_results(msgspec.json.decode(data)))
-        return msgspec.json.decode(data, type=Results)
+        return _results(msgspec.json.decode(data, type=_Stored))
     except (msgspec.DecodeError, UnicodeDecodeError) as why:
         raise ConfigurationError(f"{file} does not follow schema {version}: {_one_line(why)}; run again") from None
 
@@ -84,8 +167,8 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "Bytes are base64. Evidence is cut, and only of failures and errors; run.jsonl has more.",
-        **msgspec.json.schema(Results),
+        "description": "It has no evidence and no logs: the journal run.jsonl.zst in the same folder has them.",
+        **msgspec.json.schema(_document(ConformanceCell, CaseDescription)),
     }
     definitions = made["$defs"]
     assert isinstance(definitions, dict)
@@ -99,10 +182,44 @@ class _Version(msgspec.Struct):
     schema: int
 
 
-def _small(cell: CaseResult) -> CaseResult:
-    shown = cell.verdict.blames_server or cell.verdict is Verdict.ERROR
-    evidence = truncate_evidence(loaded(cell.evidence), EVIDENCE_LIMITS) if shown else Evidence()
-    return msgspec.structs.replace(cell, evidence=evidence)
+_FROM_CASE = ("level", "tags", "summary")
+_COMMON = [each for each in ConformanceCell.__struct_fields__ if each not in _FROM_CASE]
+
+
+def _cell(cell: CaseResult, cases: Mapping[str, CaseInfo]) -> ConformanceCell:
+    info = cases.get(cell.case)
+    own = {name: value for name in _FROM_CASE if (value := getattr(cell, name)) != getattr(info, name, None)}
+    return ConformanceCell(**{name: getattr(cell, name) for name in _COMMON}, **own)
+
+
+def _case(info: CaseInfo) -> CaseDescription:
+    return CaseDescription(**{name: getattr(info, name) for name in CaseDescription.__struct_fields__})
+
+
+def _results(stored: msgspec.Struct) -> Results:
+    """Return the results of a document. Raises msgspec.ValidationError if a cell has no level."""
+    values = msgspec.structs.asdict(stored)
+    cases = {name: CaseInfo(id=name, **msgspec.structs.asdict(each)) for name, each in values["cases"].items()}
+    cells = tuple(_case_result(each, cases) for each in values["conformance"])
+    return Results(**{**values, "schema": SCHEMA, "cases": cases, "conformance": cells})
+
+
+def _case_result(stored: _StoredCell, cases: Mapping[str, CaseInfo]) -> CaseResult:
+    values = msgspec.structs.asdict(stored)
+    info = cases.get(stored.case)
+    for name in _FROM_CASE:
+        if values[name] is None:
+            if info is None:
+                raise msgspec.ValidationError(f"a cell has no {name}, and {stored.case} is not in `cases`")
+            values[name] = getattr(info, name)
+    return CaseResult(**values)
+
+
+def _list(values: Iterator[msgspec.Struct]) -> Iterator[str]:
+    yield "["
+    for number, each in enumerate(values):
+        yield ("," if number else "") + _ascii_json(each)
+    yield "]"
 
 
 def _ascii_json(value: object) -> str:

@@ -27,6 +27,7 @@ from wsgi_gauntlet.harness.server.remote import attachment, proof
 from wsgi_gauntlet.harness.server.remote.target import Target
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
+from ..helpers.journal_text import journal_text
 from ..helpers.page_content import page_content
 from ..helpers.requirements import installed
 from ..helpers.verdict_differences import differences
@@ -139,7 +140,7 @@ def test_gunicorn_by_hand_gets_the_verdicts_of_gunicorn(folder: Path) -> None:
 
 
 def token_is_nowhere(run: Path) -> bool:
-    return TOKEN not in (run / "run.jsonl").read_text() and TOKEN not in page_content(run / "report.html")
+    return TOKEN not in journal_text(run) and TOKEN not in page_content(run / "report.html")
 
 
 def test_a_target_that_ends_during_the_check_is_not_blamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

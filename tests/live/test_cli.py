@@ -16,6 +16,7 @@ import pytest
 
 from wsgi_gauntlet.harness.store import journal
 
+from ..helpers.journal_text import journal_text
 from ..helpers.page_content import page_content
 from ..helpers.preloaded_program import run_preloaded
 from ..helpers.processes import processes_in
@@ -76,8 +77,7 @@ class Place:
 
     def wait_for_cells(self, process: subprocess.Popen[str], count: int) -> None:
         deadline = time.monotonic() + 60
-        path = self.path / "gauntlet-out" / journal.JOURNAL_FILENAME
-        while not path.exists() or path.read_bytes().count(b'"line":"check"') < count:
+        while journal_text(self.path / "gauntlet-out").count('"line":"check"') < count:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)

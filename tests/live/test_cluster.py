@@ -43,6 +43,7 @@ from wsgi_gauntlet.harness.server.remote.remote_server import RemoteServer, targ
 from wsgi_gauntlet.harness.server.remote.target import Target
 
 from ..helpers.dask_cluster import DaskCluster, dask_cluster
+from ..helpers.journal_text import journal_text
 from ..helpers.requirements import module
 from ..helpers.script_server import PATIENCE
 from ..helpers.socket_servers import PAGE, Behaviour, answer, requests, serving
@@ -289,7 +290,6 @@ def test_a_worker_that_is_killed_in_a_check_costs_no_cell(
     moment: str, folder: Path, checked_here: tuple[int, Results]
 ) -> None:
     """It is killed while it is asked for the version of a server, or while it checks one."""
-    journal = folder / "there" / "run.jsonl"
     with dask_cluster(HOSTS[:2]) as workers:
         with opened(workers, 2):
             pass
@@ -305,7 +305,7 @@ def test_a_worker_that_is_killed_in_a_check_costs_no_cell(
             def has_come() -> bool:
                 if moment == "asked":
                     return bool(psutil.Process(victim.pid).children())
-                return journal.exists() and f"worker {HOSTS[1]} on" in journal.read_text()
+                return f"worker {HOSTS[1]} on" in journal_text(folder / "there")
 
             until = time.monotonic() + PATIENCE
             while not has_come():

@@ -35,6 +35,7 @@ from wsgi_gauntlet.harness.server.remote import proof, remote_server
 from wsgi_gauntlet.harness.server.remote.target import Target, parse_target
 from wsgi_gauntlet.harness.server.temp_dirs import reference_app_sources
 
+from ..helpers.journal_text import journal_text
 from ..helpers.page_content import page_content
 from ..helpers.preloaded_program import run_preloaded
 from ..helpers.requirements import installed
@@ -103,7 +104,7 @@ def measured(target: Target, folder: Path, scenario: str, *, token: str = TOKEN,
     (server,) = results.servers.values()
     assert server.title == "a server that somebody else started"
     assert code in (0, 3)
-    assert token not in (folder / "out" / "run.jsonl").read_text()
+    assert token not in journal_text(folder / "out")
     assert token not in page_content(folder / "out" / "report.html")
     return cell
 

@@ -15,6 +15,7 @@ import pytest
 
 from wsgi_gauntlet.harness.store import journal
 
+from ..helpers.journal_text import journal_text
 from ..helpers.pytest_project import Project, printed
 
 pytestmark = pytest.mark.live
@@ -36,9 +37,8 @@ def project() -> Iterator[Project]:
 def wait_until_one_hangs(project: Project, run: subprocess.Popen[str]) -> None:
     """Return when one case has its verdict and the other is under way."""
     project.wait_until_ran(run, "hangs")
-    path = project.path / "out" / journal.JOURNAL_FILENAME
     deadline = time.monotonic() + PATIENCE
-    while b'"line":"check"' not in path.read_bytes():
+    while '"line":"check"' not in journal_text(project.path / "out"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

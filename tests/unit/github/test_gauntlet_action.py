@@ -201,7 +201,7 @@ def part(folder: Path, number: int, code: int, *, results: bool = True) -> None:
     (place / "run").mkdir(parents=True)
     (place / "exit-code").write_text(str(code))
     if results:
-        (place / "run" / "run.jsonl").write_text("")
+        (place / "run" / "run.jsonl.zst").write_text("")
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_cases_and_scenarios_by_name() -> None:
 
 def test_a_run_that_is_not_there_has_a_near_one(tmp_path: Path) -> None:
     (tmp_path / "gauntlet-out").mkdir()
-    (tmp_path / "gauntlet-out" / "run.jsonl").touch()
+    (tmp_path / "gauntlet-out" / "run.jsonl.zst").touch()
     (tmp_path / "gauntlet-oud").mkdir()  # no run
     with pytest.raises(ConfigurationError, match=r"gauntlet-ou \(did you mean gauntlet-out\?\); name a run folder or"):
         registry.load_results(tmp_path / "gauntlet-ou")

@@ -20,6 +20,8 @@ from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import Journal, StartLine
 from wsgi_gauntlet.harness.traffic.model import Sequence, Step, Traffic, ValueList
 
+from ...helpers.journal_text import journal_text
+
 SETUP = AppSetup(
     import_folders=(Path("/shop/src"),),
     variables={"SECRET_KEY": "hunter2-hunter2", "DEBUG": "0"},
@@ -107,7 +109,7 @@ def test_an_interpreter_that_was_made_again_from_another_python_is_another_one(t
 
 def test_the_journal_has_no_value_in_clear(tmp_path: Path) -> None:
     keep(tmp_path / "out", inputs())
-    text = (tmp_path / "out" / journal.JOURNAL_FILENAME).read_text()
+    text = journal_text(tmp_path / "out")
     assert "--env-file" in text
     assert "hunter2" not in text
     assert "SECRET_KEY" not in text

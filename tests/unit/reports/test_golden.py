@@ -61,7 +61,9 @@ class VisibleText(HTMLParser):
 def recorded_run() -> Results:
     """Return the recorded run, read as every journal is."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, journal.JOURNAL_FILENAME).write_bytes(gzip.decompress((FOLDER / "run.jsonl.gz").read_bytes()))
+        Path(folder, journal.PLAIN_JOURNAL_FILENAME).write_bytes(
+            gzip.decompress((FOLDER / "run.jsonl.gz").read_bytes())
+        )
         return journal.read(Path(folder))
 
 

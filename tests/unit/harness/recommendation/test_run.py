@@ -47,6 +47,7 @@ from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.reports.text.recommendation_text import warnings
 
+from ....helpers.journal_text import journal_text
 from ....helpers.synthetic_search import App
 
 SERVERS = ("gunicorn:sync", "gunicorn:gthread", "waitress", "nginx")
@@ -822,7 +823,7 @@ def test_without_memory_for_any_candidate_the_option_is_named(machine: Machine) 
 def test_the_trials_are_in_the_results_and_the_line_has_none(machine: Machine) -> None:
     outcome = machine.search()
     assert len(outcome.recommendation.trials) == len(machine.seen(TrialFinished))
-    text = (machine.folder / "run.jsonl").read_text()
+    text = journal_text(machine.folder)
     assert '"trials":[]' in text
     assert replace(outcome.recommendation, trials=()).winner in text
 

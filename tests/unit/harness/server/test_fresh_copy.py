@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Path:
     for name in (".git", "node_modules"):
         (folder / name).mkdir()
         (folder / name / "large").write_bytes(b"x")
-    for name, marker in (("env", "pyvenv.cfg"), ("gauntlet-out", "run.jsonl")):
+    for name, marker in (("env", "pyvenv.cfg"), ("gauntlet-out", "run.jsonl.zst"), ("old", "run.jsonl")):
         (folder / name).mkdir()
         (folder / name / marker).write_text("")
     return folder

@@ -24,6 +24,9 @@ from wsgi_gauntlet.harness.model import (
 )
 from wsgi_gauntlet.harness.store import journal, output_folder
 from wsgi_gauntlet.harness.store.journal import BaseLine, CheckLine, EndLine, Journal, LoadLine, ServerLine, StartLine
+from wsgi_gauntlet.harness.store.json_encoding import to_json
+
+from ....helpers.journal_text import journal_text
 
 START = StartLine(SCHEMA, {"program": "wsgi-gauntlet"}, {}, {})
 
@@ -66,16 +69,34 @@ def test_the_base_run_is_read_with_the_cells(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("incomplete", [b'{"line":"check","chec', b"\xff\xfe", b"{}"])
-def test_an_incomplete_last_line_is_ignored(tmp_path: Path, incomplete: bytes) -> None:
-    with Journal.open(tmp_path) as book:
-        book.write(START)
-        book.write(CheckLine(cell("a")))
-    with (tmp_path / journal.JOURNAL_FILENAME).open("ab") as file:
-        file.write(incomplete)
+def test_an_incomplete_last_line_of_an_older_version_is_ignored(tmp_path: Path, incomplete: bytes) -> None:
+    lines = to_json(START), to_json(CheckLine(cell("a"))), incomplete
+    with Journal.open(tmp_path):
+        pass
+    (tmp_path / journal.JOURNAL_FILENAME).unlink()
+    (tmp_path / journal.PLAIN_JOURNAL_FILENAME).write_bytes(b"\n".join(lines))
     assert [each.case for each in journal.read(tmp_path).conformance] == ["a"]
     with Journal.open(tmp_path, resume=True) as book:
         book.write(CheckLine(cell("b")))
     assert [each.case for each in journal.read(tmp_path).conformance] == ["a", "b"]
+    assert not (tmp_path / journal.PLAIN_JOURNAL_FILENAME).exists()
+
+
+def test_a_kill_at_any_byte_keeps_all_earlier_lines(tmp_path: Path) -> None:
+    """Each line is in the file when `write` returns, and a resumed run appends to what is left."""
+    ends = []
+    with Journal.open(tmp_path / "run") as book:
+        for line in (START, CheckLine(cell("a")), CheckLine(cell("b"))):
+            book.write(line)
+            ends.append((tmp_path / "run" / journal.JOURNAL_FILENAME).stat().st_size)
+    data = (tmp_path / "run" / journal.JOURNAL_FILENAME).read_bytes()
+    for end in range(ends[0], len(data) + 1):
+        (tmp_path / "run" / journal.JOURNAL_FILENAME).write_bytes(data[:end])
+        before = ["a", "b"][: sum(each <= end for each in ends) - 1]
+        assert [each.case for each in journal.read(tmp_path / "run").conformance] == before
+        with Journal.open(tmp_path / "run", resume=True) as book:
+            book.write(CheckLine(cell("c")))
+        assert [each.case for each in journal.read(tmp_path / "run").conformance] == [*before, "c"]
 
 
 def test_earlier_runs_are_all_kept_and_strangers_are_left_alone(tmp_path: Path) -> None:
@@ -116,13 +137,20 @@ def test_a_folder_of_somebody_is_refused_and_left_as_it_is(tmp_path: Path, name:
     assert files(tmp_path) == {name: "mine"}
 
 
-def test_a_journal_of_the_harness_marks_a_folder_and_another_file_does_not(tmp_path: Path) -> None:
-    (tmp_path / journal.JOURNAL_FILENAME).write_text('{"level": "info"}\n')
-    with pytest.raises(ConfigurationError), Journal.open(tmp_path):
+@pytest.mark.parametrize("name", [journal.JOURNAL_FILENAME, journal.PLAIN_JOURNAL_FILENAME])
+def test_a_journal_of_the_harness_marks_a_folder_and_another_file_does_not(tmp_path: Path, name: str) -> None:
+    """An artifact of CI has no hidden files."""
+    with Journal.open(tmp_path / "run") as book:
+        book.write(START)
+    written = (tmp_path / "run" / journal.JOURNAL_FILENAME).read_bytes()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / name).write_text('{"level": "info"}\n')
+    with pytest.raises(ConfigurationError), Journal.open(copy):
         pass
-    (tmp_path / journal.JOURNAL_FILENAME).write_text('{"line":"run","schema":1}\n')
-    with Journal.open(tmp_path) as book:
-        assert book.previous_folder == tmp_path / journal.PREVIOUS_FOLDER
+    (copy / name).write_bytes(written if name == journal.JOURNAL_FILENAME else journal_text(tmp_path / "run").encode())
+    with Journal.open(copy) as book:
+        assert book.previous_folder == copy / journal.PREVIOUS_FOLDER
 
 
 @pytest.mark.parametrize("place", ["/", "file", "file/below", "link", "dangling", "x" * 300, "/dev/null"])
@@ -235,7 +263,7 @@ def test_a_folder_in_the_journals_place_is_said_in_one_line(tmp_path: Path, resu
     (tmp_path / "run" / journal.JOURNAL_FILENAME / "x").mkdir(parents=True)
     if resume:
         with (
-            pytest.raises(ConfigurationError, match=r"run\.jsonl: Is a directory; move it, or"),
+            pytest.raises(ConfigurationError, match=r"run\.jsonl\.zst: Is a directory; move it, or"),
             journal.Journal.open(tmp_path / "run", resume=True),
         ):
             pass

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import (
@@ -73,14 +74,14 @@ def test_it_stays_readable_when_the_run_moves_and_when_runs_are_merged(tmp_path:
     assert changed.evidence.log == "log 1"
 
 
-def test_reading_takes_the_memory_of_one_line(tmp_path: Path) -> None:
+def test_reading_takes_the_memory_of_a_few_frames(tmp_path: Path) -> None:
     large = Evidence((ConnectionEvent(1.0, 1, ConnectionEventKind.RECEIVED, bytes(200_000)),))
     results = stored(tmp_path, [msgspec.structs.replace(each, evidence=large) for each in cells(40)])
     tracemalloc.start()
     try:
         assert len(journal.read(tmp_path).conformance) == 40
         assert sum(len(each.evidence.wire[0].data) for each in results.conformance) == 40 * 200_000
-        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
     finally:
         tracemalloc.stop()
 
@@ -88,7 +89,12 @@ def test_reading_takes_the_memory_of_one_line(tmp_path: Path) -> None:
 def test_damaged_evidence_is_one_line(tmp_path: Path) -> None:
     stored(tmp_path, cells(2))
     path = tmp_path / journal.JOURNAL_FILENAME
-    path.write_bytes(path.read_bytes().replace(b'"received"', b'"recEived"', 1))
+    path.write_bytes(
+        zstandard.ZstdDecompressor()
+        .decompressobj()
+        .decompress(path.read_bytes())
+        .replace(b'"received"', b'"recEived"', 1)
+    )
     results = journal.read(tmp_path)
     with pytest.raises(ConfigurationError, match="line 2 is not a line of this version") as raised:
         _ = results.conformance[0].evidence.wire

@@ -118,7 +118,7 @@ function timeRow(row, form, name) {
   if (row.bytes) item.append(bytesShown(row.bytes, form, name));
   if (row.cut) {
     const whole = (row.bytes?.length ?? 0) + row.cut;
-    item.append(h("p", { class: "cut" }, `${counted(row.cut, "byte")} of ${whole.toLocaleString("en")} left out here. run.jsonl in the run folder has them.`));
+    item.append(h("p", { class: "cut" }, `${counted(row.cut, "byte")} of ${whole.toLocaleString("en")} left out here. run.jsonl.zst in the run folder has them.`));
   }
   return item;
 }

@@ -105,7 +105,7 @@ function leftOut(cell) {
     h("h3", {}, "Evidence"),
     h("p", {}, "The evidence of this cell was left out, so that the report stays small. This command shows it:"),
     h("pre", { class: "command" }, cell.replay),
-    h("p", { class: "muted" }, "run.jsonl in the run folder has it too."),
+    h("p", { class: "muted" }, "The journal in the run folder, run.jsonl.zst, has it too."),
   ];
 }
 

@@ -1,0 +1,216 @@
+"""Lines in zstd frames (RFC 8878), appended so that a kill loses nothing. `zstdcat` reads them.
+
+Each line ends a block, so what was written can be read at once. A frame ends after FRAME_BYTES, so one line can be read
+without all before it. Files of older versions are plain text: the reader takes both.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FRAME_BYTES = 256 << 10
+"""Bytes of lines after which a frame ends. Larger frames save a tenth, but one line takes longer to read."""
+
+LEVEL = 3
+"""The level of compression: 70 MB take 0.2 s of CPU. Level 9 saves a quarter and takes four times as long."""
+
+MAX_FRAME_BYTES = 64 << 20
+"""Bytes of lines in one frame, and of one line. The harness writes at most 3 MB: a larger one shall fill the memory."""
+
+MAX_WINDOW_LOG = 23
+"""The decompressor keeps at most two to this power bytes (8 MB) of a frame. LEVEL needs 2 MB."""
+
+CACHED_FRAMES = 4
+"""Frames that a LineReader keeps. Reports look at one case on all servers: its cells are in different frames."""
+
+READ_BYTES = 64 << 10
+_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+class DamagedFile(ValueError):
+    """The file is not what was written."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a line is: the offset of its frame in the file (-1 in plain text), its offset there, and its bytes."""
+
+    frame: int
+    offset: int
+    length: int
+
+
+class LineWriter:
+    """Append lines to an open file whose last frame is complete."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._compressor = zstd.ZstdCompressor(LEVEL)
+        self._size = 0
+        self._error: OSError | None = None
+
+    def write(self, line: bytes) -> None:
+        """Append `line` and give it to the system. Raises OSError, and then again at each later call.
+
+        What could not be written whole is cut off, and all earlier lines stay readable.
+        """
+        self._size += len(line)
+        self._append(line, ends_frame=self._size >= FRAME_BYTES)
+
+    def close(self) -> None:
+        """End the last frame. If that fails, the frame stays readable without its end. Raises OSError."""
+        if self._size and self._error is None:
+            self._append(b"", ends_frame=True)
+
+    def _append(self, line: bytes, *, ends_frame: bool) -> None:
+        if self._error is not None:
+            raise self._error
+        # Later blocks refer to earlier ones. After a block that is not in the file, there can be no other one.
+        self._error = OSError(errno.EIO, "an earlier line was not written")
+        data = self._compressor.compress(
+            line, self._compressor.FLUSH_FRAME if ends_frame else self._compressor.FLUSH_BLOCK
+        )
+        end = os.lseek(self._descriptor, 0, os.SEEK_END)
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as problem:
+            self._error = problem
+            os.ftruncate(self._descriptor, end)
+            raise
+        self._error = None
+        if ends_frame:
+            self._size = 0
+
+
+def read_lines(descriptor: int) -> Iterator[tuple[Place, bytes]]:
+    """Yield the lines of an open file with their places. The last one may be incomplete: it has no line break then.
+
+    Raises OSError, and DamagedFile if the file is damaged.
+    """
+    for frame, chunks in _frames(descriptor):
+        offset = size = 0
+        pieces: list[bytes] = []
+        for chunk in chunks:
+            first, *others = chunk.split(b"\n")
+            pieces.append(first)
+            size += len(first)
+            for piece in others:
+                yield Place(frame, offset, size + 1), b"".join(pieces) + b"\n"
+                offset += size + 1
+                pieces, size = [piece], len(piece)
+            if size > MAX_FRAME_BYTES:
+                raise DamagedFile(f"damaged: a line has more than {MAX_FRAME_BYTES >> 20} MB")
+        if size:
+            yield Place(frame, offset, size), b"".join(pieces)
+
+
+class LineReader:
+    """Read single lines of an open file. The frames of the latest ones stay unpacked."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._frame = lru_cache(CACHED_FRAMES)(self._read_frame)
+
+    def line(self, place: Place) -> bytes:
+        """Return the line at `place`. Raises OSError, and DamagedFile if the file is damaged."""
+        if place.frame < 0:
+            return os.pread(self._descriptor, place.length, place.offset)
+        return self._frame(place.frame)[place.offset : place.offset + place.length]
+
+    def _read_frame(self, frame: int) -> bytes:
+        return b"".join(_Frame(self._descriptor, frame).chunks())
+
+
+def is_complete(descriptor: int) -> bool:
+    """Say whether lines can be appended: all is zstd, and the last frame is complete. Raises as read_lines()."""
+    if not _is_compressed(descriptor):
+        return os.fstat(descriptor).st_size == 0
+    offset, size = 0, os.fstat(descriptor).st_size
+    while offset < size:
+        frame = _Frame(descriptor, offset)
+        for _ in frame.chunks():
+            pass
+        if not frame.complete:
+            return False
+        offset = frame.end
+    return True
+
+
+def rewrite(source: int, target: Path) -> None:
+    """Write the whole lines of `source` into the new file `target`, in complete frames. Raises as read_lines()."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        writer = LineWriter(descriptor)
+        for _, line in read_lines(source):
+            if line.endswith(b"\n"):
+                writer.write(line)
+        writer.close()
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Frame:
+    """One frame. `end` and `complete` are known after all `chunks` were read."""
+
+    def __init__(self, descriptor: int, start: int) -> None:
+        self._descriptor = descriptor
+        self.start = start
+        self.end = start
+        self.complete = False
+
+    def chunks(self) -> Iterator[bytes]:
+        decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
+        size = 0
+        while not decompressor.eof:
+            data = os.pread(self._descriptor, READ_BYTES, self.end) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                return
+            self.end += len(data)
+            try:
+                found = decompressor.decompress(data, READ_BYTES)
+            except zstd.ZstdError as problem:
+                raise DamagedFile(f"damaged before byte {self.end:,}: {problem}") from None
+            size += len(found)
+            if size > MAX_FRAME_BYTES:
+                raise DamagedFile(f"damaged at byte {self.start:,}: a frame has more than {MAX_FRAME_BYTES >> 20} MB")
+            yield found
+        self.end -= len(decompressor.unused_data)
+        self.complete = True
+
+
+def _is_compressed(descriptor: int) -> bool:
+    start = os.pread(descriptor, len(_MAGIC), 0)
+    return bool(start) and _MAGIC.startswith(start)  # a kill may leave a part of it
+
+
+def _frames(descriptor: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+    if not _is_compressed(descriptor):
+        yield -1, _plain_chunks(descriptor)
+        return
+    offset, size = 0, os.fstat(descriptor).st_size
+    while offset < size:
+        frame = _Frame(descriptor, offset)
+        yield offset, frame.chunks()
+        if not frame.complete:
+            return
+        offset = frame.end
+
+
+def _plain_chunks(descriptor: int) -> Iterator[bytes]:
+    offset = 0
+    while data := os.pread(descriptor, READ_BYTES, offset):
+        yield data
+        offset += len(data)
