@@ -31,7 +31,7 @@ MAX_FRAME_BYTES = 64 << 20
 MAX_WINDOW_LOG = 23
 """The decompressor keeps at most two to this power bytes (8 MB) of a frame. LEVEL needs 2 MB."""
 
-CACHED_FRAMES = 4
+CACHED_FRAMES = 16
 """Frames that a LineReader keeps. Reports look at one case on all servers: its cells are in different frames."""
 
 READ_BYTES = 64 << 10
