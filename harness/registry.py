@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from wsgi_gauntlet.harness.conformance.catalog import Case, CaseVariants
-from wsgi_gauntlet.harness.errors import ConfigurationError, UnknownName
+from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, UnknownName
 from wsgi_gauntlet.harness.load.catalog import Scenario
 from wsgi_gauntlet.harness.model import BaseRun, Results
 from wsgi_gauntlet.harness.model.naming import (
@@ -119,7 +119,10 @@ def load_results(path: Path) -> Results:
 
 def _with_prose(results: Results) -> Results:
     missing = {name for name, info in results.cases.items() if not info.why}
-    known = {each.id: each.info() for each in cases() if each.id in missing} if missing else {}
+    try:
+        known = {each.id: each.info() for each in cases() if each.id in missing} if missing else {}
+    except GauntletError:  # a suite of another package that cannot be imported
+        return results
     infos = {
         name: msgspec.structs.replace(info, why=found.why, sent=found.sent, expected=found.expected)
         for name, info in results.cases.items()

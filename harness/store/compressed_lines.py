@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 if sys.version_info >= (3, 14):
@@ -25,14 +24,18 @@ FRAME_BYTES = 256 << 10
 LEVEL = 3
 """The level of compression: 70 MB take 0.2 s of CPU. Level 9 saves a quarter and takes four times as long."""
 
-MAX_FRAME_BYTES = 64 << 20
-"""Bytes of lines in one frame, and of one line. The harness writes at most 3 MB: a larger one shall fill the memory."""
+MAX_FRAME_BYTES = 256 << 20
+"""Bytes of lines in one frame, and of one line of it. A longer one shall fill the memory: the longest that the harness
+writes are loads of some hours, with 30 bytes for each request."""
 
 MAX_WINDOW_LOG = 23
 """The decompressor keeps at most two to this power bytes (8 MB) of a frame. LEVEL needs 2 MB."""
 
 CACHED_FRAMES = 16
 """Frames that a LineReader keeps. Reports look at one case on all servers: its cells are in different frames."""
+
+MAX_CACHED_FRAME_BYTES = 4 << 20
+"""Bytes of a frame above which it is not kept."""
 
 READ_BYTES = 64 << 10
 _MAGIC = b"\x28\xb5\x2f\xfd"
@@ -121,7 +124,7 @@ class LineReader:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._frame = lru_cache(CACHED_FRAMES)(self._read_frame)
+        self._frames: dict[int, bytes] = {}
 
     def line(self, place: Place) -> bytes:
         """Return the line at `place`. Raises OSError, and DamagedFile if the file is damaged."""
@@ -129,8 +132,15 @@ class LineReader:
             return os.pread(self._descriptor, place.length, place.offset)
         return self._frame(place.frame)[place.offset : place.offset + place.length]
 
-    def _read_frame(self, frame: int) -> bytes:
-        return b"".join(_Frame(self._descriptor, frame).chunks())
+    def _frame(self, frame: int) -> bytes:
+        found = self._frames.pop(frame, None)
+        if found is None:
+            found = b"".join(_Frame(self._descriptor, frame).chunks())
+        if len(found) <= MAX_CACHED_FRAME_BYTES:
+            self._frames[frame] = found
+            if len(self._frames) > CACHED_FRAMES:
+                del self._frames[next(iter(self._frames))]
+        return found
 
 
 def is_complete(descriptor: int) -> bool:
@@ -172,23 +182,53 @@ class _Frame:
         self.complete = False
 
     def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes of the lines. Zeros at the end of the file, as a power loss leaves them, do not count."""
+        done = 0
+        try:
+            for chunk in self._unpacked():
+                done += len(chunk)
+                yield chunk
+        except zstd.ZstdError as problem:
+            damage = DamagedFile(f"damaged before byte {self.end:,}: {problem}")
+            end = _end_without_zeros(self._descriptor)
+            if end == os.fstat(self._descriptor).st_size:
+                raise damage from None
+            self.end = self.start
+            try:
+                for chunk in self._unpacked(end):
+                    yield chunk[max(done, 0) :]
+                    done -= len(chunk)
+            except zstd.ZstdError:
+                raise damage from None
+
+    def _unpacked(self, end: int = sys.maxsize) -> Iterator[bytes]:
         decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_WINDOW_LOG})
         size = 0
         while not decompressor.eof:
-            data = os.pread(self._descriptor, READ_BYTES, self.end) if decompressor.needs_input else b""
+            wanted = max(0, min(READ_BYTES, end - self.end)) if decompressor.needs_input else 0
+            data = os.pread(self._descriptor, wanted, self.end) if wanted else b""
             if decompressor.needs_input and not data:
                 return
             self.end += len(data)
-            try:
-                found = decompressor.decompress(data, READ_BYTES)
-            except zstd.ZstdError as problem:
-                raise DamagedFile(f"damaged before byte {self.end:,}: {problem}") from None
+            found = decompressor.decompress(data, READ_BYTES)
             size += len(found)
             if size > MAX_FRAME_BYTES:
                 raise DamagedFile(f"damaged at byte {self.start:,}: a frame has more than {MAX_FRAME_BYTES >> 20} MB")
             yield found
         self.end -= len(decompressor.unused_data)
         self.complete = True
+
+
+def _end_without_zeros(descriptor: int) -> int:
+    """Return the size of the file without the zeros at its end."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - READ_BYTES)
+        kept = os.pread(descriptor, end - start, start).rstrip(b"\0")
+        if kept:
+            return start + len(kept)
+        end = start
+    return 0
 
 
 def _is_compressed(descriptor: int) -> bool:

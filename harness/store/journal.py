@@ -282,6 +282,14 @@ def journal_path(folder: Path) -> Path:
     return plain if plain.exists() and not (folder / JOURNAL_FILENAME).exists() else folder / JOURNAL_FILENAME
 
 
+def _require_one_journal(folder: Path) -> None:
+    if all((folder / each).exists() for each in (JOURNAL_FILENAME, PLAIN_JOURNAL_FILENAME)):
+        raise ConfigurationError(
+            f"{folder} has two journals: {JOURNAL_FILENAME}, and {PLAIN_JOURNAL_FILENAME} of an older version; move "
+            "the one away that you do not want"
+        )
+
+
 def lock_folder(folder: Path, what: str = RUN_FOLDER) -> int:
     """Create `folder` for `what` and lock it for this process; return the descriptor of the lock.
 
@@ -338,6 +346,7 @@ def read(folder: Path) -> Results:
 
     Raises ConfigurationError if there is no journal, or if this version cannot read it.
     """
+    _require_one_journal(folder)
     path = journal_path(folder)
     start: StartLine | None = None
     servers: dict[str, ServerInfo] = {}
@@ -485,7 +494,7 @@ def _lines(path: Path) -> Iterator[Line | CaseResult]:
     try:
         with path.open("rb") as stream:
             schema = next((_schema(data) for _, data in read_lines(stream.fileno())), SCHEMA)
-            file = JournalFile(path, _EvidenceDecoder(path, schema))
+            file = JournalFile(stream.fileno(), _EvidenceDecoder(path, schema))
             shared: dict[object, object] = {}
             for number, (place, data) in enumerate(read_lines(stream.fileno()), 1):
                 try:
@@ -503,7 +512,10 @@ def _lines(path: Path) -> Iterator[Line | CaseResult]:
             f"no run in {path.parent}: {path.name}: {problem.strerror}; name the folder of a run"
         ) from None
     except DamagedFile as problem:
-        raise ConfigurationError(f"{path} is {problem}; `zstdcat` prints the lines before") from None
+        raise ConfigurationError(
+            f"{path} is {problem}; `zstdcat` prints the lines before: write them into a file {PLAIN_JOURNAL_FILENAME} "
+            "in another folder, and name that folder"
+        ) from None
 
 
 _SHARED_FIELDS = ("server", "case", "tags", "summary", "expected", "actual", "findings", "segmentations")
@@ -547,6 +559,9 @@ def _prepare_to_append(folder: Path) -> None:
     An incomplete frame cannot be followed by another one. The old file stays until the new one is complete.
     """
     path, plain = folder / JOURNAL_FILENAME, folder / PLAIN_JOURNAL_FILENAME
+    for left in folder.glob(f".{JOURNAL_FILENAME}.*"):  # by a process that was killed; the folder is locked
+        left.unlink()
+    _require_one_journal(folder)
     existing = journal_path(folder)
     if not existing.exists():
         return
@@ -556,7 +571,8 @@ def _prepare_to_append(folder: Path) -> None:
             if existing == plain or not is_complete(stream.fileno()):
                 rewrite(stream.fileno(), temporary)
                 temporary.replace(path)
-        plain.unlink(missing_ok=True)
+        if existing == plain:
+            plain.unlink()
     except DamagedFile as problem:
         raise ConfigurationError(f"{existing} is {problem}; name another folder with --out") from None
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -18,15 +17,15 @@ from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, LineReader
 
 
 class JournalFile:
-    """An open journal. It can still be read after somebody moved the file.
+    """An open journal, of a copy of the descriptor. It can still be read after somebody moved or replaced the file.
 
     `decode` returns the evidence in a line. It also gets the number of the line, for its errors. The evidence of the
     latest line is kept, because most readers look at all parts of one cell before they go on.
     """
 
-    def __init__(self, path: Path, decode: Callable[[bytes, int], Evidence]) -> None:
+    def __init__(self, descriptor: int, decode: Callable[[bytes, int], Evidence]) -> None:
         self._descriptor = -1
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.dup(descriptor)
         self._decode = decode
         self._reader = LineReader(self._descriptor)
         self._latest: tuple[int, Evidence] = (-1, Evidence())  # the number of a line

@@ -1,7 +1,7 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
-The text is ASCII, and small: nothing is in it twice. A cell has no evidence and a load no log, because the journal in
-the same folder has both. Level, tags and summary stand with the case and not in each cell. The prose of a case is in
+The text is ASCII, and small: nothing is in it twice. A cell has no evidence and a load no log if the journal of the run
+has both. A report of several runs has no journal, so its failures and errors keep their evidence here. Level, tags and summary stand with the case and not in each cell. The prose of a case is in
 the catalogue. A change that old readers cannot read raises model.SCHEMA. `load` also reads schema 1 and 2.
 """
 
@@ -33,7 +33,12 @@ from wsgi_gauntlet.harness.model import (
     Window,
 )
 from wsgi_gauntlet.harness.store import schema_1
+from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
+from wsgi_gauntlet.harness.store.stored_evidence import loaded
+
+EVIDENCE_LIMITS = EvidenceLimits(event=8_192, wire=16_384, events=200, detail=1_024, log=8_192)
+"""The evidence of a cell: enough to judge it, small enough for thousands of cells in one file."""
 
 FILENAME = "results.json"
 
@@ -47,6 +52,7 @@ class ConformanceCell(msgspec.Struct, frozen=True, omit_defaults=True):
     `level`, `tags` and `summary` are those of the case, unless the cell has its own. `segmentations` are those in which
     the case passed. It is missing if only one is possible. `findings` are the lint findings of all responses: they
     never change a verdict. `baseline` is missing if there is no baseline, or if it says nothing about the cell.
+    `evidence` is in a report of several runs, of failures, warnings, flaky cells and errors.
     """
 
     server: str
@@ -62,6 +68,7 @@ class ConformanceCell(msgspec.Struct, frozen=True, omit_defaults=True):
     segmentations: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     baseline: BaselineExpectation | None = None
+    evidence: Evidence = Evidence()
 
 
 class CaseDescription(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,12 +83,6 @@ class CaseDescription(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     basis: Basis | None = None
     breach: Breach | None = None
-
-
-class _StoredCell(ConformanceCell, frozen=True):
-    """A cell of schema 2 has evidence, too."""
-
-    evidence: Evidence = Evidence()
 
 
 class _StoredCase(CaseDescription, frozen=True):
@@ -108,7 +109,7 @@ def _document(cell: type[ConformanceCell], case: type[CaseDescription]) -> type[
     return made
 
 
-_Stored = _document(_StoredCell, _StoredCase)
+_Stored = _document(ConformanceCell, _StoredCase)
 
 
 def render(results: Results) -> str:
@@ -116,17 +117,21 @@ def render(results: Results) -> str:
     return "".join(parts(results))
 
 
-def parts(results: Results) -> Iterator[str]:
-    """Yield the document in parts: that of many servers is large."""
+def parts(results: Results, *, has_journal: bool = True) -> Iterator[str]:
+    """Yield the document in parts: that of many servers is large.
+
+    If the folder of the report `has_journal`, that has the evidence and the logs.
+    """
     opening = "{"
     for name in results.__struct_fields__:
         yield f'{opening}"{name}":'
         opening = ","
         match name:
             case "conformance":
-                yield from _list(_cell(each, results.cases) for each in results.conformance)
+                yield from _list(_cell(each, results.cases, has_journal=has_journal) for each in results.conformance)
             case "load":
-                yield from _list(msgspec.structs.replace(each, log="") for each in results.load)
+                without = {"log": ""} if has_journal else {}
+                yield from _list(msgspec.structs.replace(each, **without) for each in results.load)
             case "cases":
                 yield _ascii_json({name: _case(each) for name, each in results.cases.items()})
             case _:
@@ -167,7 +172,8 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "It has no evidence and no logs: the journal run.jsonl.zst in the same folder has them.",
+        "description": "Evidence and logs are in the journal of the run, run.jsonl.zst. A report of several runs has no "
+        "journal, and has the evidence of failures here. Bytes are base64.",
         **msgspec.json.schema(_document(ConformanceCell, CaseDescription)),
     }
     definitions = made["$defs"]
@@ -183,12 +189,14 @@ class _Version(msgspec.Struct):
 
 
 _FROM_CASE = ("level", "tags", "summary")
-_COMMON = [each for each in ConformanceCell.__struct_fields__ if each not in _FROM_CASE]
+_COMMON = [each for each in ConformanceCell.__struct_fields__ if each not in (*_FROM_CASE, "evidence")]
 
 
-def _cell(cell: CaseResult, cases: Mapping[str, CaseInfo]) -> ConformanceCell:
+def _cell(cell: CaseResult, cases: Mapping[str, CaseInfo], *, has_journal: bool) -> ConformanceCell:
     info = cases.get(cell.case)
     own = {name: value for name in _FROM_CASE if (value := getattr(cell, name)) != getattr(info, name, None)}
+    if not has_journal and (cell.verdict.blames_server or cell.verdict is Verdict.ERROR):
+        own["evidence"] = truncate_evidence(loaded(cell.evidence), EVIDENCE_LIMITS)
     return ConformanceCell(**{name: getattr(cell, name) for name in _COMMON}, **own)
 
 
@@ -204,7 +212,7 @@ def _results(stored: msgspec.Struct) -> Results:
     return Results(**{**values, "schema": SCHEMA, "cases": cases, "conformance": cells})
 
 
-def _case_result(stored: _StoredCell, cases: Mapping[str, CaseInfo]) -> CaseResult:
+def _case_result(stored: ConformanceCell, cases: Mapping[str, CaseInfo]) -> CaseResult:
     values = msgspec.structs.asdict(stored)
     info = cases.get(stored.case)
     for name in _FROM_CASE:

@@ -12,12 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Self
 
 MESSAGE_BYTES = 1 << 16
@@ -58,7 +58,7 @@ def run_preloaded(
     """Run the program in `folder`. A run that takes longer than `seconds` is killed and raises TimeoutError."""
     preloaded = _preloaded()
     request = {"arguments": list(arguments), "folder": str(folder), "environment": dict(environment)}
-    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         preloaded.control.settimeout(seconds)
         socket.send_fds(preloaded.control, [json.dumps(request).encode()], [out.fileno(), err.fileno()])
         try:
@@ -99,6 +99,7 @@ def _fork_for_each_run(control: socket.socket) -> bool:
             os.chdir(request["folder"])
             os.environ.clear()
             os.environ.update(request["environment"])
+            tempfile.tempdir = None  # an import has looked it up in another environment
             sys.argv = ["wsgi-gauntlet", *request["arguments"]]
             return True
         for descriptor in descriptors:

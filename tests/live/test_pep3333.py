@@ -25,6 +25,10 @@ AFTER_WHICH_WAITRESS_SPINS = "/wide-memoryview-"
 """What is in the ids of cases after which a thread of waitress spins until the server ends."""
 
 
+MAX_LATE = 5
+"""Cells that may come to `error` at first. More than those are no stall of the machine."""
+
+
 async def checked(server: str, tmp_path: Path, cases: Sequence[Case], *, tries: int = 3) -> dict[str, CaseResult]:
     """Return the cells by the ids of the cases.
 
@@ -32,6 +36,7 @@ async def checked(server: str, tmp_path: Path, cases: Sequence[Case], *, tries: 
     """
     cells = await checked_once(server, tmp_path / "first", cases, tries)
     late = [case for case in cases if cells[case.id].verdict is Verdict.ERROR]
+    assert len(late) <= MAX_LATE, errors(cells)
     return cells | (await checked_once(server, tmp_path / "again", late, tries) if late else {})
 
 

@@ -70,6 +70,7 @@ def report(arguments: ReportArguments) -> None:
     from wsgi_gauntlet.harness.store.output_format import write_outputs
     from wsgi_gauntlet.harness.store.page_folder import remove_pages, require_page_folder, write_pages
     from wsgi_gauntlet.harness.store.run_parts import inspect_parts
+    from wsgi_gauntlet.reports.writers import json as results_file
     from wsgi_gauntlet.reports.writers.pages.static_pages import static_pages
     from wsgi_gauntlet.reports.writers.picture import draw_pictures, parse_request
 
@@ -97,11 +98,17 @@ def report(arguments: ReportArguments) -> None:
         require_page_folder(folder)
     shown = publish(results, private_names(results, [folder, *runs])) if arguments.outputs.public else results
     pictures = draw_pictures(shown, requests)
-    keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs))
+    # Without a journal, the files there are the only ones with some of the evidence.
+    has_journal = len(runs) == 1 and folder == runs[0] and journal.journal_path(folder).exists()
+    keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs)) and (
+        journal.journal_path(folder).exists()
+    )
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
         write_outputs(shown, folder, registry.outputs(), files)
+        if not has_journal:
+            journal.write_text(folder / results_file.FILENAME, results_file.parts(shown, has_journal=False))
         for path, picture in pictures.items():
             journal.write_bytes(path, [picture])
         if arguments.split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as stdlib_json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import SCHEMA
-from wsgi_gauntlet.harness.store.journal import Journal, StartLine
+from wsgi_gauntlet.harness.model import SCHEMA, Verdict
+from wsgi_gauntlet.harness.store.journal import CheckLine, Journal, StartLine
 from wsgi_gauntlet.reports.writers import json
 
 from ....helpers.sample_results import build
@@ -44,6 +45,23 @@ def test_split_writes_pages_beside_the_report(run: Path, tmp_path: Path) -> None
     assert (out / "report.html").is_file()
     assert (out / "pages" / "index.html").is_file()
     assert (out / "pages" / "charts" / "slow-clients.svg").is_file()
+
+
+def test_a_report_without_a_journal_keeps_the_evidence_and_its_earlier_files(tmp_path: Path) -> None:
+    """A run that is read from its journal, a report of it somewhere else, and a report of that in its place."""
+    failed = next(each for each in build().conformance if each.verdict is Verdict.FAIL and each.evidence.wire)
+    with Journal.open(tmp_path / "run") as book:
+        book.write(StartLine(SCHEMA, {}, build().cases, {}))
+        book.write(CheckLine(failed))
+    out = tmp_path / "out"
+    assert report(tmp_path / "run", tmp_path / "run").exit_code == 0
+    assert "evidence" not in stdlib_json.loads((tmp_path / "run" / "results.json").read_text())["conformance"][0]
+    assert report(tmp_path / "run", out).exit_code == 0
+    written = (out / "results.json").read_bytes()
+    assert stdlib_json.loads(written)["conformance"][0]["evidence"]["wire"]
+    again = report(out, out)
+    assert f"the earlier files of {out} were moved to {out / 'previous'}" in " ".join(again.output.split())
+    assert (out / "results.json").read_bytes() == written == (out / "previous" / "results.json").read_bytes()
 
 
 def test_the_pages_of_an_earlier_report_are_kept_in_previous(run: Path, tmp_path: Path) -> None:

@@ -82,8 +82,12 @@ def test_an_incomplete_last_line_of_an_older_version_is_ignored(tmp_path: Path, 
     assert not (tmp_path / journal.PLAIN_JOURNAL_FILENAME).exists()
 
 
-def test_a_kill_at_any_byte_keeps_all_earlier_lines(tmp_path: Path) -> None:
-    """Each line is in the file when `write` returns, and a resumed run appends to what is left."""
+@pytest.mark.parametrize("zeros", [0, 1, 500])
+def test_a_kill_at_any_byte_keeps_all_earlier_lines(tmp_path: Path, zeros: int) -> None:
+    """Each line is in the file when `write` returns, and a resumed run appends to what is left.
+
+    After a power loss a file can have zeros in place of what was not written.
+    """
     ends = []
     with Journal.open(tmp_path / "run") as book:
         for line in (START, CheckLine(cell("a")), CheckLine(cell("b"))):
@@ -91,7 +95,7 @@ def test_a_kill_at_any_byte_keeps_all_earlier_lines(tmp_path: Path) -> None:
             ends.append((tmp_path / "run" / journal.JOURNAL_FILENAME).stat().st_size)
     data = (tmp_path / "run" / journal.JOURNAL_FILENAME).read_bytes()
     for end in range(ends[0], len(data) + 1):
-        (tmp_path / "run" / journal.JOURNAL_FILENAME).write_bytes(data[:end])
+        (tmp_path / "run" / journal.JOURNAL_FILENAME).write_bytes(data[:end] + bytes(zeros))
         before = ["a", "b"][: sum(each <= end for each in ends) - 1]
         assert [each.case for each in journal.read(tmp_path / "run").conformance] == before
         with Journal.open(tmp_path / "run", resume=True) as book:
@@ -237,6 +241,30 @@ def test_what_is_no_journal_says_so(tmp_path: Path, content: bytes | None, says:
         journal.read(tmp_path)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_journals_are_one_too_many(tmp_path: Path, resume: bool) -> None:
+    """An older version has run in the folder: which run is meant?"""
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+    (tmp_path / journal.PLAIN_JOURNAL_FILENAME).write_bytes(to_json(START))
+    with pytest.raises(ConfigurationError, match="has two journals: run.jsonl.zst, and run.jsonl of an older version"):
+        if resume:
+            with Journal.open(tmp_path, resume=True):
+                pass
+        else:
+            journal.read(tmp_path)
+    assert (tmp_path / journal.PLAIN_JOURNAL_FILENAME).exists()
+
+
+def test_what_a_killed_resume_left_is_removed(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as book:
+        book.write(START)
+    (tmp_path / ".run.jsonl.zst.1").touch()
+    with Journal.open(tmp_path, resume=True):
+        pass
+    assert not (tmp_path / ".run.jsonl.zst.1").exists()
 
 
 def test_a_report_is_put_down_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import zstandard
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.model import (
@@ -25,6 +24,8 @@ from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.harness.store.journal import CheckLine, Journal, StartLine
 from wsgi_gauntlet.harness.store.merge import merge
 from wsgi_gauntlet.harness.store.stored_evidence import StoredEvidence, with_evidence
+
+from ....helpers.journal_text import journal_text
 
 START = StartLine(SCHEMA, {}, {}, {})
 
@@ -89,12 +90,7 @@ def test_reading_takes_the_memory_of_a_few_frames(tmp_path: Path) -> None:
 def test_damaged_evidence_is_one_line(tmp_path: Path) -> None:
     stored(tmp_path, cells(2))
     path = tmp_path / journal.JOURNAL_FILENAME
-    path.write_bytes(
-        zstandard.ZstdDecompressor()
-        .decompressobj()
-        .decompress(path.read_bytes())
-        .replace(b'"received"', b'"recEived"', 1)
-    )
+    path.write_text(journal_text(tmp_path).replace('"received"', '"recEived"', 1))
     results = journal.read(tmp_path)
     with pytest.raises(ConfigurationError, match="line 2 is not a line of this version") as raised:
         _ = results.conformance[0].evidence.wire

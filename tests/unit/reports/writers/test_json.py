@@ -78,6 +78,20 @@ def test_a_cell_keeps_what_its_case_does_not_say(tmp_path: Path) -> None:
     assert json.load(tmp_path).conformance == cells
 
 
+def test_without_a_journal_it_has_the_evidence_of_failures_and_the_logs(tmp_path: Path) -> None:
+    results = decoded(build())
+    text = "".join(json.parts(results, has_journal=False))
+    jsonschema.Draft202012Validator(stdlib_json.loads(PUBLISHED)).validate(stdlib_json.loads(text))
+    (tmp_path / "results.json").write_text(text)
+    found = json.load(tmp_path)
+    assert found.load == results.load
+    for before, after in zip(results.conformance, found.conformance, strict=True):
+        blames = before.verdict.blames_server or before.verdict is Verdict.ERROR
+        assert bool(after.evidence.wire) == (blames and bool(before.evidence.wire)), before.case
+        if blames:
+            assert [each.kind for each in after.evidence.wire][:3] == [each.kind for each in before.evidence.wire][:3]
+
+
 def test_a_file_of_schema_2_keeps_its_evidence_and_prose(tmp_path: Path) -> None:
     results = decoded(build())
     (tmp_path / "results.json").write_bytes(to_json(replace(results, schema=2)))

@@ -35,7 +35,7 @@ export async function render(context, params) {
     findings(store, server, place),
     sentence(requirement),
     facts(requirement, store.index.cases[place]),
-    evidence ? showEvidence(evidence, { form: formOf(params), changed: (form) => keepForm(context, form), name: fileName(cell) }) : leftOut(cell),
+    evidence && !isMissing(evidence, letter) ? showEvidence(evidence, { form: formOf(params), changed: (form) => keepForm(context, form), name: fileName(cell) }) : leftOut(cell),
     around(context, server, place, requirement));
 }
 
@@ -103,10 +103,15 @@ function facts(requirement, info) {
 function leftOut(cell) {
   return [
     h("h3", {}, "Evidence"),
-    h("p", {}, "The evidence of this cell was left out, so that the report stays small. This command shows it:"),
+    h("p", {}, "The evidence of this cell is not in this report. This command shows it:"),
     h("pre", { class: "command" }, cell.replay),
-    h("p", { class: "muted" }, "The journal in the run folder, run.jsonl.zst, has it too."),
+    h("p", { class: "muted" }, "The journal of the run, run.jsonl.zst, has it too."),
   ];
+}
+
+/** Return whether the cell was judged without any evidence: the report was made from a results.json, which has none. */
+function isMissing({ wire, app, log, process }, letter) {
+  return "pfwik".includes(letter) && ![wire, app, log, process].some((each) => each?.length);
 }
 
 /** Return the links to what is near: the other variants, the same case on other servers, and the cells that fail. */
