@@ -47,7 +47,7 @@ def repeat(run: Path, target: Path, count: int) -> tuple[int, int]:
     infos: dict[str, bytes] = {}
     first = b""
     cells = 0
-    with journal_path(run).open("rb") as source, journal_path(target).open("wb") as stream:
+    with journal_path(run).open("rb") as source, (target / JOURNAL_FILENAME).open("wb") as stream:
         for place, data in read_lines(source.fileno()):
             found = msgspec.json.decode(data, type=_Line)
             if found.line == "run":
@@ -109,9 +109,7 @@ def main() -> None:
         raise SystemExit(__doc__)
     missed = False
     with folder_of(sys.argv[2:]) as folder:
-        print(
-            f"{'servers':>7} {'cells':>7} {'journal MB':>10} {'page MB':>8} {'json MB':>8} {'CPU s':>6} {'RSS MB':>7}"
-        )
+        print(f"{'servers':>7} {'cells':>7} {'packed MB':>10} {'page MB':>8} {'json MB':>8} {'CPU s':>6} {'RSS MB':>7}")
         for count in SERVER_COUNTS:
             run = folder / f"{count}-servers"
             run.mkdir(parents=True, exist_ok=True)

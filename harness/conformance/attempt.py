@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -136,7 +135,7 @@ async def attempt(
     if len(stored_events) < len(app_events):
         process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
     own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
-    shell = ChainMap(dict(server.plan.app_plan.app_setup.variables), os.environ)
+    shell = {**os.environ, **server.plan.app_plan.app_setup.variables}
     shown_events = without_shell_variables(stored_events, shell, own_variables)
     notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
     evidence = Evidence(transcript.events, shown_events, server.log_since(log_position), notes)
@@ -179,16 +178,19 @@ async def run_again(
 
     Raises ServerError if the server does not respond and cannot be restarted.
     """
-    just_passed = bool(previous_attempts) and previous_attempts[-1].judgement.verdict is Verdict.PASS
+    just_passed = bool(previous_attempts) and previous_attempts[-1].judgement.verdict is Verdict.PASS and server.alive
     notes = [] if just_passed else await ensure_responding(server)
     split_bodies = any(each.app_read_body for each in previous_attempts)
     patience = LATE_CLOSE_PATIENCE if any(each.closed_late for each in previous_attempts) else 1.0
     made = await attempt(case, server, segmentation, notes, Transcript(patience), split_bodies=split_bodies)
     if made.seconds >= SLOW_ATTEMPT_SECONDS and server.alive and await _keeps_cpu_busy(server):
         note = "afterwards the server kept a processor busy without a request; it was restarted"
+        try:
+            await server.restart(grace=0)
+        except ServerError as failed:  # it counts for the next attempt, not for this one
+            note += f", and did not start: {failed}"
         process = (*made.evidence.process, note)
         made = replace(made, evidence=msgspec.structs.replace(made.evidence, process=process))
-        await server.restart(grace=0)
     return made
 
 

@@ -12,6 +12,7 @@ same cases did not run before it.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,9 @@ MAX_INSTANCES = 6
 MAX_INSTANCES_ALONE = 14
 """Instances of a server that is checked by itself: most cases wait, and six instances leave half of two cores idle."""
 
+INSTANCES_PER_CORE = 7
+"""Instances of a server for each core, at most. Those that compute at the same time wait for each other."""
+
 MAX_INSTANCES_OF_SETUP = 10
 """Instances of one server that share the cases of one setup."""
 
@@ -100,7 +104,8 @@ async def check(
     server that does not start gets ServerFailed instead, and the others go on.
     """
     limiter = trio.CapacityLimiter(config.parallel_servers)
-    instances = config.instances or default_instances(min(len(plans), config.parallel_servers))
+    servers = sum(bool(cells[plan.name]) for plan in plans)
+    instances = config.instances or default_instances(min(servers, config.parallel_servers))
 
     async def run(plan: Plan) -> None:
         async with limiter:
@@ -113,28 +118,33 @@ async def check(
 
 def default_instances(servers: int) -> int:
     """Return how many instances each of `servers` has that are checked at the same time."""
-    return max(MAX_INSTANCES, MAX_INSTANCES_ALONE // max(1, servers))
+    most = min(MAX_INSTANCES_ALONE, INSTANCES_PER_CORE * len(os.sched_getaffinity(0)))
+    return max(MAX_INSTANCES, most // max(1, servers))
 
 
 @dataclass
 class _Group:
-    """The cases that need one setup. `error` is the last one that ended an instance."""
+    """The cases that need one setup. `known` are the ids of the cases whose verdicts they can know, `error` is the last
+    one that ended an instance."""
 
     setup: Setup
     cases: Sequence[Case]
+    known: frozenset[str] = frozenset()
     to_repeat: list[Case] = field(default_factory=list)
     error: Exception | None = None
 
 
 @dataclass
 class _Round:
-    """One pass over the cases of a group, on at most `max_instances`. `visited` is set when it has tried the case."""
+    """One pass over the cases of a group, on at most `max_instances`, of which some had `failures`. `visited` is set
+    when it has tried the case."""
 
     group: _Group
     queue: deque[Case]
     tries: int
     visited: dict[str, trio.Event]
     max_instances: int
+    failures: int = 0
 
 
 @dataclass
@@ -153,6 +163,8 @@ class _ServerRun:
 
     def __post_init__(self) -> None:
         instances = 1 if isinstance(self.plan.adapter, RemoteDescription) else self.max_instances
+        if self.plan.app_plan.app != REFERENCE_APP:  # it may need much memory, and a copy of its folder
+            instances = min(instances, MAX_INSTANCES)
         self._instances = trio.CapacityLimiter(instances)
         self._others_may_start = trio.Event()
         self._decided = {case.id: trio.Event() for case in self.cases}
@@ -164,9 +176,12 @@ class _ServerRun:
             return
         first, *others = groups
         shared = [group for group in others if not group.setup.alone]
+        # What another group decides at the same time must not change a verdict: it depends on the time.
+        for number, group in enumerate([first, *shared]):
+            group.known = frozenset(case.id for each in [first, *shared][: number + 1] for case in each.cases)
         async with trio.open_nursery() as nursery:
-            for number, group in enumerate(shared):
-                nursery.start_soon(self._run_after, group, [first, *shared[:number]])
+            for group in shared:
+                nursery.start_soon(self._run_after, group)
             if not await self._run_group(first):
                 await self.events.put(ServerFailed(self.plan.name, str(first.error)))
                 nursery.cancel_scope.cancel()
@@ -174,13 +189,14 @@ class _ServerRun:
             self._others_may_start.set()
         for group in others:
             if group.setup.alone:
+                group.known = frozenset(self._decided)
                 await self._run_group(group)
 
-    async def _run_after(self, group: _Group, earlier: Sequence[_Group]) -> None:
-        """Run the cases of `group` when it may start and the cases of `earlier` that they need are decided."""
+    async def _run_after(self, group: _Group) -> None:
+        """Run the cases of `group` when it may start and the cases of earlier groups that they need are decided."""
         await self._others_may_start.wait()
-        known = {case.id for each in earlier for case in each.cases}
-        for need in {need for case in group.cases for need in case.needs} & known:
+        own = {case.id for case in group.cases}
+        for need in ({need for case in group.cases for need in case.needs} & group.known) - own:
             await self._decided[need].wait()
         await self._run_group(group)
 
@@ -212,7 +228,7 @@ class _ServerRun:
         """Run the cases of a round on one instance, and on more if they are not soon done.
 
         Each instance that has started lets another one start while cases are left. If one fails, all others start: the
-        next one may succeed.
+        next one may succeed. A server that has never started gets one more try: each may take as long as its time-out.
         """
         left = round_.max_instances
 
@@ -241,8 +257,13 @@ class _ServerRun:
             raise
         except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
             round_.group.error = error
-            if not isinstance(error, Unsupported):
+            round_.failures += 1
+            if isinstance(error, Unsupported):
+                return
+            if self._others_may_start.is_set() or self.verdicts:
                 add_instances(round_.max_instances)
+            elif round_.failures == 1:
+                add_instances(1)
 
     async def _run_on_instance(self, round_: _Round, add_instances: Callable[[int], None]) -> bool:
         """Run cases on one instance; say whether its files were deleted, so that another must go on."""
@@ -285,6 +306,8 @@ class _ServerRun:
     async def _run_case(self, case: Case, server: ObservedServer, round_: _Round) -> None:
         loop = self._loop(case)
         for need in case.needs:
+            if need not in round_.group.known:
+                continue
             if need in round_.visited:
                 await round_.visited[need].wait()  # it is earlier in the same queue: an instance runs it
                 if need not in self.verdicts:

@@ -304,8 +304,10 @@ class Connection:
         if self._closed:
             return False
         self._record(ConnectionEventKind.SENT, data)
-        if (sent_bytes := self._send_at_once(data)) == len(data):
-            if reading and not self._reading.locked() and _poll(self._transport_stream, select.POLLIN):
+        sent_bytes = self._send_at_once(data)
+        if data and sent_bytes == len(data):
+            has_room = len(self._inbox) < INBOX_LIMIT_BYTES
+            if reading and has_room and not self._reading.locked() and _poll(self._transport_stream, select.POLLIN):
                 await self._receive()  # as below: what is there already
             else:
                 await trio.lowlevel.checkpoint()
@@ -516,6 +518,7 @@ class Connection:
             self._reset_on_send |= isinstance(error.__cause__, ConnectionResetError)
             self._record(ConnectionEventKind.NOTE, note=f"not all of it went out: {error.__cause__ or error}")
             return False
+        await trio.lowlevel.checkpoint()  # `_read_while_sending` gets its turn
         return True
 
     async def _read_while_sending(self) -> None:

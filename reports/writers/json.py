@@ -1,8 +1,9 @@
 """`results.json`: all results for programs. Its JSON Schema is results.schema.json in this folder.
 
 The text is ASCII, and small: nothing is in it twice. A cell has no evidence and a load no log if the journal of the run
-has both. A report of several runs has no journal, so its failures and errors keep their evidence here. Level, tags and summary stand with the case and not in each cell. The prose of a case is in
-the catalogue. A change that old readers cannot read raises model.SCHEMA. `load` also reads schema 1 and 2.
+has both. A report of several runs has no journal, so its failures and errors keep their evidence here. Level, tags and
+summary stand with the case and not in each cell. The prose of a case is in the catalogue. A change that old readers
+cannot read raises model.SCHEMA. `load` also reads schema 1 and 2.
 """
 
 from __future__ import annotations
@@ -172,8 +173,8 @@ def schema() -> dict[str, object]:
     made: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "results.json of wsgi-gauntlet",
-        "description": "Evidence and logs are in the journal of the run, run.jsonl.zst. A report of several runs has no "
-        "journal, and has the evidence of failures here. Bytes are base64.",
+        "description": "Evidence and logs are in the journal of the run, run.jsonl.zst. A report of several runs has "
+        "no journal, and has the evidence of failures here. Bytes are base64.",
         **msgspec.json.schema(_document(ConformanceCell, CaseDescription)),
     }
     definitions = made["$defs"]

@@ -9,6 +9,7 @@ import psutil
 import trio
 
 from wsgi_gauntlet.harness.errors import Unsupported
+from wsgi_gauntlet.harness.limits import EXHAUSTION_ERRNOS
 from wsgi_gauntlet.harness.model import Cost
 
 POLL_INTERVAL = 0.05
@@ -108,5 +109,9 @@ def _one(pid: int, at: float) -> ResourceUsage | None:
                 process.num_threads(),
                 times.user + times.system,
             )
-    except (psutil.Error, OSError):  # the kernel has more errors for a process that is just ending
+    except psutil.Error:
+        return None
+    except OSError as error:  # the kernel has more errors for a process that is just ending
+        if error.errno in EXHAUSTION_ERRNOS:
+            raise
         return None

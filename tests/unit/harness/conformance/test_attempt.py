@@ -11,6 +11,7 @@ import pytest
 from wsgi_gauntlet.harness.conformance import attempt
 from wsgi_gauntlet.harness.conformance.attempt import Attempt, limit_app_events
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
+from wsgi_gauntlet.harness.errors import ServerError
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import AppEvent, Verdict
 from wsgi_gauntlet.harness.store.json_encoding import to_json
@@ -30,7 +31,7 @@ PASSED = Attempt(Judgement(Verdict.PASS))
 class _Server:
     """A server that responds and stays up."""
 
-    alive = False
+    alive = True
 
 
 @pytest.mark.parametrize(("late", "patience"), [((), 1.0), ((False,), 1.0), ((False, True, False), 1.2)])
@@ -84,3 +85,20 @@ async def test_a_server_that_stays_busy_after_a_slow_attempt_is_restarted(
     made = await attempt.run_again(cast("Any", None), cast("Any", server), Segmentation.WHOLE, [PASSED])
     assert server.restarts == restarts
     assert ["it was restarted" in note for note in made.evidence.process] == [True] * restarts
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_an_attempt_counts_even_if_its_server_cannot_be_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(_RestartedServer):
+        async def restart(self, grace: float) -> None:
+            raise ServerError(f"no answer within {15 + grace:g} s")
+
+    async def make(*_: Any, **__: Any) -> Attempt:
+        return Attempt(Judgement(Verdict.PASS), seconds=2.0)
+
+    used = itertools.count(0.0, 0.1)
+    monkeypatch.setattr(attempt, "attempt", make)
+    monkeypatch.setattr(attempt, "cpu_seconds", lambda _pids: next(used))
+    made = await attempt.run_again(cast("Any", None), cast("Any", Hanging()), Segmentation.WHOLE, [PASSED])
+    assert made.judgement.verdict is Verdict.PASS
+    assert made.evidence.process[-1].endswith("it was restarted, and did not start: no answer within 15 s")
