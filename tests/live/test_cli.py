@@ -25,6 +25,7 @@ from ..helpers.pytest_project import ended
 pytestmark = pytest.mark.live
 
 COMMAND = str(Path(sys.executable).with_name("wsgi-gauntlet"))
+FULL_DISK_BYTES = 300_000
 FEW = ("--select", "http/responses/head-status/list", "--select", "http/responses/head-then-open/list")
 """Two cases that are sent whole only: before a server's first other case its requests are cut at each byte, which takes
 half a second of CPU time."""
@@ -331,8 +332,8 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
 def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
     def small_files() -> None:
         # The kernel refuses to let any file grow beyond this, as a full disk would.
-        # The first line of a run describes every case and takes half a megabyte.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        # The first line of a run describes every case: compressed, it takes less than half of this.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK_BYTES, FULL_DISK_BYTES))
 
     done = place.run("check", "wsgiref", "gunicorn", before=small_files)
     assert "cannot write to" in one_line_at_the_end(done, 4)

@@ -15,6 +15,7 @@ import trio
 from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.runner import group_by_setup
+from wsgi_gauntlet.harness.http.lint.kinds import LintKind
 from wsgi_gauntlet.harness.model import Breach, CaseResult, Level, Verdict
 from wsgi_gauntlet.harness.server.plan import Plan
 
@@ -48,6 +49,10 @@ BROKEN_IN_OTHER_SEGMENTATIONS = (
     "http/request-line/https-in-the-clear/",
 )
 """Cases in which the client breaks a rule that the grammar does not have: what no sender must generate."""
+
+AFTER_THE_RESPONSE = ("pep3333/error-handling/close-raises/", "pep3333/error-handling/logged-on-close")
+"""Cases in which close() of the body raises. The reference server closes the connection then, and the response, which
+is complete, cannot say so. Lint sees it if the end comes before the client has left."""
 
 NOT_PLAIN = (
     "pep3333/concurrency/",
@@ -144,8 +149,17 @@ async def test_every_case_passes_on_the_reference_server(tmp_path: Path, share: 
     found = await cells(tmp_path, row, [reference], tries=2, instances=INSTANCES)
     wrong = [cell for cell in found if cell.verdict not in (Verdict.PASS, Verdict.INFO)]
     assert not wrong, "\n" + "\n".join(map(describe_cell, wrong))
-    assert {cell.case: cell.findings for cell in found if cell.findings} == {}, "lint finds nothing on a good server"
+    strange = {
+        cell.case: cell.findings
+        for cell in found
+        if cell.findings and not (cell.case.startswith(AFTER_THE_RESPONSE) and _only_closes(cell.findings))
+    }
+    assert strange == {}, "lint finds nothing on a good server"
     assert _claimed_otherwise(found) == [], "what the cases sent is other than their `breach` says"
+
+
+def _only_closes(findings: Sequence[str]) -> bool:
+    return all(each.startswith(LintKind.CLOSE_NOT_ANNOUNCED) for each in findings)
 
 
 def _claimed_otherwise(cells: Sequence[CaseResult]) -> list[str]:
