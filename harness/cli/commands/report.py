@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -100,15 +101,16 @@ def report(arguments: ReportArguments) -> None:
     pictures = draw_pictures(shown, requests)
     # Without a journal, the files there are the only ones with some of the evidence.
     has_journal = len(runs) == 1 and folder == runs[0] and journal.journal_path(folder).exists()
+    outputs = dict(registry.outputs())
+    if not has_journal:
+        outputs["json"] = replace(outputs["json"], parts=partial(results_file.parts, has_journal=False))
     keep_files = any(folder.resolve() in (each, each.parent) for each in map(Path.resolve, runs)) and (
         journal.journal_path(folder).exists()
     )
     with journal.open_report_folder(folder, keep_files=keep_files) as previous_folder:
         if previous_folder is not None:
             print_message(Message(f"the earlier files of {folder} were moved to {previous_folder}"))
-        write_outputs(shown, folder, registry.outputs(), files)
-        if not has_journal:
-            journal.write_text(folder / results_file.FILENAME, results_file.parts(shown, has_journal=False))
+        write_outputs(shown, folder, outputs, files)
         for path, picture in pictures.items():
             journal.write_bytes(path, [picture])
         if arguments.split:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ from wsgi_gauntlet.harness.store.compressed_lines import (
     is_complete,
     read_lines,
 )
+
+from ....helpers.requirements import program
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -62,12 +63,11 @@ def test_each_line_is_read_in_turn_and_alone(descriptor: int, *, compressed: boo
     assert [reader.line(place) for place in reversed(places)] == LINES[::-1]
 
 
-@pytest.mark.skipif(not shutil.which("zstdcat"), reason="needs zstdcat")
 def test_zstdcat_prints_the_lines_of_a_run_that_goes_on(descriptor: int, tmp_path: Path) -> None:
     writer = LineWriter(descriptor)
     for line in LINES:
         writer.write(line)
-    command = ["zstdcat", str(tmp_path / "lines")]
+    command = [program("zstdcat", package="zstd"), str(tmp_path / "lines")]
     assert subprocess.run(command, capture_output=True, check=False).stdout == b"".join(LINES)
     writer.close()
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"".join(LINES)
