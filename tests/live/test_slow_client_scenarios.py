@@ -99,10 +99,13 @@ async def test_a_mixture_takes_three_slots_in_four(folder: Path) -> None:
 
 
 async def test_a_soak_has_its_windows(folder: Path) -> None:
-    cell = await run_until_graded("soak", plan("correct"), folder, duration=3.0, window=0.3)
+    for _ in attempts():
+        cell = await run_until_graded("soak", plan("correct"), folder, duration=3.0, window=0.3)
+        whole = all(each.rss and each.descriptors and each.threads for each in cell.windows)
+        if whole:
+            break  # on a busy machine a window can pass before the usage is read
     assert len(cell.windows) == 10
-    # On a busy machine a window can pass before the usage is read.
-    assert sum(bool(each.rss and each.descriptors and each.threads) for each in cell.windows) >= 5
+    assert whole
     assert {each.label for each in cell.metrics} == {
         f"{name}, drift over the run" for name in ("p99", "memory", "descriptors")
     }
