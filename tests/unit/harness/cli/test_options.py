@@ -149,7 +149,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_an_adapter_file_that_ends_the_program_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "ends.py").write_text("raise SystemExit(3)")
-    done = CliRunner().invoke(cli, ["check", str(tmp_path / "ends.py")])
+    done = CliRunner().invoke(cli, ["check", str(tmp_path / "ends.py"), "--out", str(tmp_path / "out")])
     assert "does not import: SystemExit: 3" in str(done.exception)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -9,6 +11,12 @@ from wsgi_gauntlet.harness.cli.main import cli
 from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused
 
 URL = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run folder of the user must not change a message."""
+    monkeypatch.chdir(tmp_path)
 
 
 def error(*words: str) -> str:
