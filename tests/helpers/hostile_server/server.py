@@ -1,13 +1,14 @@
 """A WSGI server of a few lines that turns on whoever runs it: `server.py ATTACK HOST PORT MODULE:NAME`.
 
-It is a good server until a case asks it for something. Then it does what ATTACK says, once, and goes on. In the folder
-`NOTES` it leaves notes of what it did. Standard library alone.
+It is a good server until a case asks it for something. Then it does what ATTACK says, once (a flood at each request),
+and goes on. In the folder `NOTES` it leaves notes of what it did. Standard library alone.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -105,12 +106,16 @@ def numbers() -> None:
 
 
 def flood() -> None:
-    def without_end(key: bytes) -> Iterable[bytes]:
-        datagram = key + event(json.dumps({"text": "x" * 180_000}), kind='"flood"')
-        while True:
-            yield datagram
+    # More than the harness keeps of an attempt, before the request goes on: a thread alone may get no core until then.
+    def many(key: bytes) -> Iterable[bytes]:
+        return [key + event(json.dumps({"text": "x" * 180_000}), kind='"flood"')] * 60
 
-    threading.Thread(target=datagrams, args=(without_end,), daemon=True).start()
+    def without_end(key: bytes) -> Iterable[bytes]:
+        return itertools.cycle(many(key))
+
+    datagrams(many)
+    if not any(thread.name == "flood" for thread in threading.enumerate()):
+        threading.Thread(target=datagrams, args=(without_end,), name="flood", daemon=True).start()
 
 
 def strangers() -> None:
@@ -248,7 +253,8 @@ def main() -> None:
     turned = threading.Lock()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["PATH_INFO"] != "/nonce" and ATTACK in globals() and turned.acquire(blocking=False):
+        attacks = environ["PATH_INFO"] != "/nonce" and ATTACK in globals()
+        if attacks and (turned.acquire(blocking=False) or ATTACK == "flood"):
             globals()[ATTACK]()
         return app(environ, start_response)
 
