@@ -41,6 +41,9 @@ class Cheroot(Adapter):
     distribution = "cheroot"
     environ_support = "in the environment of its process; it has no option for environ"
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:  # noqa: ARG002 - the same for each launch
+        return ("cheroot.wsgi", "cheroot.ssl.builtin")
+
     def supports(self, launch: Launch) -> str:
         asked = launch.settings
         return no_option_for(

@@ -60,6 +60,9 @@ class Flask(Werkzeug):
     }
     default_variants = ("flask",)
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:  # noqa: ARG002 - the same for each launch
+        return ("werkzeug.serving", "werkzeug.middleware.dispatcher", "flask.cli")
+
     def supports(self, launch: Launch) -> str:
         if launch.app.startswith(REFERENCE_APP_PACKAGE) and launch.app not in FLASK_APPS:
             return "app.run is a method of Flask's apps; it serves no app of another framework"

@@ -94,6 +94,13 @@ class Gunicorn(Adapter):
             else super().missing_for(python, variant)
         )
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:
+        """Return the modules of the master and of workers that patch nothing."""
+        variant = launch.variant or "sync"
+        if launch.config is not None or variant not in ("sync", "gthread"):
+            return ()
+        return ("gunicorn.app.wsgiapp", f"gunicorn.workers.{variant}")
+
     def supports(self, launch: Launch) -> str:
         if launch.config is not None and not launch.variant:
             return ""  # the file chooses the worker

@@ -19,6 +19,9 @@ class ReferenceServer(Adapter):
     for_development = "“It is no server for production.” (the documentation of its adapter, servers/reference.py)"
     environ_support = "in the environment of its processes, which it copies into environ"
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:  # noqa: ARG002 - the same for each launch
+        return (f"{PACKAGE}.command_line",)
+
     def supports(self, launch: Launch) -> str:
         asked = launch.settings
         return no_option_for("the reference server", keep_alive=asked.keep_alive, timeout=asked.timeout)

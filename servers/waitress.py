@@ -28,6 +28,9 @@ class Waitress(Adapter):
     distribution = "waitress"
     environ_support = "in the environment of its process; it has no option for environ"
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:  # noqa: ARG002 - the same for each launch
+        return ("waitress.runner", "waitress.server", "waitress.task")
+
     def supports(self, launch: Launch) -> str:
         asked = launch.settings
         if asked.keep_alive == 0:

@@ -54,6 +54,9 @@ class Werkzeug(Adapter):
     in_process_variants = frozenset({"in-process"})
     default_variants: ClassVar[tuple[str, ...]] = ("werkzeug:threaded", "werkzeug:single")
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:
+        return () if launch.address.pipe_socket else ("werkzeug.middleware.dispatcher", "werkzeug.serving")
+
     def supports(self, launch: Launch) -> str:
         asked, forks = launch.settings, launch.variant == "processes"
         if launch.variant == "single" and (asked.threads or 1) > 1:

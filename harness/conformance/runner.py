@@ -41,6 +41,7 @@ from wsgi_gauntlet.harness.server.adapter import distribution_version, pip_insta
 from wsgi_gauntlet.harness.server.opened import opened
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import can_listen_on
+from wsgi_gauntlet.harness.server.process.fork_server import ForkServers
 from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription
 from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.server.temp_dirs import RunFolders
@@ -65,7 +66,10 @@ MAX_INSTANCES_OF_SETUP = 10
 """Instances of one server that share the cases of one setup."""
 
 CASES_PER_INSTANCE = 12
-"""Cases of a round for each of its instances, at least. A start takes as long as twenty quick cases."""
+"""Cases of the first round for each of its instances, at least. A start takes as long as twenty quick cases."""
+
+REPEATED_CASES_PER_INSTANCE = 5
+"""The same for the second round: a case that fails waits longer than it computes."""
 
 MAX_RENEWALS = 12
 """Times that the instances of one server are replaced because their files were deleted."""
@@ -109,9 +113,9 @@ async def check(
 
     async def run(plan: Plan) -> None:
         async with limiter:
-            await _ServerRun(plan, cells[plan.name], config, events, instances).run()
+            await _ServerRun(plan, cells[plan.name], config, events, instances, fork_servers).run()
 
-    async with trio.open_nursery() as nursery:
+    async with ForkServers.open(config.folders.scratch) as fork_servers, trio.open_nursery() as nursery:
         for plan in plans:
             nursery.start_soon(run, plan)
 
@@ -137,7 +141,8 @@ class _Group:
 @dataclass
 class _Round:
     """One pass over the cases of a group, on at most `max_instances`, of which some had `failures`. `visited` is set
-    when it has tried the case."""
+    when it has tried the case. `done` is set when no case is left, or no instance for them. Instances may still have to
+    stop then. `waiting` are those that have no turn yet, `working` those that run cases."""
 
     group: _Group
     queue: deque[Case]
@@ -145,6 +150,20 @@ class _Round:
     visited: dict[str, trio.Event]
     max_instances: int
     failures: int = 0
+    waiting: int = 0
+    working: int = 0
+    done: trio.Event = field(default_factory=trio.Event)
+
+    def begin_work(self) -> None:
+        """Record that an instance has its turn."""
+        self.waiting -= 1
+        self.working += 1
+
+    def end_work(self) -> None:
+        """Record that an instance runs no more cases."""
+        self.working -= 1
+        if not self.working and not (self.queue and self.waiting):
+            self.done.set()
 
 
 @dataclass
@@ -156,6 +175,7 @@ class _ServerRun:
     config: RunnerConfig
     events: EventQueue
     max_instances: int
+    fork_servers: ForkServers
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     loops: dict[str, AttemptLoop] = field(default_factory=dict)
     segmentation_tolerance: SegmentationTolerance = field(default_factory=SegmentationTolerance)
@@ -167,6 +187,7 @@ class _ServerRun:
             instances = min(instances, MAX_INSTANCES)
         self._instances = trio.CapacityLimiter(instances)
         self._others_may_start = trio.Event()
+        self._tests_tolerance = False
         self._decided = {case.id: trio.Event() for case in self.cases}
 
     async def run(self) -> None:
@@ -202,33 +223,37 @@ class _ServerRun:
 
     async def _run_group(self, group: _Group) -> bool:
         """Run the cases of one group; say whether the server started, for it or for the first group."""
-        for tries in sorted({1, self.config.tries}):  # with one try there is no second round
-            queue = deque(group.cases if tries == 1 else order_by_dependency(group.to_repeat[::-1]))
-            group.to_repeat.clear()
-            visited = {case.id: trio.Event() for case in queue}
-            await self._run_round(_Round(group, queue, tries, visited, self._max_instances(group, len(queue))))
-            known_to_start = self._others_may_start.is_set() or bool(self.verdicts) or self.renewals > 0
-            if queue and not known_to_start and isinstance(group.error, GauntletError):
-                return False
-            while queue:  # all instances failed: the remaining cases get the error of the last one
-                assert group.error is not None
-                await self._finish_with_error(queue.popleft(), group.error)
+        async with trio.open_nursery() as nursery:  # the instances of the first round stop while the second one begins
+            for tries in sorted({1, self.config.tries}):  # with one try there is no second round
+                queue = deque(group.cases if tries == 1 else order_by_dependency(group.to_repeat[::-1]))
+                group.to_repeat.clear()
+                visited = {case.id: trio.Event() for case in queue}
+                max_instances = self._max_instances(group, len(queue), first=tries == 1)
+                await self._run_round(_Round(group, queue, tries, visited, max_instances), nursery)
+                known_to_start = self._others_may_start.is_set() or bool(self.verdicts) or self.renewals > 0
+                if queue and not known_to_start and isinstance(group.error, GauntletError):
+                    return False
+                while queue:  # all instances failed: the remaining cases get the error of the last one
+                    assert group.error is not None
+                    await self._finish_with_error(queue.popleft(), group.error)
         for case in group.to_repeat:  # the needed case was put back into the queue, and no round is left
             await self._finish_with_error(
                 case, InstanceFilesDeleted(UNDECIDED_DEPENDENCY_MESSAGE.format(", ".join(case.needs)))
             )
         return True
 
-    def _max_instances(self, group: _Group, cases: int) -> int:
+    def _max_instances(self, group: _Group, cases: int, *, first: bool) -> int:
         if group.setup.alone:
             return 1
-        return min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens), ceil(cases / CASES_PER_INSTANCE))
+        each = CASES_PER_INSTANCE if first else REPEATED_CASES_PER_INSTANCE
+        return min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens), ceil(cases / each))
 
-    async def _run_round(self, round_: _Round) -> None:
-        """Run the cases of a round on one instance, and on more if they are not soon done.
+    async def _run_round(self, round_: _Round, nursery: trio.Nursery) -> None:
+        """Run the cases of a round on one instance, or on two if the server is known to start, and on more if needed.
 
         Each instance that has started lets another one start while cases are left. If one fails, all others start: the
         next one may succeed. A server that has never started gets one more try: each may take as long as its time-out.
+        Return when no case is left; instances may still stop in `nursery`.
         """
         left = round_.max_instances
 
@@ -236,20 +261,31 @@ class _ServerRun:
             nonlocal left
             for _ in range(min(count, left) if round_.queue else 0):
                 left -= 1
+                round_.waiting += 1
                 nursery.start_soon(self._run_instances, round_, add_instances)
 
-        async with trio.open_nursery() as nursery:
-            add_instances(1)
+        add_instances(2 if self._others_may_start.is_set() else 1)
+        if round_.queue:
+            await round_.done.wait()
 
     async def _run_instances(self, round_: _Round, add_instances: Callable[[int], None]) -> None:
         """Run cases until the queue is empty, and replace the instance when its files were deleted.
 
         An error of the instance ends only this task: the other instances go on.
         """
+        works = True
+
+        def end_work() -> None:
+            nonlocal works
+            if works:
+                works = False
+                round_.end_work()
+
+        await self._instances.acquire()
+        round_.begin_work()
         try:
-            async with self._instances:
-                while round_.queue and await self._run_on_instance(round_, add_instances):
-                    self.renewals += 1
+            while round_.queue and await self._run_on_instance(round_, add_instances, end_work):
+                self.renewals += 1
         except UsageError as refused:
             if isinstance(refused, TargetRefused) and self.verdicts:
                 round_.group.error = ServerError(str(refused))  # the results until now count
@@ -264,16 +300,27 @@ class _ServerRun:
                 add_instances(round_.max_instances)
             elif round_.failures == 1:
                 add_instances(1)
+        finally:
+            end_work()
+            self._instances.release()
 
-    async def _run_on_instance(self, round_: _Round, add_instances: Callable[[int], None]) -> bool:
-        """Run cases on one instance; say whether its files were deleted, so that another must go on."""
+    async def _run_on_instance(
+        self, round_: _Round, add_instances: Callable[[int], None], end_work: Callable[[], None]
+    ) -> bool:
+        """Run cases on one instance; say whether its files were deleted, so that another must go on.
+
+        `end_work` is called when no case is left, before the instance is stopped.
+        """
         setup, folders = round_.group.setup, self.config.folders
         try:
-            async with opened(apply_setup(self.plan, setup), scratch=folders.scratch, logs=folders.logs) as server:
+            plan = apply_setup(self.plan, setup)
+            async with opened(
+                plan, scratch=folders.scratch, logs=folders.logs, fork_servers=self.fork_servers
+            ) as server:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
                 add_instances(1)
-                if not setup.alone and not self._others_may_start.is_set():
+                if not (setup.alone or self._tests_tolerance or self._others_may_start.is_set()):
                     await self._let_others_start(round_.group, server)
                 while round_.queue:
                     case = round_.queue.popleft()
@@ -288,6 +335,8 @@ class _ServerRun:
                         raise
                     finally:
                         round_.visited[case.id].set()
+                if not setup.alone:
+                    end_work()
         except InstanceFilesDeleted:
             if self.renewals >= MAX_RENEWALS:
                 raise
@@ -299,9 +348,13 @@ class _ServerRun:
 
         The answer whether requests may be cut holds for all setups, so an instance of the first group must give it.
         """
-        if any(case.segmentable for case in group.cases):
-            await self.segmentation_tolerance.rejection_reason(server)
-        self._others_may_start.set()
+        self._tests_tolerance = True
+        try:
+            if any(case.segmentable for case in group.cases):
+                await self.segmentation_tolerance.rejection_reason(server)
+            self._others_may_start.set()
+        finally:
+            self._tests_tolerance = False
 
     async def _run_case(self, case: Case, server: ObservedServer, round_: _Round) -> None:
         loop = self._loop(case)

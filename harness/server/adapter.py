@@ -231,6 +231,14 @@ class ServerDescription:
             get=pip_install_command(python, *(self.requires or (self.distribution,))),
         )
 
+    def preload(self, launch: Launch) -> tuple[str, ...]:  # noqa: ARG002 - adapters use what they need of it
+        """Return the modules that its command imports for each instance, and that do nothing else when imported.
+
+        A check of many instances then imports them once (process/fork_server_main.py). A module that starts threads,
+        reads the environment or patches others must not be among them. () means that each instance is started anew.
+        """
+        return ()
+
     def missing_for(self, python: str, variant: str) -> Installation:
         """Return what `variant` lacks in `python` beside the server itself; an empty Installation if nothing."""
         version = distribution_version(python, self.distribution) if self.minimum_version else ""

@@ -20,7 +20,7 @@ from wsgi_gauntlet.harness.server.app_setup import AppSetup
 from wsgi_gauntlet.harness.server.fresh_copy import copy_fresh, is_folder
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.process.environment import FLASK_NAMES, server_environment, user_python_path
-from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
+from wsgi_gauntlet.harness.server.process.supervised_process import Remains, SupervisedProcess
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import User, chown_tree
 from wsgi_gauntlet.harness.server.temp_dirs import as_storage_errors, create_private_folder, scratch_folder
@@ -190,8 +190,7 @@ async def _run_now(option: str, command: str, plan: Plan, place: Place, timeout:
         environment=command_environment(plan, place.instance),
         folder=working_folder(plan),
         log=log,
-        remove=place.instance,
-        prune=place.scratch,
+        remains=Remains(place.instance, place.scratch),
         user=place.user,
     )
     end = ""

@@ -28,7 +28,8 @@ from wsgi_gauntlet.harness.server.certificates import write_identity_files
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import leased_port, loopback_host
 from wsgi_gauntlet.harness.server.process.environment import server_environment
-from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
+from wsgi_gauntlet.harness.server.process.fork_server import ForkServers, Preload
+from wsgi_gauntlet.harness.server.process.supervised_process import Fork, Remains, SupervisedProcess
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import (
     User,
@@ -49,6 +50,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import (
 )
 from wsgi_gauntlet.harness.server.user_app import (
     NONCE_VARIABLE,
+    REFERENCE_APP_IMPORTS,
     REFERENCE_APP_PACKAGE,
     USER_APP_FOLDER_VARIABLE,
     user_app_of,
@@ -89,7 +91,14 @@ class InstanceFolders:
 class ServerInstance(ObservedServer):
     """A server that the harness starts, watches and stops. After `restart`, `address` and `pid` are new."""
 
-    def __init__(self, plan: Plan, channel: AppEventChannel, folders: InstanceFolders, deadline: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        channel: AppEventChannel,
+        folders: InstanceFolders,
+        deadline: float,
+        fork_servers: ForkServers | None = None,
+    ) -> None:
         super().__init__(plan)
         self.channel = channel
         self.history: list[str] = []
@@ -97,6 +106,7 @@ class ServerInstance(ObservedServer):
         self._instance_folder = folders.instance
         self._scratch = folders.scratch
         self._deadline = deadline
+        self._fork_servers = fork_servers
         self._members: list[ChainMember] = []
         self._leases = ExitStack()
         self._start_count = 0
@@ -302,10 +312,25 @@ class ServerInstance(ObservedServer):
             environment=self._environment(plan, command, launch.folder),
             folder=folder,
             log=self._log.path,
-            remove=self._instance_folder,
-            prune=self._scratch,
+            remains=Remains(self._instance_folder, self._scratch),
             user=self._user if plan.adapter.unprivileged_user else None,
+            fork=Fork(servers, self._preload(plan, launch, command)) if (servers := self._fork_servers) else None,
         )
+
+    def _preload(self, plan: Plan, launch: Launch, command: Command) -> Preload:
+        """Return what a fork server must have imported to become the server; no modules if it cannot.
+
+        A user app may do anything at its import. A server that changes its user needs an interpreter of its own.
+        """
+        modules = plan.adapter.preload(launch)
+        if not modules or self._user is not None or user_app_of(plan) or command.argv[0] != launch.python:
+            return Preload()
+        own = {*self._added_variables(plan, command), "TMPDIR"}
+        everything = self._environment(plan, command, launch.folder)
+        environment = {name: value for name, value in everything.items() if name not in own}
+        environment["PYTHONPATH"] = os.pathsep.join(self._python_path(plan, command)[1:])
+        modules += REFERENCE_APP_IMPORTS
+        return Preload(launch.python, modules, tuple(sorted(environment.items())), tuple(command.files.items()))
 
     async def _wait_until_ready(self, part: ChainMember, position: int) -> None:
         try:
@@ -331,19 +356,27 @@ class ServerInstance(ObservedServer):
         host = plan.host or loopback_host()
         return replace(address, host=host, port=self._leases.enter_context(leased_port(host)))
 
-    def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
+    def _python_path(self, plan: Plan, command: Command) -> list[str]:
         path = [str(self._instance_folder / "path")]
         # A command may need the folders of PYTHONPATH without --app too, to find the server itself.
         if plan.app_path is not None or command.folder is not None:
             path += import_path(plan)
+        # The app under test is found first.
+        return [*path, *filter(None, [plan.environment.get("PYTHONPATH", command.environment.get("PYTHONPATH", ""))])]
+
+    def _added_variables(self, plan: Plan, command: Command) -> dict[str, str]:
         added = {NONCE_VARIABLE: self.nonce, **self.channel.environment, **command.environment, **plan.environment}
         if plan.upstream is None:  # a proxy runs no app
             added = {**app_variables(plan.app_setup), **added}
         if plan.app_path is not None and command.folder is None:
             added[USER_APP_FOLDER_VARIABLE] = str(working_folder(plan))
-        path += filter(None, [added.pop("PYTHONPATH", "")])  # the app under test is found first
+        added.pop("PYTHONPATH", None)
         # PEP 3333 calls this the simplest way to put a variable into environ. A server with another way gets it too.
         added.update(plan.settings.deployed)
+        return added
+
+    def _environment(self, plan: Plan, command: Command, folder: Path) -> dict[str, str]:
+        path, added = self._python_path(plan, command), self._added_variables(plan, command)
         return server_environment(os.environ, path=path, temporary=str(folder), added=added)
 
     @property
@@ -385,12 +418,19 @@ def write_launch_files(launch: Launch, command: Command, user: User | None) -> N
 
 @asynccontextmanager
 async def running(
-    plan: Plan, *, scratch: Path, logs: Path | None, observe: bool = True, deadline: float | None = None
+    plan: Plan,
+    *,
+    scratch: Path,
+    logs: Path | None,
+    observe: bool = True,
+    deadline: float | None = None,
+    fork_servers: ForkServers | None = None,
 ) -> AsyncIterator[ServerInstance]:
     """Start the server of `plan`; stop it and remove its folder when the block ends, however it ends.
 
     `scratch` contains its private folder, `logs` its log; with `logs` None the log is deleted with the private folder.
     Without `observe` the app reports no events. `deadline` is the seconds for each start, by default `start_timeout`.
+    `fork_servers` make a start cheaper; the memory of such a server is shared with others, so do not measure it.
     Raises ServerDidNotStart with a line of the log, PortTaken after three tries, NotInstalled, OutOfResources,
     StorageFull, and Unsupported if the adapter has no option for a setting.
     """
@@ -413,7 +453,7 @@ async def running(
                 app_user = user if plan.app_plan.adapter.unprivileged_user else None
                 place = Place(instance_folder, scratch, user=app_user, owner=user)
                 plan = await stack.enter_async_context(prepared(plan, place))
-                server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan))
+                server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan), fork_servers)
                 stack.push_async_callback(server.stop)
                 await server.start()
             except (GauntletError, OSError) as error:

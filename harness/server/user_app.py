@@ -25,6 +25,9 @@ REFERENCE_APP_PACKAGE = "gauntlet_apps."
 USER_APP_UNDER_LOAD = f"{REFERENCE_APP_PACKAGE}user_app:application"
 """The user app with the control paths; the module has the same CONTROL_PREFIX and USER_APP_VARIABLE."""
 
+REFERENCE_APP_IMPORTS = ("ast", "hashlib", "hmac", "json", "pathlib", "random", "secrets", "tempfile", "urllib.parse")
+"""Modules of the standard library that the test app imports and that take long."""
+
 REFERENCE_APP = f"{REFERENCE_APP_PACKAGE}reference:application"
 
 USER_APP_IN_CHECKS = f"{REFERENCE_APP_PACKAGE}with_user_app:application"

@@ -13,7 +13,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ import trio
 
 from wsgi_gauntlet.harness.errors import InternalError, OutOfResources
 from wsgi_gauntlet.harness.server.process import procfs, supervisor
+from wsgi_gauntlet.harness.server.process.fork_server import ForkedProcess, ForkServers, Preload
 from wsgi_gauntlet.harness.server.process.unprivileged_user import User
 
 LOG_LIMIT_BYTES = 16 << 20
@@ -60,10 +62,26 @@ class _Report(msgspec.Struct, frozen=True):
     exited: _Exited | None = None
 
 
+@dataclass(frozen=True)
+class Remains:
+    """What is deleted if the harness dies: `folder` with all that is in it, and `parent` if it is empty then."""
+
+    folder: Path
+    parent: Path | None = None
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Where a supervisor is forked. If `preload` has modules, the server is forked as well."""
+
+    servers: ForkServers
+    preload: Preload
+
+
 class SupervisedProcess:
     """One server below one supervisor. `start` makes it; `stop` must be called in any case."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | ForkedProcess) -> None:
         self._process = process
         self._buffer = b""
         self._reports_closed = False
@@ -82,13 +100,14 @@ class SupervisedProcess:
         environment: Mapping[str, str],
         folder: Path,
         log: Path,
-        remove: Path,
-        prune: Path | None = None,
+        remains: Remains,
         user: User | None = None,
+        fork: Fork | None = None,
     ) -> SupervisedProcess:
         """Start `argv` in `folder` as `user`, by default the present user. Return when it runs or has a `failure`.
 
-        If the harness dies, `remove` is deleted, and `prune` too if it is empty then. Raises OutOfResources.
+        If `fork` has modules, `argv` must be its interpreter with a module or a script, and `user` None. Raises
+        OutOfResources.
         """
         launch_request = {
             "argv": list(argv),
@@ -97,23 +116,26 @@ class SupervisedProcess:
             "log": str(log),
             "keep": LOG_LIMIT_BYTES,
             "parent": os.getpid(),
-            "remove": str(remove),
-            "prune": str(prune or ""),
+            "remove": str(remains.folder),
+            "prune": str(remains.parent or ""),
             "user": [user.uid, user.gid] if user is not None else None,
         }
         try:
-            process = _spawn(log, environment)
+            with _opened_log(log) as errors:
+                forked = await fork.servers.fork(fork.preload, errors) if fork is not None else None
+                process = forked or _spawn(errors, environment)
+                launch_request["fork"] = fork is not None and forked is not None and bool(fork.preload.modules)
         except OSError as error:
             raise OutOfResources(f"cannot start a process: {error.strerror}; raise `ulimit -n` and `-u`") from error
         supervised = cls(process)
         try:
             supervised._send(launch_request)
-            if process.stdin is not None:
-                os.set_blocking(process.stdin.fileno(), False)  # the server could fill this pipe and block its reader
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                os.set_blocking(pipe.fileno(), False)  # the server could fill this pipe and block its reader
             while not (supervised.pid or supervised.failure or supervised._reports_closed):
                 await supervised._wait_for_report()
         except BaseException:
-            # The harness lives and clears the folders itself; another run may use the folder `prune`.
+            # The harness lives and clears the folders itself; another run may use the parent folder.
             supervised._send({"do": "leave"})
             supervised._release()
             raise
@@ -240,7 +262,8 @@ class SupervisedProcess:
             self._has_ended = True
 
 
-def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _opened_log(log: Path) -> Iterator[int]:
     # A server that ran earlier can have put anything in the log's place.
     how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -249,19 +272,22 @@ def _spawn(log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]
         if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
             raise
         place = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    with os.fdopen(place, "wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", supervisor.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            start_new_session=True,
-            bufsize=0,
-        )
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    return process
+    try:
+        yield place
+    finally:
+        os.close(place)
+
+
+def _spawn(errors: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", supervisor.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=environment,
+        start_new_session=True,
+        bufsize=0,
+    )
 
 
 def signal_name(number: int) -> str:

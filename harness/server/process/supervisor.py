@@ -6,7 +6,8 @@ stay below it and can be found and ended.
 
 The harness writes JSON lines to its stdin and reads JSON lines from its stdout.
 
-    in   first the request:  {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user"}
+    in   first the request:  {"argv", "environment", "folder", "log", "keep", "parent", "remove", "prune", "user",
+                           "fork"}
          then commands:   {"do": "signal", "number": 1}
                           {"do": "stop", "number": 15, "grace": 1.0}      seconds until SIGKILL
                           {"do": "leave"}                                 do not delete the folders
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         remove: str
         prune: str
         user: list[int] | None
+        fork: bool
 
     class ControlCommand(TypedDict, total=False):
         """A later line from the harness."""
@@ -128,9 +130,13 @@ class Supervisor:
         self._status: int | None = None
         self._initial_data = rest
         self._guard = os.getppid()
+        self._server = 0
 
-    def run(self) -> None:
-        """Start the server, obey the harness's commands, and return when no process is left below."""
+    def run(self, *, fork: bool) -> bool:
+        """Start the server, obey the harness's commands, and return when no process is left below.
+
+        With `fork` the server is a fork of this process. In that one, return true at once.
+        """
         wakeup_read, wakeup_write = os.pipe()
         for descriptor in (wakeup_read, wakeup_write, 0):
             os.set_blocking(descriptor, False)
@@ -139,14 +145,16 @@ class Supervisor:
         output, input_ = os.pipe()
         os.set_blocking(output, False)
         try:
-            server = self._start(input_)
+            self._server = self._fork(input_) if fork else self._start(input_)
         except (OSError, subprocess.SubprocessError) as error:
             report({"failed": str(error)})
-            return
+            return False
         finally:
             os.close(input_)
-        self._server = server
-        report({"started": server.pid, "supervisor": os.getpid()})
+        if not self._server:
+            self._selector.close()
+            return True
+        report({"started": self._server, "supervisor": os.getpid()})
         self._selector.register(0, selectors.EVENT_READ)
         self._selector.register(wakeup_read, selectors.EVENT_READ)
         self._selector.register(output, selectors.EVENT_READ)
@@ -159,25 +167,34 @@ class Supervisor:
             if self._orphaned:
                 remove(self._launch_request["remove"], self._launch_request["prune"])
         self._report_end(wait_statuses)
+        return False
 
-    def _start(self, output: int) -> subprocess.Popen[bytes]:
-        libc = ctypes.CDLL(None, use_errno=True)
+    def _fork(self, output: int) -> int:
+        """Return the pid of a fork that is to become the server; in the fork return 0."""
         own = os.getpid()
+        if pid := os.fork():
+            return pid
+        os.setsid()
+        prepare_server(own)
+        signal.set_wakeup_fd(-1)
+        # What Python does at its start, before any module is imported.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_IGN)
+        null = os.open(os.devnull, os.O_RDWR)
+        for target, each in enumerate((null, output, output)):
+            os.dup2(each, target)
+        os.close(null)
+        return 0
 
-        def prepare_child() -> None:
-            # If this supervisor is killed, the kernel kills the server too; its workers watch their own parent.
-            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != own:
-                os._exit(1)
-            for number in IGNORED_SIGNALS:  # a shell's `&` hands down an ignored SIGINT, too
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
+    def _start(self, output: int) -> int:
+        """Start the command, and return its pid."""
+        own = os.getpid()
         uid, gid = self._launch_request.get("user") or (None, None)
         if uid is not None and gid is not None:
             os.fchown(output, uid, gid)  # servers open /dev/stderr again, which only the pipe's owner may
 
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self._launch_request["argv"],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -188,8 +205,10 @@ class Supervisor:
             user=uid,
             group=gid,
             extra_groups=None if uid is None else [],
-            preexec_fn=prepare_child,  # safe: this process has one thread
+            preexec_fn=lambda: prepare_server(own),  # safe: this process has one thread
         )
+        process.returncode = 0  # Popen must not wait for it
+        return process.pid
 
     def _serve_until_exit(self, wakeup_read: int, output: int) -> None:
         while not self._reap_ended() and not self._orphaned:
@@ -221,7 +240,7 @@ class Supervisor:
                 break
             if pid == 0:
                 break
-            if pid == self._server.pid:
+            if pid == self._server:
                 self._status = status
         return self._status is not None
 
@@ -267,11 +286,10 @@ class Supervisor:
         if command["do"] == "stop":
             self._deadline = time.monotonic() + command["grace"]
         if self._status is None:
-            os.kill(self._server.pid, command["number"])
+            os.kill(self._server, command["number"])
 
     def _report_end(self, wait_statuses: dict[int, int]) -> None:
-        self._server.returncode = 0  # Popen must not wait for it again
-        status = self._status if self._status is not None else wait_statuses.get(self._server.pid, int(signal.SIGKILL))
+        status = self._status if self._status is not None else wait_statuses.get(self._server, int(signal.SIGKILL))
         report(
             {
                 "exited": {
@@ -280,6 +298,18 @@ class Supervisor:
                 }
             }
         )
+
+
+def prepare_server(supervisor: int) -> None:
+    """Prepare a child of the process `supervisor` to be the server."""
+    # If the supervisor is killed, the kernel kills the server too; its workers watch their own parent.
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in IGNORED_SIGNALS:  # a shell's `&` hands down an ignored SIGINT, too
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def kill_descendants() -> dict[int, int]:
@@ -393,8 +423,8 @@ def guard(supervisor: int, parent: int, launch_request: LaunchRequest) -> None:
     kill_descendants()
 
 
-def main() -> None:
-    """Read the request from stdin and carry it out."""
+def main(*, fork: bool = False) -> LaunchRequest | None:
+    """Read the request from stdin and carry it out. With `fork`, return the request in the fork that is the server."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(PermissionError):  # already the leader of its session
@@ -405,7 +435,7 @@ def main() -> None:
     while b"\n" not in data:
         piece = os.read(0, READ_BYTES)
         if not piece:
-            return
+            return None
         data += piece
     line, _, rest = data.partition(b"\n")
     launch_request: LaunchRequest = json.loads(line)
@@ -414,7 +444,9 @@ def main() -> None:
         guard(supervisor, parent, launch_request)
     else:
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # a fork does not inherit it
-        Supervisor(launch_request, rest).run()
+        if Supervisor(launch_request, rest).run(fork=fork and launch_request.get("fork", False)):
+            return launch_request
+    return None
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import trio.testing
 
 from wsgi_gauntlet.harness.server.process import supervised_process
 from wsgi_gauntlet.harness.server.process.procfs import exists
-from wsgi_gauntlet.harness.server.process.supervised_process import SupervisedProcess
+from wsgi_gauntlet.harness.server.process.supervised_process import Remains, SupervisedProcess
 
 PATIENCE = 60.0
 
@@ -45,7 +45,11 @@ async def started(folder: Path, script: str) -> AsyncIterator[SupervisedProcess]
     home = folder / "home"
     home.mkdir()
     server = await SupervisedProcess.start(
-        [sys.executable, "-c", script], environment=dict(os.environ), folder=home, log=folder / "log", remove=home
+        [sys.executable, "-c", script],
+        environment=dict(os.environ),
+        folder=home,
+        log=folder / "log",
+        remains=Remains(home),
     )
     try:
         yield server
