@@ -142,7 +142,7 @@ class _ForkServer:
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._resources.callback(own.close)
         own.setblocking(False)
-        isolated = () if self._preload.modules else ("-I", "-S")
+        isolated = () if self._preload.modules else ("-E", "-s", "-S")
         with other:
             self._process = subprocess.Popen(
                 [self._preload.python, *isolated, MAIN, folder, *self._preload.modules],

@@ -101,7 +101,8 @@ def become(request: LaunchRequest) -> None:
                 os.close(descriptor)
     own_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.chdir(request["folder"])
-    for name in set(os.environ) - set(request["environment"]):
+    # Without a locale in the environment, the interpreter sets this variable at its start (PEP 538).
+    for name in set(os.environ) - set(request["environment"]) - {"LC_CTYPE"}:
         del os.environ[name]
     os.environ.update(request["environment"])
     tempfile.tempdir = None  # a module of the server may have asked it for the folder, which it remembers

@@ -240,6 +240,7 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
     monkeypatch.setattr(runner, "opened", running)
     monkeypatch.setattr(retry, "run_again", run_again)
     monkeypatch.setattr(runner, "CASES_PER_INSTANCE", 1)
+    monkeypatch.setattr(runner, "REPEATED_CASES_PER_INSTANCE", 1)
     cases = {"wsgiref": [case("need"), case("dep", "need")]}
     with trio.fail_after(30):
         found = await check_cases(tmp_path, [planning.plan("wsgiref")], cases, instances=2, tries=tries)
