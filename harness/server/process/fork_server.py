@@ -143,12 +143,17 @@ class _ForkServer:
         self._resources.callback(own.close)
         own.setblocking(False)
         isolated = () if self._preload.modules else ("-E", "-s", "-S")
+        # Its streams must be what those of a server are: Python remembers what it can do with them. Nobody reads these.
+        unread, output = os.pipe()
+        self._resources.callback(os.close, unread)
+        self._resources.callback(os.close, output)
         with other:
             self._process = subprocess.Popen(
-                [self._preload.python, *isolated, MAIN, folder, *self._preload.modules],
-                stdin=other.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # if a module cannot be imported, the server itself says why
+                [self._preload.python, *isolated, MAIN, str(other.fileno()), folder, *self._preload.modules],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,  # if a module cannot be imported, the server itself says why
+                pass_fds=(other.fileno(),),
                 cwd=folder,
                 env=dict(self._preload.environment),
                 start_new_session=True,

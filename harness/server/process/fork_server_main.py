@@ -1,12 +1,12 @@
 """A fork server: a process that has imported a server's modules, and forks a supervisor for each of its instances.
 
-It runs as a script, with the server's interpreter: `python fork_server_main.py FOLDER MODULE...`. FOLDER has the files
-of the server's command, as the working folder of each instance has.
+It runs as a script, with the server's interpreter: `python fork_server_main.py SOCKET FOLDER MODULE...`. SOCKET is a
+descriptor. FOLDER has the files of the server's command, as the working folder of each instance has.
 
-For each instance the harness writes one byte to the socket that is stdin here, together with three descriptors: stdin,
-stdout and stderr of the new supervisor. The response is a line with the pid. The supervisor then does what
-supervisor.py describes. If its request has `fork`, the server is a fork as well: it runs the module or the script of
-the command line as the interpreter would.
+For each instance the harness writes one byte to the socket, together with three descriptors: stdin, stdout and stderr
+of the new supervisor. The response is a line with the pid. The supervisor then does what supervisor.py describes. If
+its request has `fork`, the server is a fork as well: it runs the module or the script of the command line as the
+interpreter would.
 
 The supervisor is a child of the harness and not of this process (CLONE_PARENT of clone(2)). So the end of this process,
 which a server can cause, ends no other server.
@@ -49,12 +49,12 @@ DESCRIPTORS = 3
 def main() -> LaunchRequest | None:
     """Serve until the harness closes its end. Return the request in a fork that is to be a server."""
     # The folder of this script is on the path, and its modules have names that others use.
-    sys.path[0], modules = sys.argv[1], sys.argv[2:]
+    descriptor, sys.path[0], *modules = sys.argv[1:]
     for each in modules:
         importlib.import_module(each)
     gc.collect()
     gc.freeze()  # a later collection would write to memory that all instances share
-    requests = socket.socket(fileno=os.dup(0))
+    requests = socket.socket(fileno=int(descriptor))
     while True:
         data, ancillary, _, _ = requests.recvmsg(1, socket.CMSG_SPACE(DESCRIPTORS * array.array("i").itemsize))
         if not data:
@@ -63,14 +63,14 @@ def main() -> LaunchRequest | None:
         for _, _, content in ancillary:
             descriptors.frombytes(content)
         if pid := clone():
-            for descriptor in descriptors:
-                os.close(descriptor)
+            for given in descriptors:
+                os.close(given)
             requests.sendall(b"%d\n" % pid)
             continue
         requests.close()
-        for target, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, target)
-            os.close(descriptor)
+        for target, given in enumerate(descriptors):
+            os.dup2(given, target)
+            os.close(given)
         return supervise()
 
 
@@ -95,10 +95,10 @@ def supervise() -> LaunchRequest:
 
 def become(request: LaunchRequest) -> None:
     """Do what the interpreter does at its start for the command line, folder and environment of `request`."""
-    for descriptor in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
-        if descriptor >= DESCRIPTORS:
+    for each in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+        if each >= DESCRIPTORS:
             with contextlib.suppress(OSError):  # of the folder that was just read
-                os.close(descriptor)
+                os.close(each)
     own_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.chdir(request["folder"])
     # Without a locale in the environment, the interpreter sets this variable at its start (PEP 538).
