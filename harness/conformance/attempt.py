@@ -99,6 +99,7 @@ async def attempt(
     transcript.split_bodies = split_bodies
     watchdog = EventLoopWatchdog()
     log_position = server.log_position()
+    server.responded_last = False
     async with open_exchange(server, transcript, segmentation) as exchange:
         raised: BaseException | None = None
         scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
@@ -109,6 +110,7 @@ async def attempt(
         except Exception as problem:  # noqa: BLE001 - an error of a case decides its cell and never ends the run
             raised = problem
     stalled = stall_message(watchdog, closed_late=transcript.closed_late)  # before anything else takes time
+    server.responded_last = exchange.responded_last
     if scope.cancelled_caught:
         transcript.time_sensitive = True
         raised = InternalError(f"the case did not come to an end within {case.deadline:g} s")
@@ -149,9 +151,9 @@ async def attempt(
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:
     """Return those of `events` that fit into APP_EVENTS_LIMIT_BYTES of the journal: the first and the last ones."""
-    sizes = [len(to_json(event)) for event in events]
-    if sum(sizes) <= APP_EVENTS_LIMIT_BYTES:
+    if len(to_json(events)) <= APP_EVENTS_LIMIT_BYTES:
         return tuple(events)
+    sizes = [len(to_json(event)) for event in events]
     tail = _count_within(reversed(sizes), APP_EVENTS_LIMIT_BYTES // 4)
     head = _count_within(sizes, APP_EVENTS_LIMIT_BYTES - APP_EVENTS_LIMIT_BYTES // 4)
     return (*events[:head], *events[len(events) - tail :])
@@ -164,7 +166,7 @@ def _count_within(sizes: Iterable[int], limit: int) -> int:
 
 async def ensure_responding(server: ObservedServer) -> list[str]:
     """Restart `server` if it does not respond. Return notes for the evidence. Raises ServerError."""
-    if await is_responding(server):
+    if (server.responded_last and server.alive) or await is_responding(server):
         return []
     note = f"the server did not respond before the attempt ({server.ended or 'still running'}); it was restarted"
     await server.restart(grace=0)

@@ -59,6 +59,7 @@ class Exchange:
         self._mark = server.channel.begin_attempt()
         self._log_mark = server.log_position()
         self._connections: list[Connection] = []
+        self._state_at_response: tuple[int, int] | None = None
         server.channel.while_waiting = self._finish_closed_connections
 
     # ------------------------------------------------------------------ the wire
@@ -225,6 +226,7 @@ class Exchange:
                 return False
             if not any(self._belongs_to_attempt(e) for e in self.server.channel.since(mark)):
                 await self._explain_missing_event(response)
+            self._state_at_response = self._state
             return True
         self.transcript.time_sensitive = True
         return False
@@ -256,6 +258,15 @@ class Exchange:
     async def alive(self) -> bool:
         """Say whether the server responds to a plain request on a new connection, as it must after any request."""
         return await self.send_sync_request()
+
+    @property
+    def responded_last(self) -> bool:
+        """Whether the last thing of the attempt was a plain request to which the server responded."""
+        return self._state_at_response == self._state
+
+    @property
+    def _state(self) -> tuple[int, int]:
+        return self.transcript.send_count, len(self.server.history)
 
     def release(self, barrier: str) -> None:
         """Let the app go on past `barrier`, now or when it arrives there (`hold=` in a target, see suites/testapp)."""

@@ -133,6 +133,7 @@ class Transcript:
     `time_sensitive`: the attempt waited in vain for something, or saw the end of a connection.
     `closed_late`: it saw that end too late.
     `response_patience`: a factor on the time-outs of responses.
+    `send_count`: how many times something was sent.
     """
 
     def __init__(self, response_patience: float = 1.0) -> None:
@@ -148,6 +149,7 @@ class Transcript:
         self._shortened = 0  # events of the tail, from its left
         self._dropped = self._dropped_bytes = 0
         self._connections = 0
+        self.send_count = 0
 
     @property
     def events(self) -> tuple[ConnectionEvent, ...]:
@@ -172,6 +174,7 @@ class Transcript:
         at = time.monotonic()
         self.time_sensitive |= kind in (ConnectionEventKind.WAITED, ConnectionEventKind.EOF, ConnectionEventKind.RESET)
         if kind is ConnectionEventKind.SENT:
+            self.send_count += 1
             sent = self._sent.setdefault(connection, bytearray())
             room = EVENT_LIMIT_BYTES - len(sent)
             sent += data[:room]

@@ -246,6 +246,7 @@ class ServerInstance(ObservedServer):
                 await self.stop()
                 raise
             else:
+                self.responded_last = True
                 return
 
     async def stop(self, grace: float = STOP_GRACE) -> None:

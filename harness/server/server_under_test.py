@@ -123,6 +123,11 @@ class ObservedServer(ServerUnderTest):
     """A server whose app reports events to `channel`, as the cases see it: a ServerInstance or an ObservedTarget."""
 
     channel: AppEventChannel
+    history: list[str]
+    """What was done to it, in words: starts, signals, restarts."""
+
+    responded_last = False
+    """Whether nothing was done to it since it responded to a plain request, so that it need not be asked again."""
 
     @property
     @abstractmethod

@@ -81,6 +81,7 @@ class ObservedTarget(RemoteServer, ObservedServer):
         RemoteServer.__init__(self, plan, description.target, address)
         self._control = control
         self.channel = TargetEventChannel(control)
+        self.history: list[str] = []
         self.one_at_a_time = False
         self._lost = ""
 
