@@ -185,3 +185,30 @@ def test_a_setup_changes_the_server_behind_a_front() -> None:
     assert apply_setup.upstream is not None
     assert (apply_setup.upstream.settings.threads, apply_setup.upstream.settings.mount) == (4, "/x")
     assert (apply_setup.settings.threads, apply_setup.settings.mount) == (None, "/x")
+
+
+async def test_a_server_is_asked_again_after_anything_but_a_response(tmp_path: Path) -> None:
+    """Otherwise a case would blame a server for what the case before it did."""
+    seen: list[tuple[bool, bool]] = []
+
+    async def leaves_it_idle(x: Exchange) -> None:
+        assert await x.alive()
+        seen.append((x.responded_last, x.server.responded_last))
+
+    async def sends_more(x: Exchange) -> None:
+        assert await x.alive()
+        await x.get("/echo")
+        seen.append((x.responded_last, x.server.responded_last))
+
+    async def stops_it(x: Exchange) -> None:
+        assert await x.alive()
+        x.server.send_signal(signal.SIGSTOP)
+        seen.append((x.responded_last, x.server.responded_last))
+
+    runs = {"a": leaves_it_idle, "b": sends_more, "c": stops_it, "d": answered}
+    cases = [made(*each, segmentable=False) for each in runs.items()]
+    cells, failed = await checked(tmp_path, planning.plan("wsgiref"), *cases, tries=1)
+    assert not failed
+    assert seen == [(True, False), (False, False), (False, False)], "it is false for the server during an attempt"
+    assert {name: cell.verdict for name, cell in cells.items()} == dict.fromkeys("abcd", Verdict.PASS)
+    assert "it was restarted" in "".join(cells["d"].evidence.process)
