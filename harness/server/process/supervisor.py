@@ -320,16 +320,16 @@ def kill_descendants() -> dict[int, int]:
     wait_statuses: dict[int, int] = {}
     tracker_deadline = time.monotonic() + TRACKER_EXIT_TIMEOUT
     for _ in range(MAX_KILL_ROUNDS):
-        below = descendants(os.getpid())
-        if not below:
-            break
-        others = [pid for pid in below if time.monotonic() >= tracker_deadline or not _is_resource_tracker(pid)]
-        for pid in others:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
+        # This process is a subreaper: without a child it has no descendant, and the kernel says so without a search.
+        try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 wait_statuses[ended[0]] = ended[1]
+        except ChildProcessError:
+            break
+        for pid in descendants(os.getpid()):
+            if time.monotonic() >= tracker_deadline or not _is_resource_tracker(pid):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
     return wait_statuses
 
