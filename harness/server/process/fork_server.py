@@ -71,7 +71,7 @@ class ForkedProcess:
         if self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, options)
-            except ChildProcessError:  # this process ignores SIGCHLD, and the kernel has told nobody
+            except ChildProcessError:  # this process ignores SIGCHLD
                 pid, status = self.pid, 0
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
@@ -162,13 +162,13 @@ class _ForkServer:
 
     async def _fork(self, own: socket.socket, log: int) -> ForkedProcess:
         with ExitStack() as open_until_sent, ExitStack() as open_until_failure:
-            theirs_in, ours_in = os.pipe()
-            open_until_sent.callback(os.close, theirs_in)
-            open_until_failure.callback(os.close, ours_in)
-            ours_out, theirs_out = os.pipe()
-            open_until_sent.callback(os.close, theirs_out)
-            open_until_failure.callback(os.close, ours_out)
-            descriptors = array.array("i", [theirs_in, theirs_out, log])
+            child_stdin, to_child = os.pipe()
+            open_until_sent.callback(os.close, child_stdin)
+            open_until_failure.callback(os.close, to_child)
+            from_child, child_stdout = os.pipe()
+            open_until_sent.callback(os.close, child_stdout)
+            open_until_failure.callback(os.close, from_child)
+            descriptors = array.array("i", [child_stdin, child_stdout, log])
             own.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
             reply = b""
             while not reply.endswith(b"\n"):
@@ -180,7 +180,7 @@ class _ForkServer:
             if (pid := int(reply)) <= 0:
                 raise OSError("the kernel refused to fork")
             open_until_failure.pop_all()
-            return ForkedProcess(pid, ours_in, ours_out)
+            return ForkedProcess(pid, to_child, from_child)
 
     def close(self) -> None:
         """End it, and remove its files."""

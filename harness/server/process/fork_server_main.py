@@ -52,6 +52,8 @@ def main() -> LaunchRequest | None:
     descriptor, sys.path[0], *modules = sys.argv[1:]
     for each in modules:
         importlib.import_module(each)
+    if platform.python_implementation() != "CPython":
+        return None  # others may have threads of their own, which a fork does not have
     gc.collect()
     gc.freeze()  # a later collection would write to memory that all instances share
     requests = socket.socket(fileno=int(descriptor))
