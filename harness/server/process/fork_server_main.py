@@ -50,6 +50,8 @@ def main() -> LaunchRequest | None:
     """Serve until the harness closes its end. Return the request in a fork that is to be a server."""
     # The folder of this script is on the path, and its modules have names that others use.
     descriptor, sys.path[0], *modules = sys.argv[1:]
+    # An import may hang, and nobody would read the end of the socket then.
+    ctypes.CDLL(None).prctl(supervisor.PR_SET_PDEATHSIG, signal.SIGKILL)
     for each in modules:
         importlib.import_module(each)
     if platform.python_implementation() != "CPython":
