@@ -38,7 +38,8 @@ RESPONDING_TIMEOUT_SECONDS = 3.0
 """Seconds in which an instance must respond before a case begins. An idle instance needs milliseconds."""
 
 EXIT_NOTICE_SECONDS = 0.05
-"""Seconds in which the harness learns that a server ended. It waits only after a case that did not pass."""
+"""Seconds in which the harness learns that a server ended. It waits only after a case that did not pass, if the server
+does not respond."""
 
 SLOW_ATTEMPT_SECONDS = 1.0
 """After an attempt of this many seconds, the harness checks whether the server is still busy."""
@@ -114,19 +115,20 @@ async def attempt(
     if scope.cancelled_caught:
         transcript.time_sensitive = True
         raised = InternalError(f"the case did not come to an end within {case.deadline:g} s")
-    if raised is not None and (ended := await server.wait_for_end(EXIT_NOTICE_SECONDS)):
+    blamed = isinstance(raised, Violation | Skipped)
+    disturbance = invalid_reason(server, started) if blamed else ""  # of this attempt, before a further request
+    if raised is not None and (ended := await _end_after(server, raised)):
         process_notes.append(f"the server ended during the case: {ended}")
         if ended.endswith(EXTERNAL_END_CAUSES):
             process_notes.append(f"result of the attempt: {raised}")
             raised = InternalError(f"the server was ended from outside, or ended itself, without a fault: {ended}")
         elif not isinstance(raised, Violation):
             raised = Violation("the server to stay up, whatever the case sends and its app does", f"it ended: {ended}")
+            disturbance = disturbance or invalid_reason(server, started)
     if (raised is None or isinstance(raised, Violation | Skipped)) and (why := server.channel.unsupported_reason):
         raised = Unsupported(why)
     blamed = isinstance(raised, Violation | Skipped)
-    if raised is not None and (
-        why := (blamed and invalid_reason(server, started)) or await server.doubt(blamed=blamed)
-    ):
+    if raised is not None and (why := (blamed and disturbance) or await server.doubt(blamed=blamed)):
         process_notes.append(f"result of the attempt: {raised}")
         raised = InternalError(why)
     elif (case.time_sensitive or transcript.time_sensitive) and stalled:
@@ -147,6 +149,19 @@ async def attempt(
     # A response of the user app shows the user app's headers: they say nothing about the server.
     found = () if case.own_app else lint(evidence.wire, app_events, time.time())
     return Attempt(judgement, evidence, seconds, segmentation, transcript.well_formed, found, transcript.closed_late)
+
+
+async def _end_after(server: ObservedServer, raised: BaseException) -> str:
+    """Return how the server ended in an attempt that raised `raised`, '' if it runs.
+
+    The harness learns of an end a moment later. A server that responds until then has not ended.
+    """
+    if isinstance(raised, Violation) and server.end_visible and not server.ended:
+        with trio.move_on_after(EXIT_NOTICE_SECONDS):
+            if await is_responding(server):
+                server.responded_last = True
+                return server.ended
+    return await server.wait_for_end(EXIT_NOTICE_SECONDS)
 
 
 def limit_app_events(events: Sequence[AppEvent]) -> tuple[AppEvent, ...]:

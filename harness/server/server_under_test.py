@@ -145,6 +145,11 @@ class ObservedServer(ServerUnderTest):
         """The folders on this machine that the server and its log write to."""
 
     @property
+    def end_visible(self) -> bool:
+        """Whether the harness can see that the server ended."""
+        return True
+
+    @property
     def log_visible(self) -> bool:
         """Whether the harness can read the server's log."""
         return True

@@ -106,6 +106,10 @@ class ObservedTarget(RemoteServer, ObservedServer):
         return []
 
     @property
+    def end_visible(self) -> bool:
+        return False
+
+    @property
     def log_visible(self) -> bool:
         return False
 
