@@ -29,6 +29,8 @@ MAX_SHARDS = 100
 MAX_SUMMARY_BYTES = 1024 * 1024
 """GitHub shows no summary of a step if it is larger."""
 
+JOURNAL = "run.jsonl.zst"
+PUBLIC = "--public"
 FAIL_ON = ("must", "should")
 EXIT_FAILED, EXIT_USAGE, EXIT_ERROR = 1, 2, 4
 Inputs = Mapping[str, str]
@@ -119,7 +121,7 @@ def gate(inputs: Inputs, run: Path, code: int) -> int:
 
 
 def _has_journal(run: Path) -> bool:
-    return any((run / name).is_file() for name in ("run.jsonl.zst", "run.jsonl"))
+    return any((run / name).is_file() for name in (JOURNAL, "run.jsonl"))
 
 
 def write_summary(run: Path) -> None:
@@ -186,9 +188,14 @@ def check(inputs: Inputs) -> int:
     code = subprocess.run([*PROGRAM, *check_arguments(inputs, folder / "run")], check=False).returncode
     if code == EXIT_FAILED and not _has_journal(folder / "run"):
         code = EXIT_ERROR  # Python itself failed: no server did
+    public = PUBLIC in words(inputs, "ARGUMENTS")
     set_output("run", str(folder / "run"))
+    # The journal has the evidence, and the paths that --public leaves out.
+    set_output("journal", "" if public else str(folder / "run" / JOURNAL))
     if part:
         (folder / "exit-code").write_text(str(code))
+        if public:
+            (folder / "public").touch()
         set_output("part", part.partition("/")[0])
         set_output("folder", str(folder))
         return 0 if code == EXIT_FAILED else code
@@ -198,7 +205,11 @@ def check(inputs: Inputs) -> int:
 
 
 def join(inputs: Inputs) -> int:
-    """Make one report of all parts, and return the highest of their exit codes."""
+    """Make one report of all parts, and return the highest of their exit codes.
+
+    A report of several runs has no journal. Its results.json has the evidence of failures, which the journals of the
+    parts have.
+    """
     names = shard_names(inputs)
     fail_on(inputs)
     # actions/download-artifact makes a folder for each artifact, but none if there is only one.
@@ -211,7 +222,8 @@ def join(inputs: Inputs) -> int:
     if not runs:
         return max(codes)
     run = new_folder("joined") / "run"
-    arguments = ["report", f"--out={run}", *output_arguments(inputs, run), "--", *map(str, runs)]
+    public = [PUBLIC] if any((each.parent / "public").is_file() for each in parts) else []
+    arguments = ["report", f"--out={run}", *public, *output_arguments(inputs, run), "--", *map(str, runs)]
     codes.append(subprocess.run([*PROGRAM, *arguments], check=False).returncode)
     set_output("run", str(run))
     code = gate(inputs, run, max(codes))

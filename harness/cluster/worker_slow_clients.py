@@ -53,12 +53,11 @@ class WorkerSlowClients:
     ) -> None:
         self.address = address
         self._cluster = cluster
-        self._shares = [_Share(each) for each in cluster.generators]
+        self._shares: list[_Share] = []
         self._kinds = kinds
-        self._per_second = per_second / len(self._shares)
+        self._nursery = nursery
+        self._per_second = per_second
         self._settled = trio.Event()
-        for each in self._shares:
-            nursery.start_soon(self._run, each)
 
     @property
     def size(self) -> int:
@@ -80,6 +79,11 @@ class WorkerSlowClients:
 
         If a worker is lost, its task raises WorkerLost in the nursery, which cancels this call.
         """
+        if not self._shares:
+            await self._cluster.rediscover_if_lost()  # an earlier round may have lost a worker
+            self._shares = [_Share(each) for each in self._cluster.generators]
+            for each in self._shares:
+                self._nursery.start_soon(self._run, each)
         self._want(size)
         while any(each.present != each.wanted for each in self._shares):
             self._settled = trio.Event()
@@ -96,9 +100,9 @@ class WorkerSlowClients:
 
     def _want(self, size: int) -> None:
         self._cluster.uses += size > 0
-        number = len(self._shares)
         for place, share in enumerate(self._shares):
-            share.wanted = size // number + (place < size % number)
+            each, more = divmod(size, len(self._shares))
+            share.wanted = each + (place < more)
             if share.wanted != share.present:  # if its task is at work, it looks again when it is done
                 share.changed.set()
 
@@ -109,7 +113,7 @@ class WorkerSlowClients:
             job = SlowClientJob(
                 address_fields(self.address),
                 self._kinds,
-                self._per_second,
+                self._per_second / len(self._shares),
                 watch_credentials(self.address, len(self._shares)),
             )
             reply = await process.request(job, START_TIMEOUT)
@@ -125,7 +129,7 @@ class WorkerSlowClients:
 
     async def _update(self, share: _Share, process: WorkerProcess, wanted: int) -> None:
         message = ScaleSlowClients(wanted) if wanted != share.present else CountSlowClients()
-        arrival = abs(wanted - share.present) / self._per_second
+        arrival = abs(wanted - share.present) * len(self._shares) / self._per_second
         reply = await process.request(message, arrival + REPLY_TIMEOUT)
         if not isinstance(reply, SlowClientCounts):
             raise unexpected(share.worker, reply)

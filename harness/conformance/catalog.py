@@ -32,6 +32,8 @@ HasIdT = TypeVar("HasIdT", bound=HasId)
 
 MUST, SHOULD, MAY, INFO = Level.MUST, Level.SHOULD, Level.MAY, Level.INFO
 
+_OWN_PACKAGE = __name__.partition(".")[0]
+
 DEFAULT_DEADLINE_SECONDS = 30.0
 """Default time-out of a case in seconds. A good server on an idle machine needs less than one. A hundred requests to a
 program that starts again for each of them need ten."""
@@ -46,6 +48,7 @@ class Case:
     `segmentable` allows other segmentations (http/segmentation.py). It is false if the case tests segments itself.
     `time_sensitive` says that the verdict depends on time in a way that the transcript does not show (validity.py).
     `basis` says why the sentence justifies the level (basis.py). `breach` says who breaks a rule in it on purpose.
+    `package` is the Python package with the case, '' if it is wsgi-gauntlet.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Case:
     time_sensitive: bool = False
     basis: Basis = field(kw_only=True)
     breach: Breach = Breach.NOBODY
+    package: str = ""
 
     @property
     def area(self) -> str:
@@ -88,6 +92,7 @@ class Case:
             self.expected,
             self.basis,
             self.breach,
+            self.package,
         )
 
 
@@ -150,8 +155,10 @@ def case(
                 deadline=options.get("deadline", DEFAULT_DEADLINE_SECONDS),
                 segmentable=options.get("segmentable", True),
                 time_sensitive=options.get("time_sensitive", False),
+                package=package if package != _OWN_PACKAGE else "",
             )
 
+        package = function.__module__.partition(".")[0]
         base = _case_id(function)
         if variants is None:
             return make(base, function)

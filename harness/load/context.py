@@ -252,16 +252,20 @@ class ScenarioContext(Generic[P_co]):
         """Say whether the harness starts the servers, so that it can restart and inspect them."""
         return not isinstance(self.plan.adapter, RemoteDescription)
 
-    async def workload(self, running: ServerUnderTest) -> Workload:
+    async def workload(self, running: ServerUnderTest, *, learn_again: bool = False) -> Workload:
         """Return what healthy users of `running` request: a reference page, the user's page, or the user's traffic.
 
-        The user's page and traffic are learned only once, unless they contain the port of an earlier server. Raises
-        PageError if a response is an error. Raises ServerError and OSError if no response comes.
+        The user's page and traffic are learned only once, unless they contain the port of an earlier server or shall be
+        learned again. Raises PageError if a response is an error. Raises ServerError and OSError if no response comes.
         """
         if not control_prefix(self.plan.app):
             return ReferencePage(running.reference_app_path)
         known, port = self._user_app_workload, self._learned_port
-        if known is None or (port != running.address.tcp_port and known.contains(str(port).encode("ascii"))):
+        if (
+            known is None
+            or learn_again
+            or (port != running.address.tcp_port and known.contains(str(port).encode("ascii")))
+        ):
             mark = running.log_position()
             try:
                 known = await self._learn(running.address, running.settings.mount)

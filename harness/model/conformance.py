@@ -164,7 +164,8 @@ class CaseResult(msgspec.Struct, frozen=True):
 class CaseInfo(msgspec.Struct, frozen=True):
     """The description of a case for reports.
 
-    Results of older versions have neither `basis` nor `breach`.
+    Results of older versions have neither `basis` nor `breach`. `package` is the Python package of a case that another
+    package adds, '' for the cases of wsgi-gauntlet.
     """
 
     id: str
@@ -177,3 +178,4 @@ class CaseInfo(msgspec.Struct, frozen=True):
     expected: str = ""
     basis: Basis | None = None
     breach: Breach | None = None
+    package: str = ""

@@ -2,8 +2,9 @@
 
 The text is ASCII, and small: nothing is in it twice. A cell has no evidence and a load no log if the journal of the run
 has both. A report of several runs has no journal, so its failures and errors keep their evidence here. Level, tags and
-summary stand with the case and not in each cell. The prose of a case is in the catalogue. A change that old readers
-cannot read raises model.SCHEMA. `load` also reads schema 1 and 2.
+summary stand with the case and not in each cell. The prose of a case is in the catalogue, and here if another package
+has the case: a reader may not have that. A change that old readers cannot read raises model.SCHEMA. `load` also reads
+schema 1 and 2.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class ConformanceCell(msgspec.Struct, frozen=True, omit_defaults=True):
 class CaseDescription(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the cells of a case have in common.
 
-    `wsgi-gauntlet explain` prints what the case sends, what it expects and why.
+    `wsgi-gauntlet explain` prints what the case sends, what it expects and why. `sent`, `expected` and `why` are here
+    only for a case that another Python `package` adds.
     """
 
     level: Level
@@ -84,19 +86,15 @@ class CaseDescription(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     basis: Basis | None = None
     breach: Breach | None = None
-
-
-class _StoredCase(CaseDescription, frozen=True):
-    """A case of schema 2 has its prose, too."""
-
+    package: str = ""
     why: str = ""
     sent: str = ""
     expected: str = ""
 
 
-def _document(cell: type[ConformanceCell], case: type[CaseDescription]) -> type[msgspec.Struct]:
+def _document() -> type[msgspec.Struct]:
     """Return the type of the document: Results with other cells and cases."""
-    types = {"conformance": tuple[cell, ...], "cases": dict[str, case]}  # type: ignore[valid-type]
+    types = {"conformance": tuple[ConformanceCell, ...], "cases": dict[str, CaseDescription]}
     fields: list[tuple[str, object, object]] = []
     for each in msgspec.structs.fields(Results):
         default = msgspec.field(name=each.encode_name)
@@ -110,7 +108,7 @@ def _document(cell: type[ConformanceCell], case: type[CaseDescription]) -> type[
     return made
 
 
-_Stored = _document(ConformanceCell, _StoredCase)
+_Stored = _document()
 
 
 def render(results: Results) -> str:
@@ -175,7 +173,7 @@ def schema() -> dict[str, object]:
         "title": "results.json of wsgi-gauntlet",
         "description": "Evidence and logs are in the journal of the run, run.jsonl.zst. A report of several runs has "
         "no journal, and has the evidence of failures here. Bytes are base64.",
-        **msgspec.json.schema(_document(ConformanceCell, CaseDescription)),
+        **msgspec.json.schema(_Stored),
     }
     definitions = made["$defs"]
     assert isinstance(definitions, dict)
@@ -189,6 +187,7 @@ class _Version(msgspec.Struct):
     schema: int
 
 
+_PROSE = ("why", "sent", "expected")
 _FROM_CASE = ("level", "tags", "summary")
 _COMMON = [each for each in ConformanceCell.__struct_fields__ if each not in (*_FROM_CASE, "evidence")]
 
@@ -202,7 +201,9 @@ def _cell(cell: CaseResult, cases: Mapping[str, CaseInfo], *, has_journal: bool)
 
 
 def _case(info: CaseInfo) -> CaseDescription:
-    return CaseDescription(**{name: getattr(info, name) for name in CaseDescription.__struct_fields__})
+    left_out = () if info.package else _PROSE
+    names = (name for name in CaseDescription.__struct_fields__ if name not in left_out)
+    return CaseDescription(**{name: getattr(info, name) for name in names})
 
 
 def _results(stored: msgspec.Struct) -> Results:

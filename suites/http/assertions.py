@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, NoReturn
 
 import trio
@@ -49,6 +50,18 @@ NEEDS_CHUNKED = ["http/chunked/one-chunk"]
 
 NEEDS_UNREAD_CHUNKS = ["http/framing/unread-chunks"]
 """Cases on unusual bodies that no app reads say nothing about a server that does not throw away a plain chunk."""
+
+
+class HalfClose(Enum):
+    """When the client closes its sending side.
+
+    LATE is after the response, or after silence. A proxy may read an earlier half-close as a disconnect, and drop a
+    response that it would have sent.
+    """
+
+    NEVER = auto()
+    AT_ONCE = auto()
+    LATE = auto()
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ async def send_request(
     data: bytes,
     *,
     head: bool = False,
-    half_close_after: bool = False,
+    half_close: HalfClose = HalfClose.NEVER,
     send_second: bool = True,
     timeout: float = RESPONSE_TIMEOUT_SECONDS,
     earlier: int = 0,
@@ -145,20 +158,23 @@ async def send_request(
     """Send `data` on a new connection, then a plain second request on the same one, and return the result of both.
 
     If the response says that the connection closes, no second request is sent; the function waits for the close.
-    `head`: the request is a HEAD. `half_close_after`: the client closes its sending side after `data`, so it sends no
-    second request. `timeout`: seconds to wait for each response. `earlier`: the number of app events that belong to
-    requests before this one.
+    `head`: the request is a HEAD. After a half-close the client sends no second request. `timeout`: seconds to wait for
+    each response. `earlier`: the number of app events that belong to requests before this one.
     Raises Violation if the server does not serve a plain request on a new connection afterwards.
     """
     connection = await exchange.connect()
     await connection.send(data)
-    if half_close_after:
+    if half_close is HalfClose.AT_ONCE:
         await connection.half_close()
     response = await connection.response(head=head, timeout=timeout)
+    if half_close is HalfClose.LATE:
+        await connection.half_close()
+        if response.is_empty and response.ended is ConnectionState.OPEN:
+            response = await connection.response(head=head, timeout=timeout)
     second_response, connection_state = None, response.ended
     if send_second and response.complete:
         # A client must not send a request after a response that says close (RFC 9112, section 9.6).
-        if not half_close_after and not response.announces_close:
+        if half_close is HalfClose.NEVER and not response.announces_close:
             await connection.send(exchange.request("/echo", token=_second_token(exchange)))
         second_response = await connection.response(timeout=timeout)
         connection_state = second_response.ended
@@ -216,7 +232,7 @@ async def assert_for_each(
     requests: Mapping[str, bytes],
     assert_one: Callable[[RequestResult], None],
     *,
-    half_close_after: bool = False,
+    half_close: HalfClose = HalfClose.NEVER,
 ) -> None:
     """Send each of `requests` as `send_request` does; expect `assert_one` to accept the result of each.
 
@@ -229,7 +245,7 @@ async def assert_for_each(
     for name, data in requests.items():
         earlier = len(exchange.events())
         try:
-            result = await send_request(exchange, data, half_close_after=half_close_after, earlier=earlier)
+            result = await send_request(exchange, data, half_close=half_close, earlier=earlier)
         except Violation as violation:
             raise Violation(violation.expected, f"{violation.actual}, after {format_value(name)}") from None
         try:

@@ -27,7 +27,7 @@ from wsgi_gauntlet.harness import session
 from wsgi_gauntlet.harness.cluster.cluster import Cluster, open_cluster
 from wsgi_gauntlet.harness.config import Configuration
 from wsgi_gauntlet.harness.conformance.selection import Selection
-from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused, UsageError
+from wsgi_gauntlet.harness.errors import ConfigurationError, TargetRefused, UsageError, WorkerLost
 from wsgi_gauntlet.harness.events import Event, Message, ignore_event
 from wsgi_gauntlet.harness.load.arrivals import Uniform, schedule
 from wsgi_gauntlet.harness.load.clients.behaviours import SlowReader
@@ -205,8 +205,8 @@ def test_each_worker_asks_for_the_proof_itself(dask: DaskCluster) -> None:
     assert next(pages) == 0
 
 
-def test_slow_clients_are_on_all_workers_until_they_are_released(dask: DaskCluster) -> None:
-    connected, gone = threading.Semaphore(0), threading.Semaphore(0)
+def holding(connected: threading.Semaphore, gone: threading.Semaphore) -> Behaviour:
+    """Return a server that sends no page, and says who has come and who has gone."""
 
     def behave(conn: Any, number: int) -> None:
         def hold() -> None:
@@ -218,11 +218,17 @@ def test_slow_clients_are_on_all_workers_until_they_are_released(dask: DaskClust
         with suppress(OSError):
             proving(hold)(conn, number)
 
-    async def all_of(semaphore: threading.Semaphore, number: int) -> None:
-        for _ in range(number):
-            assert await trio.to_thread.run_sync(semaphore.acquire, True, PATIENCE)
+    return behave
 
-    with opened(dask) as cluster, serving(behave) as address:
+
+async def all_of(semaphore: threading.Semaphore, number: int) -> None:
+    for _ in range(number):
+        assert await trio.to_thread.run_sync(semaphore.acquire, True, PATIENCE)
+
+
+def test_slow_clients_are_on_all_workers_until_they_are_released(dask: DaskCluster) -> None:
+    connected, gone = threading.Semaphore(0), threading.Semaphore(0)
+    with opened(dask) as cluster, serving(holding(connected, gone)) as address:
 
         async def work() -> None:
             async with watched(address) as target, trio.open_nursery() as nursery:
@@ -431,7 +437,7 @@ def test_a_server_that_is_no_scheduler_is_one_line(reply: bytes) -> None:
 
 
 def test_a_worker_that_is_killed_costs_its_round(dask: DaskCluster) -> None:
-    # The last test of this module that needs four workers: the killed one does not come back.
+    # Only the next test comes after it with these workers: the killed one does not come back.
     pages = threading.Semaphore(0)
     orphans: list[psutil.Process] = []
     with opened(dask) as cluster, serving(proving(pages.release)) as address:
@@ -459,6 +465,48 @@ def test_a_worker_that_is_killed_costs_its_round(dask: DaskCluster) -> None:
         trio.run(work)
     assert orphans
     wait_until_gone(dask, orphans)
+
+
+def test_a_worker_that_is_killed_under_slow_clients_costs_the_round(dask: DaskCluster) -> None:
+    connected, gone = threading.Semaphore(0), threading.Semaphore(0)
+    with opened(dask, 3) as cluster, serving(holding(connected, gone)) as address:
+        workers = {each.name for each in cluster.workers}
+
+        async def work() -> None:
+            async with watched(address) as target:
+                kind = SlowReader("/page", target.authority, interval=600.0)
+                with trio.fail_after(PATIENCE), pytest.RaisesGroup(WorkerLost):
+                    async with trio.open_nursery() as nursery:
+                        pool = cluster.slow_clients(target, kind, nursery, per_second=1000)
+                        assert pool is not None
+                        await pool.scale_to(12)
+                        await all_of(connected, 12)
+                        dask.workers[HOSTS[2]].send_signal(signal.SIGKILL)
+                        await trio.sleep_forever()
+                # The scenario is run again, with the workers that are left.
+                await all_of(gone, 12)
+                async with trio.open_nursery() as nursery:
+                    pool = cluster.slow_clients(target, kind, nursery, per_second=1000)
+                    assert pool is not None
+                    await pool.scale_to(12)
+                    await all_of(connected, 12)
+                    assert (pool.size, pool.connected_count) == (12, 12)
+                    nursery.cancel_scope.cancel()
+
+        trio.run(work)
+        assert {each.name for each in cluster.workers} == workers - {HOSTS[2]}
+        wait_until_gone(dask)
+
+
+def test_a_worker_with_another_version_is_refused(tmp_path: Path) -> None:
+    installed = tmp_path / "wsgi_gauntlet-99.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: wsgi-gauntlet\nVersion: 99.0\n")
+    path = f"PYTHONPATH={tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    with dask_cluster(HOSTS[:1], environment=[path]) as workers:
+        refused = pytest.raises(ConfigurationError, match=r"has wsgi-gauntlet 99\.0, and this is .*; install the same")
+        with refused, opened(workers, 1):
+            pass
 
 
 def test_local_workers_end_with_the_cluster() -> None:

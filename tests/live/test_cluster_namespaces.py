@@ -1,4 +1,8 @@
-"""Four workers as on four machines: each has its own network and monotonic clock. One of them runs the server."""
+"""Four workers as on four machines: each has its own network and monotonic clock. One of them runs the server.
+
+The skew that is refused is one of the wall clock (CLOCK_REALTIME). Linux has that once for all namespaces, so only
+tests/unit/harness/cluster/test_clock.py has clocks that are wrong.
+"""
 
 from __future__ import annotations
 

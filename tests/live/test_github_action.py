@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.github_runner import ROOT, FakeRunner
 from tests.helpers.http_server import serving_http
+from wsgi_gauntlet.harness import registry
 
 pytestmark = pytest.mark.live
 
@@ -55,14 +56,18 @@ def test_a_check_annotates_summarizes_and_uploads_and_a_baseline_accepts(tmp_pat
         assert "::error title=" in runner.stdout
         assert BROKEN in runner.summary
         uploaded = {each.name for each in (runner.artifacts / "wsgi-gauntlet").iterdir()}
-        assert uploaded == {"report.html", "results.json", "summary.md", "junit.xml"}
+        assert uploaded == {"report.html", "results.json", "summary.md", "junit.xml", "run.jsonl.zst"}
+        found = registry.load_results(runner.artifacts / "wsgi-gauntlet").conformance
+        assert next(each for each in found if each.case == BROKEN).evidence.wire
         assert not list(runner.workspace.iterdir())
 
         entry = (
             f'[[server]]\nname = "wsgiref"\n[[server.expected]]\ncase = "{BROKEN}"\nverdict = "fail"\nreason = "old"\n'
         )
         (runner.workspace / "known.toml").write_text(entry)
-        assert runner.use(ROOT, servers="wsgiref", select=BROKEN, baseline="known.toml") == 0, runner.stdout
+        assert runner.use(ROOT, servers="wsgiref", select=BROKEN, baseline="known.toml", arguments="--public") == 0
+        uploaded = {each.name for each in (runner.artifacts / "wsgi-gauntlet").iterdir()}
+        assert uploaded == {"report.html", "results.json", "summary.md", "junit.xml"}
 
 
 def test_parts_are_joined_and_compared_with_the_base_branch(tmp_path: Path) -> None:
@@ -78,8 +83,9 @@ def test_parts_are_joined_and_compared_with_the_base_branch(tmp_path: Path) -> N
         runner.environment = {"GITHUB_API_URL": address}
         assert runner.use(JOIN, shards="2") == 1
     results = (runner.artifacts / "wsgi-gauntlet" / "results.json").read_bytes()
-    verdicts = {each["case"]: each["verdict"] for each in json.loads(results)["conformance"]}
-    assert verdicts == {BROKEN: "fail", PASSED: "pass"}
+    cells = {each["case"]: each for each in json.loads(results)["conformance"]}
+    assert {case: cell["verdict"] for case, cell in cells.items()} == {BROKEN: "fail", PASSED: "pass"}
+    assert cells[BROKEN]["evidence"]["wire"]
     assert BROKEN in runner.summary
 
     runner.new_job()

@@ -9,6 +9,7 @@ scenario (`now`).
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import random
 import time
@@ -89,13 +90,12 @@ class HealthyUsers:
         seed: int = 0,
         longest_think_time: float = math.inf,
     ) -> None:
-        self.address = address
         self.samples: list[Sample] = []
         self.keep_alive_responses = 0
         self.reused_connection_responses = 0
         self._page_view = page_view
-        self._workload = workload
-        self._users = VisitingUsers(workload, address, seed) if isinstance(workload, TrafficWorkload) else None
+        self._seed = seed
+        self._rows = itertools.count()
         self._timeout = timeout
         self._longest_think_time = longest_think_time
         self._random = random.Random(seed)
@@ -108,6 +108,15 @@ class HealthyUsers:
         self._began = trio.current_time()
         self._count = 0
         self._about_to_send = False
+        self.visit(address, workload)
+
+    def visit(self, address: Address, workload: Workload) -> None:
+        """End all requests. From now on users visit `address` and expect the responses of `workload`."""
+        self.cancel_in_flight()
+        self.address = address
+        self._workload = workload
+        traffic = isinstance(workload, TrafficWorkload)
+        self._users = VisitingUsers(workload, address, self._seed, self._rows) if traffic else None
 
     @property
     def now(self) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wsgi_gauntlet.harness.http.address import Address
@@ -41,16 +42,16 @@ class UserRequest:
 
 
 class VisitingUsers:
-    """The users of `workload` who visit `address`. Times are seconds of any clock."""
+    """The users of `workload` who visit `address`, with the values of `rows`. Times are seconds of any clock."""
 
-    def __init__(self, workload: TrafficWorkload, address: Address, seed: int) -> None:
+    def __init__(self, workload: TrafficWorkload, address: Address, seed: int, rows: Iterator[int]) -> None:
         self._compiled = workload.new_visits(keep=True)
         self._expected = workload.expected
         self._host = address.authority.encode("ascii")
         self._scheme = "https" if address.tls else "http"
         self._random = random.Random(f"visits {seed}")
         self._weights = [each.weight for each in workload.traffic.sequences]
-        self._rows = Rows(self._compiled, itertools.count())
+        self._rows = Rows(self._compiled, rows)
         self._ready: list[tuple[float, int, VisitingUser]] = []
         self._order = itertools.count()
 

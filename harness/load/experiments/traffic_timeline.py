@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import trio
 
-from wsgi_gauntlet.harness.errors import ServerDidNotStart, reportable_error
+from wsgi_gauntlet.harness.errors import PageError, ServerDidNotStart, ServerError, reportable_error
 from wsgi_gauntlet.harness.http.http_connection import HttpConnection
 from wsgi_gauntlet.harness.load.analysis.grading import (
     COLLAPSED_P99_SECONDS,
@@ -233,7 +233,15 @@ class TrafficTimeline:
                 await trio.sleep(POLL_SECONDS)
             return
         await self.running.restart()
-        self.healthy_users.address = self.slow_clients.address = self.running.address
+        self.slow_clients.address = self.running.address
+        answers = False
+        with trio.move_on_after(REQUEST_TIMEOUT_SECONDS):
+            answers = await self._responds()
+        if not answers:
+            # Each start may change the page, for example its port. Then all responses would be wrong.
+            with suppress(PageError, ServerError, OSError):
+                self.workload = await self._ctx.workload(self.running, learn_again=True)
+        self.healthy_users.visit(self.running.address, self.workload)
 
     async def usage(self) -> ResourceUsage:
         """Return what the processes of the server use now. Raises Unsupported for a remote server."""

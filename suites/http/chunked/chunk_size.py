@@ -9,6 +9,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     LAST_CHUNK,
     NEEDS_CHUNKED,
     SECURITY_TAG,
+    HalfClose,
     assert_body_rejected,
     assert_body_served,
     assert_decoded_or_rejected,
@@ -150,7 +151,9 @@ async def size_overflow(exchange: Exchange, size: bytes) -> None:
     server that waits on a closed connection blocks a worker for ever.
     """
     data = b"hello\r\n" + LAST_CHUNK
-    result = await send_request(exchange, chunked_request(exchange, size + b"\r\n" + data), half_close_after=True)
+    result = await send_request(
+        exchange, chunked_request(exchange, size + b"\r\n" + data), half_close=HalfClose.AT_ONCE
+    )
     # A server that accepts it answers 200 or 400 by chance: the app is running when the server finds the error.
     if [each.detail["data"].encode("latin-1") for each in result.bodies] != [data]:
         assert_body_rejected(result)

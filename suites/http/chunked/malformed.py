@@ -16,6 +16,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     LAST_CHUNK,
     NEEDS_CHUNKED,
     SECURITY_TAG,
+    HalfClose,
     assert_body_rejected,
     assert_decoded_or_rejected,
     assert_for_each,
@@ -187,7 +188,7 @@ async def no_last_chunk_then_fin(exchange: Exchange, body: bytes) -> None:
     the difference.
     """
     assert_incomplete_body_rejected(
-        await send_request(exchange, chunked_request(exchange, body), half_close_after=True)
+        await send_request(exchange, chunked_request(exchange, body), half_close=HalfClose.AT_ONCE)
     )
     assert_no_invented_body(exchange, b"hello")
 
@@ -213,7 +214,7 @@ async def no_final_crlf(exchange: Exchange) -> None:
     incomplete request.
     """
     assert_incomplete_body_rejected(
-        await send_request(exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\n"), half_close_after=True)
+        await send_request(exchange, chunked_request(exchange, b"5\r\nhello\r\n0\r\n"), half_close=HalfClose.AT_ONCE)
     )
 
 
@@ -241,11 +242,13 @@ async def no_final_crlf(exchange: Exchange) -> None:
 async def lf_terminators(exchange: Exchange, body: bytes) -> None:
     """A line of the chunked coding that ends with LF alone makes the body invalid.
 
-    Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk. Then
-    the client closes its sending side, so that a server that waits for CRLF knows that none will come.
+    Sends: a chunked body in which one line ends with LF alone: a size, an extension, the data, or the last chunk. After
+    a response, or 1.5 s of silence, the client closes its sending side, so that a server that waits for CRLF knows that
+    none will come. nginx takes an earlier close for a disconnect: version 1.22 dropped the response of a body that it
+    had accepted.
     Expects: an error status, or no response. The server closes the connection. The RFC allows LF in place of CRLF only
     for the request line and headers.
     Why: A proxy that reads up to CRLF sees another chunk than a server that stops at LF. The bytes between the two ends
     are a request that only one of them checked.
     """
-    assert_body_rejected(await send_request(exchange, chunked_request(exchange, body), half_close_after=True))
+    assert_body_rejected(await send_request(exchange, chunked_request(exchange, body), half_close=HalfClose.LATE))

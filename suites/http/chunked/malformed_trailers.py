@@ -12,6 +12,7 @@ from wsgi_gauntlet.suites.http.assertions import (
     CLIENT_ERRORS,
     LONG_DEADLINE_SECONDS,
     NEEDS_CHUNKED,
+    HalfClose,
     RequestResult,
     assert_body_rejected,
     assert_body_served,
@@ -83,7 +84,9 @@ async def trailer_lf(exchange: Exchange) -> None:
     Why: RFC 9112 lets a server accept LF after a field. A server that accepts it only in some places loses the upload,
     or reads the rest as a request.
     """
-    await assert_for_each(exchange, _requests(exchange, WITH_LF), _assert_read_or_rejected, half_close_after=True)
+    await assert_for_each(
+        exchange, _requests(exchange, WITH_LF), _assert_read_or_rejected, half_close=HalfClose.AT_ONCE
+    )
 
 
 def _assert_read_or_rejected(result: RequestResult) -> None:

@@ -9,6 +9,7 @@ from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.http.parser import ConnectionState
 from wsgi_gauntlet.suites.http.assertions import (
     RESPONSE_TIMEOUT_SECONDS,
+    HalfClose,
     assert_served,
     assert_server_alive,
     collect_result,
@@ -171,7 +172,7 @@ async def half_close(exchange: Exchange) -> None:
     Why: `nc -N` and some load balancers' health checks close their sending side. A server that treats this as the end
     of the connection does not answer them.
     """
-    result = await send_request(exchange, exchange.request("/echo"), half_close_after=True)
+    result = await send_request(exchange, exchange.request("/echo"), half_close=HalfClose.AT_ONCE)
     record_behaviour("the response to a client that closed its sending side", result.response.describe())
 
 

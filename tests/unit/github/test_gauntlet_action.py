@@ -182,6 +182,25 @@ def test_a_program_that_crashes_is_no_failure_of_a_server(
     assert action.check({"INPUT_SHARD": shard, "INPUT_FAIL_ON": "must"}) == 4
 
 
+@pytest.mark.parametrize("arguments", ["--level must", "--public --level must"])
+def test_the_paths_of_a_public_report_are_in_no_journal_that_is_uploaded(
+    arguments: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    programs: tuple[list[list[str]], Callable[..., None]],
+) -> None:
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    run = tmp_path / "wsgi-gauntlet" / "check"
+    action.check({"INPUT_ARGUMENTS": arguments, "INPUT_SHARD": "1/1"})
+    public = "--public" in arguments
+    assert (str(run / "run" / "run.jsonl.zst") not in (tmp_path / "outputs").read_text()) == public
+    (run / "run").mkdir()
+    (run / "run" / "run.jsonl.zst").touch()
+    action.join({"INPUT_SHARDS": "1", "INPUT_PARTS": str(run)})
+    assert ("--public" in programs[0][-1]) == public
+
+
 def test_another_fail_on_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         action.fail_on({"INPUT_FAIL_ON": "may"})

@@ -38,6 +38,17 @@ def test_the_id_is_the_place_and_the_docstring_the_words() -> None:
     assert found.info().reference.url.startswith("https://peps.python.org/pep-3333/#")
 
 
+def test_a_case_of_another_package_names_it() -> None:
+    async def ours(_x: object) -> None:
+        """A good server does it."""
+
+    ours.__module__ = "their_package.wsgi.ours"
+    found = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(ours)
+    assert isinstance(found, Case)
+    assert found.info().package == "their_package"
+    assert made("pep3333.start_response.late_call").info().package == ""
+
+
 async def test_variants_become_cases_of_their_own() -> None:
     seen = []
 

@@ -61,6 +61,18 @@ def without_what_the_journal_has(results: Results) -> Results:
     )
 
 
+def test_a_reader_without_the_package_of_a_case_has_its_prose(tmp_path: Path) -> None:
+    results = decoded(build())
+    name, info = next(iter(results.cases.items()))
+    results = replace(results, cases={**results.cases, name: replace(info, package="other_package")})
+    (tmp_path / "results.json").write_text(text := json.render(results))
+    jsonschema.Draft202012Validator(stdlib_json.loads(PUBLISHED)).validate(stdlib_json.loads(text))
+    found = json.load(tmp_path)
+    assert found.cases[name] == results.cases[name]
+    assert found.cases[name].why
+    assert not any(each.why for id_, each in found.cases.items() if id_ != name)
+
+
 def test_a_cell_keeps_what_its_case_does_not_say(tmp_path: Path) -> None:
     """A case can have another level than the cell: its file was changed between two runs that were joined."""
     info = next(iter(build().cases.values()))

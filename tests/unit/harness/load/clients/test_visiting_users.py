@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -122,7 +123,7 @@ async def test_users_wait_for_their_think_time_and_new_ones_come_instead() -> No
     shop = Shop()
     with open_shop(shop) as address:
         workload = await learn_traffic(address, traffic)
-    users = VisitingUsers(workload, address, 1)
+    users = VisitingUsers(workload, address, 1, itertools.count())
     first = users.next_user(0.0)
     first.visit.skip()
     users.answered(first, 5.0, 1.0)
@@ -158,7 +159,7 @@ async def test_a_new_user_never_has_the_row_of_a_present_one() -> None:
     shop = Shop()
     with open_shop(shop) as address:
         workload = await learn_traffic(address, Traffic((Sequence("s", steps),), (names,)))
-    users = VisitingUsers(workload, address, 1)
+    users = VisitingUsers(workload, address, 1, itertools.count())
     thinks = users.next_user(0.0)
     assert thinks.visit.values["user.name"] == "anna"
     for _ in range(3):
