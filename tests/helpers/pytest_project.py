@@ -124,6 +124,17 @@ KNOWN = ("holds", "breaks", "advises", "notes", "skips", "builds", "impossible",
 """The cases that come to an end, in an order that is not that of the file."""
 
 
+def install_catalogue(folder: Path, text: str) -> None:
+    """Make `folder` a place for modules with a catalogue `own/area`, whose file has the `text`."""
+    package, known = folder / "own", folder / "own-1.dist-info"
+    for each in (package, known):
+        each.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "area.py").write_text(text)
+    (known / "METADATA").write_text(METADATA)
+    (known / "entry_points.txt").write_text("[wsgi_gauntlet.suites]\nown = own.area\n")
+
+
 @dataclass
 class Project:
     """A folder with a catalogue of its own, and a TMPDIR of its own, so that whatever is left behind shows."""
@@ -132,13 +143,8 @@ class Project:
 
     @classmethod
     def made(cls, path: Path) -> Project:
-        package, known = path / "lib" / "own", path / "lib" / "own-1.dist-info"
-        for folder in (package, known, path / "tmp"):
-            folder.mkdir(parents=True)
-        (package / "__init__.py").write_text("")
-        (package / "area.py").write_text(CATALOGUE)
-        (known / "METADATA").write_text(METADATA)
-        (known / "entry_points.txt").write_text("[wsgi_gauntlet.suites]\nown = own.area\n")
+        install_catalogue(path / "lib", CATALOGUE)
+        (path / "tmp").mkdir()
         (path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
         return cls(path)
 
