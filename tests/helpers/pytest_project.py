@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .preloaded_program import Program, run_preloaded
 from .processes import processes_in
 
 CATALOGUE = '''
@@ -124,6 +125,17 @@ KNOWN = ("holds", "breaks", "advises", "notes", "skips", "builds", "impossible",
 """The cases that come to an end, in an order that is not that of the file."""
 
 
+def install_catalogue(folder: Path, text: str) -> None:
+    """Make `folder` a place for modules with a catalogue `own/area`, whose file has the `text`."""
+    package, known = folder / "own", folder / "own-1.dist-info"
+    for each in (package, known):
+        each.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "area.py").write_text(text)
+    (known / "METADATA").write_text(METADATA)
+    (known / "entry_points.txt").write_text("[wsgi_gauntlet.suites]\nown = own.area\n")
+
+
 @dataclass
 class Project:
     """A folder with a catalogue of its own, and a TMPDIR of its own, so that whatever is left behind shows."""
@@ -132,13 +144,8 @@ class Project:
 
     @classmethod
     def made(cls, path: Path) -> Project:
-        package, known = path / "lib" / "own", path / "lib" / "own-1.dist-info"
-        for folder in (package, known, path / "tmp"):
-            folder.mkdir(parents=True)
-        (package / "__init__.py").write_text("")
-        (package / "area.py").write_text(CATALOGUE)
-        (known / "METADATA").write_text(METADATA)
-        (known / "entry_points.txt").write_text("[wsgi_gauntlet.suites]\nown = own.area\n")
+        install_catalogue(path / "lib", CATALOGUE)
+        (path / "tmp").mkdir()
         (path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
         return cls(path)
 
@@ -146,6 +153,18 @@ class Project:
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # Other plugins take longer to load than most of these tests do.
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            "TMPDIR": str(self.path / "tmp"),
+            "PYTHONPATH": os.pathsep.join([str(self.path / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "COLUMNS": "160",
+            "NO_COLOR": "1",
+        }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start pytest there."""
@@ -155,19 +174,10 @@ class Project:
         self, argv: Sequence[str], *, stderr: int = subprocess.STDOUT, terminal: int | None = None
     ) -> subprocess.Popen[str]:
         """Start a program there, which finds the catalogue; with `terminal` in a session of its own on that."""
-        # Other plugins take longer to load than most of these tests do.
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            "TMPDIR": str(self.path / "tmp"),
-            "PYTHONPATH": os.pathsep.join([str(self.path / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "COLUMNS": "160",
-            "NO_COLOR": "1",
-        }
         return subprocess.Popen(
             argv,
             cwd=self.path,
-            env=environment,
+            env=self.environment,
             stdin=terminal,
             stdout=subprocess.PIPE if terminal is None else terminal,
             stderr=stderr if terminal is None else terminal,
@@ -182,11 +192,17 @@ class Project:
         return lines[0].removeprefix("ERROR: ")
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run pytest there and return what it printed."""
-        process = self.start(*arguments)
-        out = printed(process, 90)
-        assert process.returncode == code, out
-        return out
+        """Run pytest there, in a process that has imported it, and return what it printed."""
+        done = run_preloaded(
+            ("-p", PLUGIN, *arguments),
+            self.path,
+            self.environment,
+            seconds=90,
+            program=Program.PYTEST,
+            merge_outputs=True,
+        )
+        assert done.returncode == code, done.stdout
+        return done.stdout
 
     def outcomes(self, *arguments: str, code: int = 0) -> dict[str, str]:
         """Run pytest there and return each test's word, as PASSED, by the last part of its id."""

@@ -8,7 +8,7 @@ NAME and ARGUMENTS:
     loses_pages K never|cut                               goodput is 1 - 1/K
     delays_pages K MILLISECONDS                           p99 is MILLISECONDS for K up to 50
     stalls_once AFTER SECONDS                             one pause for everybody
-    fixed_service_time SLOTS MILLISECONDS                 capacity is SLOTS / MILLISECONDS
+    fixed_service_time SLOTS MILLISECONDS [EVERY]         capacity is SLOTS / MILLISECONDS * EVERY
     throttles PAGES BEFORE AFTER MILLISECONDS             SLOTS are fewer after so many
     hangs_when_full CONNECTIONS                           blocked by that many at once
     limits_connections CONNECTIONS                        so many are open at a time, the others wait

@@ -165,7 +165,7 @@ def test_factories_scopes_commands_and_settings(project: Project) -> None:
 
 def test_a_server_with_the_users_app(project: Project) -> None:
     project.write("tests/test_shop.py", TESTS)
-    assert "8 passed" in project.run("-p", "trio", "-o", "trio_mode=true")
+    assert "8 passed" in project.run("-p", "pytest_trio.plugin", "-o", "trio_mode=true")
 
 
 def test_a_server_in_a_test_under_anyio(project: Project) -> None:

@@ -102,7 +102,7 @@ async def test_capacity_is_what_so_many_slots_can_do(folder: Path) -> None:
 
 async def test_a_server_that_is_always_too_slow_has_no_capacity(folder: Path) -> None:
     # Half of its pages are quick, so 300 ms are not what a page takes anyway.
-    cell = await run(capacity, plan("delays_pages", 2, 300), folder, duration=0.3, budget=10)
+    cell = await run(capacity, plan("fixed_service_time", 8, 300, 2), folder, duration=0.3, budget=10)
     assert measure(cell, "capacity").value is None
     assert cell.grade in (Grade.MEASURED, Grade.INVALID)
     assert "Not even" in cell.note or cell.grade is Grade.INVALID

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
+from wsgi_gauntlet.harness import registry
+from wsgi_gauntlet.harness.conformance.catalog import select
+from wsgi_gauntlet.harness.model import Verdict
+from wsgi_gauntlet.harness.server import planning
+
 from ..helpers.requirements import program
+from ..helpers.runs import check_cases
 
-PROGRAM = "from wsgi_gauntlet.harness.cli.main import main; main()"
+pytestmark = pytest.mark.live
 
 
-def test_pypy_serves_the_reference_app(tmp_path: Path) -> None:
+async def test_pypy_serves_the_reference_app(tmp_path: Path) -> None:
+    """In one instance for each setup, which has compiled the app when it is asked again."""
     pypy = program("pypy3", package="pypy3")
-    asked = ("check", "wsgiref", "wsgiref:in-process", "--python", pypy, "--out", str(tmp_path / "out"), "--json")
-    selected = ("--select", "pep3333/environ", "--select", "pep3333/file-wrapper")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *asked, *selected], stdout=subprocess.PIPE, check=False, timeout=100
-    )
-    found = json.loads(done.stdout)
-    assert {each["version"].split()[0] for each in found["servers"].values()} == {"PyPy"}
-    errors = [each for each in found["conformance"] if each["verdict"] == "error"]
-    assert errors == []
-    passed = [each["server"] for each in found["conformance"] if each["verdict"] == "pass"]
-    assert min(passed.count("wsgiref"), passed.count("wsgiref:in-process")) > 50
+    plans = [planning.plan(name, python=pypy) for name in ("wsgiref", "wsgiref:in-process")]
+    assert {each.found.version.split()[0] for each in plans} == {"PyPy"}
+    cases = select(registry.cases(), ["pep3333/environ", "pep3333/file-wrapper"])
+    found = await check_cases(tmp_path, plans, {each.name: cases for each in plans}, instances=1)
+    assert found.failed == []
+    assert [each for each in found.cases if each.verdict is Verdict.ERROR] == []
+    passed = [each.server for each in found.cases if each.verdict is Verdict.PASS]
+    assert min(passed.count(each.name) for each in plans) > 50

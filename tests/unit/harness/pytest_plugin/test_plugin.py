@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(config, items):
 def test_it_changes_nothing_where_it_is_not_used(project: Project) -> None:
     project.write("conftest.py", LOOK.format(heavy=HEAVY))
     project.write("test_own.py", "def test_one(): pass\n")
-    out = project.run("-s", "-q")
+    out = printed(project.start("-s", "-q"), 90)
     assert "HEAVY []" in out
     assert "THREADS 1" in out
     assert "ITEMS ['test_own.py::test_one'] []" in out
