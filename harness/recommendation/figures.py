@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from wsgi_gauntlet.harness.model.comparison import Figure
 from wsgi_gauntlet.harness.model.recommendation import (
@@ -53,15 +53,19 @@ COMPARED_IN_FINALS = (
 def candidate_figures(name: str, trials: Iterable[Trial]) -> CandidateFigures:
     """Return the figures of the candidate `name` over all of its trials."""
     own = [each for each in trials if each.candidate == name]
-    measured = {which.value: _figure(which, own) for which in FigureId}
+    by_stage: dict[Stage, list[Trial]] = {}
+    for each in own:
+        by_stage.setdefault(each.stage, []).append(each)
+    measured = {which.value: _figure(which, by_stage) for which in FigureId}
     return CandidateFigures(name, **measured, curve=_curve(own))
 
 
-def _figure(which: FigureId, trials: Sequence[Trial]) -> MeasuredFigure | None:
-    trials = [each for each in trials if which in MEASURED_AT.get(each.stage, ())]
+def _figure(which: FigureId, trials: Mapping[Stage, Sequence[Trial]]) -> MeasuredFigure | None:
     incomplete: MeasuredFigure | None = None
     for stage in (*LAST_STAGE_FIRST, *OF_CHECKS):
-        found = _of_stage(which, [each for each in trials if each.stage is stage])
+        if stage not in trials or which not in MEASURED_AT.get(stage, ()):
+            continue
+        found = _of_stage(which, trials[stage])
         # A check that was cut off gives a lower bound; that of another stage may be complete.
         if found is not None and found.valid and not (found.bound and stage is Stage.CORRECTNESS):
             return found

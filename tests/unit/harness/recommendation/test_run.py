@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import random
 import re
 import signal
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +45,7 @@ from wsgi_gauntlet.harness.recommendation.figures import figure
 from wsgi_gauntlet.harness.recommendation.requirement_check import checked_cases
 from wsgi_gauntlet.harness.recommendation.run import Outcome, SearchOptions, exit_code, recommend
 from wsgi_gauntlet.harness.recommendation.server_search import ServerSearch
+from wsgi_gauntlet.harness.server import adapter
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 from wsgi_gauntlet.harness.store import journal
 from wsgi_gauntlet.reports.text.recommendation_text import warnings
@@ -52,6 +55,9 @@ from ....helpers.synthetic_search import App
 
 SERVERS = ("gunicorn:sync", "gunicorn:gthread", "waitress", "nginx")
 TRIAL_SECONDS = 6.0
+
+installed_distribution = functools.cache(metadata.distribution)
+installed_version = functools.cache(adapter._metadata_version)
 BROKEN = checked_cases()[0].id
 
 
@@ -84,6 +90,9 @@ class Machine:
             return self._plans(options, configuration, found, handle)
 
         monkeypatch.setattr(search_run, "_plans", plans)
+        # A search asks for versions some hundred times. The installed ones do not change meanwhile.
+        monkeypatch.setattr(metadata, "distribution", installed_distribution)
+        monkeypatch.setattr(adapter, "_metadata_version", installed_version)
 
     async def _measure(self, plan: Any, stage: Stage, parameters: Any, _environment: Any, on_activity: Any) -> Trial:
         on_activity("closed loop")
