@@ -95,11 +95,14 @@ class Gunicorn(Adapter):
         )
 
     def preload(self, launch: Launch) -> tuple[str, ...]:
-        """Return the modules of the master and of workers that patch nothing."""
+        """Return modules of the master and of workers that patch nothing.
+
+        gunicorn.config is not among them: when it is imported, it reads the working folder and the environment.
+        """
         variant = launch.variant or "sync"
         if launch.config is not None or variant not in ("sync", "gthread"):
             return ()
-        return ("gunicorn.app.wsgiapp", f"gunicorn.workers.{variant}")
+        return ("argparse", "ssl", "gunicorn.arbiter", "gunicorn.glogging", f"gunicorn.workers.{variant}")
 
     def supports(self, launch: Launch) -> str:
         if launch.config is not None and not launch.variant:

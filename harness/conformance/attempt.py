@@ -100,7 +100,6 @@ async def attempt(
     transcript.split_bodies = split_bodies
     watchdog = EventLoopWatchdog()
     log_position = server.log_position()
-    server.responded_last = False
     async with open_exchange(server, transcript, segmentation) as exchange:
         raised: BaseException | None = None
         scope = trio.CancelScope(deadline=trio.current_time() + case.deadline)
@@ -111,7 +110,6 @@ async def attempt(
         except Exception as problem:  # noqa: BLE001 - an error of a case decides its cell and never ends the run
             raised = problem
     stalled = stall_message(watchdog, closed_late=transcript.closed_late)  # before anything else takes time
-    server.responded_last = exchange.responded_last
     if scope.cancelled_caught:
         transcript.time_sensitive = True
         raised = InternalError(f"the case did not come to an end within {case.deadline:g} s")
@@ -159,7 +157,6 @@ async def _end_after(server: ObservedServer, raised: BaseException) -> str:
     if isinstance(raised, Violation) and server.end_visible and not server.ended:
         with trio.move_on_after(EXIT_NOTICE_SECONDS):
             if await is_responding(server):
-                server.responded_last = True
                 return server.ended
     return await server.wait_for_end(EXIT_NOTICE_SECONDS)
 

@@ -59,7 +59,8 @@ class Exchange:
         self._mark = server.channel.begin_attempt()
         self._log_mark = server.log_position()
         self._connections: list[Connection] = []
-        self._state_at_response: tuple[int, int] | None = None
+        self._changes = len(server.history)
+        self._sent_at_response = -1
         server.channel.while_waiting = self._finish_closed_connections
 
     # ------------------------------------------------------------------ the wire
@@ -226,7 +227,8 @@ class Exchange:
                 return False
             if not any(self._belongs_to_attempt(e) for e in self.server.channel.since(mark)):
                 await self._explain_missing_event(response)
-            self._state_at_response = self._state
+            idle = all(each.closed for each in self._connections) and not self.server.channel.any_waits
+            self._sent_at_response = self.transcript.send_count if idle else -1
             return True
         self.transcript.time_sensitive = True
         return False
@@ -261,12 +263,8 @@ class Exchange:
 
     @property
     def responded_last(self) -> bool:
-        """Whether the last thing of the attempt was a plain request to which the server responded."""
-        return self._state_at_response == self._state
-
-    @property
-    def _state(self) -> tuple[int, int]:
-        return self.transcript.send_count, len(self.server.history)
+        """Whether the last that happened was a response to a plain request, when nothing else was left to be done."""
+        return self._sent_at_response == self.transcript.send_count and self._changes == len(self.server.history)
 
     def release(self, barrier: str) -> None:
         """Let the app go on past `barrier`, now or when it arrives there (`hold=` in a target, see suites/testapp)."""
@@ -340,9 +338,11 @@ async def open_exchange(
 ) -> AsyncIterator[Exchange]:
     """Begin an attempt on `server`, and close its connections at the end of the block."""
     exchange = Exchange(server, secrets.token_hex(4), transcript or Transcript(), segmentation)
+    server.responded_last = False
     try:
         yield exchange
     finally:
+        server.responded_last = exchange.responded_last
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_TIMEOUT_SECONDS):
             await exchange.close()
 

@@ -115,9 +115,10 @@ async def check(
         async with limiter:
             await _ServerRun(plan, cells[plan.name], config, events, instances, fork_servers).run()
 
-    async with ForkServers.open(config.folders.scratch) as fork_servers, trio.open_nursery() as nursery:
-        for plan in plans:
-            nursery.start_soon(run, plan)
+    with ForkServers.open() as fork_servers:
+        async with trio.open_nursery() as nursery:
+            for plan in plans:
+                nursery.start_soon(run, plan)
 
 
 def default_instances(servers: int) -> int:
@@ -273,7 +274,7 @@ class _ServerRun:
 
         An error of the instance ends only this task: the other instances go on.
         """
-        works = True
+        works = True  # until it stops, when its errors concern no case any more
 
         def end_work() -> None:
             nonlocal works
@@ -292,6 +293,8 @@ class _ServerRun:
                 return
             raise
         except Exception as error:  # noqa: BLE001 - becomes the result of the cases that are left
+            if not works:
+                return
             round_.group.error = error
             round_.failures += 1
             if isinstance(error, Unsupported):

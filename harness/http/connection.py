@@ -296,6 +296,11 @@ class Connection:
         connection._record(ConnectionEventKind.OPENED, note=str(address))
         return connection
 
+    @property
+    def closed(self) -> bool:
+        """Whether the harness has closed it."""
+        return self._closed
+
     # ------------------------------------------------------------------ sending
 
     async def send(self, data: bytes, timeout: float = 5.0, *, reading: bool = True) -> bool:

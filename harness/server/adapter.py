@@ -235,7 +235,8 @@ class ServerDescription:
         """Return the modules that its command imports for each instance, and that do nothing else when imported.
 
         A check of many instances then imports them once (process/fork_server_main.py). A module that starts threads,
-        reads the environment or patches others must not be among them. () means that each instance is started anew.
+        patches others, or reads the environment or the working folder must not be among them. () means that each
+        instance is started anew.
         """
         return ()
 

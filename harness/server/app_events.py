@@ -354,6 +354,11 @@ class AppEventChannel:
         """Return how many requests wait at the barrier `name`."""
         return len(self._waiting.get(name, ()))
 
+    @property
+    def any_waits(self) -> bool:
+        """Whether the app waits at a barrier."""
+        return bool(self._waiting_count)
+
     def _open_gates(self, matches: Callable[[str], bool]) -> None:
         for name in [each for each in self._waiting if matches(each)]:
             for gate in self._waiting.pop(name):

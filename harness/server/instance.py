@@ -28,7 +28,12 @@ from wsgi_gauntlet.harness.server.certificates import write_identity_files
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.ports import leased_port, loopback_host
 from wsgi_gauntlet.harness.server.process.environment import server_environment
-from wsgi_gauntlet.harness.server.process.fork_server import ForkServers, Preload
+from wsgi_gauntlet.harness.server.process.fork_server import (
+    ForkServers,
+    Preload,
+    is_read_at_start,
+    runs_module_or_script,
+)
 from wsgi_gauntlet.harness.server.process.supervised_process import Fork, Remains, SupervisedProcess
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import (
@@ -315,7 +320,9 @@ class ServerInstance(ObservedServer):
             log=self._log.path,
             remains=Remains(self._instance_folder, self._scratch),
             user=self._user if plan.adapter.unprivileged_user else None,
-            fork=Fork(servers, self._preload(plan, launch, command)) if (servers := self._fork_servers) else None,
+            fork=Fork(servers, self._preload(plan, launch, command), launch.folder)
+            if (servers := self._fork_servers)
+            else None,
         )
 
     def _preload(self, plan: Plan, launch: Launch, command: Command) -> Preload:
@@ -323,12 +330,17 @@ class ServerInstance(ObservedServer):
 
         A user app may do anything at its import. A server that changes its user needs an interpreter of its own.
         """
-        modules = plan.adapter.preload(launch)
-        if not modules or self._user is not None or user_app_of(plan) or command.argv[0] != launch.python:
+        modules, own = plan.adapter.preload(launch), self._added_variables(plan, command)
+        if (
+            not modules
+            or self._user is not None
+            or user_app_of(plan)
+            or not runs_module_or_script(command.argv, launch.python)
+            or any(map(is_read_at_start, own))
+        ):
             return Preload()
-        own = {*self._added_variables(plan, command), "TMPDIR"}
         everything = self._environment(plan, command, launch.folder)
-        environment = {name: value for name, value in everything.items() if name not in own}
+        environment = {name: value for name, value in everything.items() if name not in own and name != "TMPDIR"}
         environment["PYTHONPATH"] = os.pathsep.join(self._python_path(plan, command)[1:])
         modules += REFERENCE_APP_IMPORTS
         return Preload(launch.python, modules, tuple(sorted(environment.items())), tuple(command.files.items()))

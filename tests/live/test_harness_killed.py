@@ -24,29 +24,34 @@ from pathlib import Path
 from wsgi_gauntlet.harness.server import instance as launch
 from wsgi_gauntlet.harness.server.adapter import Settings
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.process.fork_server import ForkServers
 from wsgi_gauntlet.servers.gunicorn import ADAPTER
 
 async def main():
     plan = Plan("gunicorn", ADAPTER, ADAPTER.find(sys.executable), "sync", Settings(workers=2), sys.executable)
-    async with launch.running(plan, scratch=Path(sys.argv[1]), logs=Path(sys.argv[2])) as server:
-        while len(server.processes()) < 3:
-            await trio.sleep(0.01)
-        print(json.dumps({"pids": server.processes(), "port": server.address.port}), flush=True)
-        await trio.sleep_forever()
+    with ForkServers.open() as fork_servers:
+        forks = fork_servers if sys.argv[3] == "forked" else None
+        places = {"scratch": Path(sys.argv[1]), "logs": Path(sys.argv[2])}
+        async with launch.running(plan, **places, fork_servers=forks) as server:
+            while len(server.processes()) < 3:
+                await trio.sleep(0.01)
+            print(json.dumps({"pids": server.processes(), "port": server.address.port}), flush=True)
+            await trio.sleep_forever()
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that started us in the background ignores it
 trio.run(main)
 """
 
 
+@pytest.mark.parametrize("start", ["plain", "forked"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_harness_that_is_killed_leaves_nothing(folder: Path, number: signal.Signals) -> None:
-    argv = [sys.executable, "-c", HARNESS, str(folder / "scratch"), str(folder / "logs")]
+def test_a_harness_that_is_killed_leaves_nothing(folder: Path, number: signal.Signals, start: str) -> None:
+    argv = [sys.executable, "-c", HARNESS, str(folder / "scratch"), str(folder / "logs"), start]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
         assert harness.stdout is not None
         reported = json.loads(harness.stdout.readline())
         supervisors = [int(each) for each in children(harness.pid)]
-        assert supervisors
+        assert len(supervisors) == (2 if start == "forked" else 1), "the fork server is one of them"
         harness.send_signal(number)
         harness.wait(PATIENCE)
     deadline = time.monotonic() + PATIENCE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance import runner
+from wsgi_gauntlet.harness.conformance import attempt, runner
 from wsgi_gauntlet.harness.conformance.assertions import fail_case
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, Case, case
@@ -18,6 +18,7 @@ from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, 
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
 from ..helpers.runs import check_cases
 
@@ -200,15 +201,42 @@ async def test_a_server_is_asked_again_after_anything_but_a_response(tmp_path: P
         await x.get("/echo")
         seen.append((x.responded_last, x.server.responded_last))
 
+    async def keeps_a_connection(x: Exchange) -> None:
+        await x.connect()
+        assert await x.alive()
+        seen.append((x.responded_last, x.server.responded_last))
+
     async def stops_it(x: Exchange) -> None:
         assert await x.alive()
         x.server.send_signal(signal.SIGSTOP)
         seen.append((x.responded_last, x.server.responded_last))
 
-    runs = {"a": leaves_it_idle, "b": sends_more, "c": stops_it, "d": answered}
+    runs = {"a": leaves_it_idle, "b": sends_more, "c": keeps_a_connection, "d": stops_it, "e": answered}
     cases = [made(*each, segmentable=False) for each in runs.items()]
-    cells, failed = await checked(tmp_path, planning.plan("wsgiref"), *cases, tries=1)
+    cells, failed = await checked(tmp_path, planning.plan("waitress"), *cases, tries=1)
     assert not failed
-    assert seen == [(True, False), (False, False), (False, False)], "it is false for the server during an attempt"
-    assert {name: cell.verdict for name, cell in cells.items()} == dict.fromkeys("abcd", Verdict.PASS)
-    assert "it was restarted" in "".join(cells["d"].evidence.process)
+    assert seen == [(True, False), *[(False, False)] * 3], "it is false for the server during an attempt"
+    assert {name: cell.verdict for name, cell in cells.items()} == dict.fromkeys("abcde", Verdict.PASS)
+    assert "it was restarted" in "".join(cells["e"].evidence.process)
+
+
+async def test_a_server_that_has_just_responded_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def is_responding(server: ObservedServer) -> bool:
+        asked.append(server.name)
+        return True
+
+    async def leaves_it_idle(x: Exchange) -> None:
+        assert await x.alive()
+
+    monkeypatch.setattr(attempt, "is_responding", is_responding)
+    cases = [made(name, leaves_it_idle, segmentable=False) for name in "abc"]
+    cells, _ = await checked(tmp_path, planning.plan("wsgiref"), *cases, tries=1)
+    assert len(cells) == 3
+    assert asked == []
+    cells, _ = await checked(tmp_path, planning.plan("wsgiref"), *[made(name, answered) for name in "abc"], tries=1)
+    assert len(cells) == 3
+    assert len(asked) == 2, "the first case comes after the start"

@@ -12,11 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import trio
 
@@ -25,18 +24,33 @@ MAIN = Path(__file__).with_name("fork_server_main.py")
 FORK_SECONDS = 10.0
 """Seconds in which a fork server must fork. The first time it has to import its modules."""
 
-EXIT_SECONDS = 2.0
-"""Seconds in which a fork server must end after the harness has closed its socket."""
-
 MAX_REPLY_BYTES = 32
 """Bytes of a response, which is a pid and a newline."""
+
+MAX_FORK_SERVERS = 8
+"""Fork servers of a check at the same time. Each has three descriptors here, and the memory of an interpreter."""
+
+READ_AT_START = ("PYTHON", "LC_", "LD_", "MALLOC_", "OPENSSL_", "SSL_", "GLIBC_")
+"""Prefixes of variables that the interpreter or its libraries read when they start. A fork does not read them again."""
+
+NAMES_READ_AT_START = frozenset({"LANG", "LANGUAGE", "TZ"})
+
+
+def is_read_at_start(name: str) -> bool:
+    """Return whether the variable `name` has no effect on a fork."""
+    return name in NAMES_READ_AT_START or name.startswith(READ_AT_START)
+
+
+def runs_module_or_script(argv: Sequence[str], python: str) -> bool:
+    """Return whether `argv` is the interpreter `python` with `-m MODULE` or with a script, and no other option."""
+    return len(argv) > 1 and argv[0] == python and (argv[1] == "-m" or not argv[1].startswith("-"))
 
 
 @dataclass(frozen=True)
 class Preload:
     """What a fork server has ready: `modules`, imported by the interpreter `python` with `environment` and `files`.
 
-    `files` (name to text) are in the folder that is first on its path. Without modules it forks supervisors alone.
+    `files` (name to text) are those of the server's command. Without modules it forks supervisors alone.
     """
 
     python: str = sys.executable
@@ -81,81 +95,84 @@ class ForkedProcess:
 class ForkServers:
     """The fork servers of a check, which start when they are needed first. `ForkServers.open` makes them."""
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+    def __init__(self) -> None:
         self._started: dict[Preload, _ForkServer] = {}
-        self._closing = ExitStack()
 
     @classmethod
-    @asynccontextmanager
-    async def open(cls, scratch: Path) -> AsyncIterator[ForkServers]:
-        """Yield an object that starts fork servers; end them after the block. Their files are in `scratch`."""
-        servers = cls(scratch)
+    @contextmanager
+    def open(cls) -> Iterator[ForkServers]:
+        """Yield an object that starts fork servers; end them after the block."""
+        servers = cls()
         try:
             yield servers
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(servers._closing.close)
+            for each in servers._started.values():
+                each.close()
 
-    async def fork(self, preload: Preload, log: int) -> ForkedProcess | None:
-        """Return a new supervisor whose stderr is the descriptor `log`; None if no fork server can make one."""
-        if preload not in self._started:
-            self._started[preload] = _ForkServer(preload, self._scratch)
-            self._closing.callback(self._started[preload].close)
-        return await self._started[preload].fork(log)
+    async def fork(self, preload: Preload, folder: Path, log: int) -> ForkedProcess | None:
+        """Return a new supervisor whose stderr is the descriptor `log`; None if no fork server can make one.
+
+        `folder` has the files of `preload`.
+        """
+        server = self._started.pop(preload, None) or _ForkServer(preload)
+        self._started[preload] = server  # the last one is the one that was used last
+        idle = [each for each in self._started if not self._started[each].busy and each != preload]
+        for each in idle[: max(0, len(self._started) - MAX_FORK_SERVERS)]:
+            self._started.pop(each).close()
+        return await server.fork(folder, log)
 
 
 class _ForkServer:
     """One fork server. After a failure it is asked no more."""
 
-    def __init__(self, preload: Preload, scratch: Path) -> None:
+    def __init__(self, preload: Preload) -> None:
         self._preload = preload
-        self._scratch = scratch
         self._lock = trio.Lock()
         self._resources = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._failed = False
 
-    async def fork(self, log: int) -> ForkedProcess | None:
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for a fork."""
+        return self._lock.locked()
+
+    async def fork(self, folder: Path, log: int) -> ForkedProcess | None:
+        """Return a new supervisor, None after a failure."""
         async with self._lock:
             if self._failed:
                 return None
             try:
-                if self._socket is None:
-                    self._socket = self._start()
+                own = self._socket = self._socket or self._start(folder)
                 with trio.fail_after(FORK_SECONDS):
-                    return await self._fork(self._socket, log)
-            except (OSError, ValueError, subprocess.SubprocessError, trio.TooSlowError):
+                    return await self._fork(own, log)
+            except BaseException as error:
                 self._failed = True
-                return None
-            except trio.Cancelled:
-                self._failed = True  # its response may still come
+                self.close()
+                if isinstance(error, OSError | ValueError | subprocess.SubprocessError | trio.TooSlowError):
+                    return None
                 raise
 
-    def _start(self) -> socket.socket:
-        folder = Path(self._resources.enter_context(TemporaryDirectory(prefix="f-", dir=self._scratch)))
-        for name, text in self._preload.files:
-            file = folder / name
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+    def _start(self, folder: Path) -> socket.socket:
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._resources.callback(own.close)
         own.setblocking(False)
-        isolated = () if self._preload.modules else ("-E", "-s", "-S")
         # Its streams must be what those of a server are: Python remembers what it can do with them. Nobody reads these.
         unread, output = os.pipe()
         self._resources.callback(os.close, unread)
         self._resources.callback(os.close, output)
+        modules = self._preload.modules
+        isolated = () if modules else ("-E", "-s", "-S")
         with other:
             self._process = subprocess.Popen(
-                [self._preload.python, *isolated, MAIN, str(other.fileno()), folder, *self._preload.modules],
+                [self._preload.python, *isolated, MAIN, str(other.fileno()), folder, *modules],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,  # if a module cannot be imported, the server itself says why
                 pass_fds=(other.fileno(),),
-                cwd=folder,
-                env=dict(self._preload.environment),
+                cwd="/",
+                env=dict(self._preload.environment) if modules else None,
                 start_new_session=True,
             )
         return own
@@ -183,12 +200,19 @@ class _ForkServer:
             return ForkedProcess(pid, to_child, from_child)
 
     def close(self) -> None:
-        """End it, and remove its files."""
-        self._resources.close()
-        if self._process is None:
-            return
-        try:
-            self._process.wait(EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
+        """End it. It has nothing to clean up."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._end_unknown_child()
+        self._process = self._socket = None
+        self._resources.close()
+
+    def _end_unknown_child(self) -> None:
+        """End a supervisor whose pid came too late. It is a child of this process."""
+        if self._socket is None:
+            return
+        with suppress(OSError, ValueError):
+            if (pid := int(self._socket.recv(MAX_REPLY_BYTES))) > 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)

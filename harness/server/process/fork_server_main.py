@@ -1,7 +1,8 @@
 """A fork server: a process that has imported a server's modules, and forks a supervisor for each of its instances.
 
 It runs as a script, with the server's interpreter: `python fork_server_main.py SOCKET FOLDER MODULE...`. SOCKET is a
-descriptor. FOLDER has the files of the server's command, as the working folder of each instance has.
+descriptor. FOLDER is the working folder of the first instance, with the files of the server's command. Every instance
+has the same files, and this process needs the folder only while it imports the modules.
 
 For each instance the harness writes one byte to the socket, together with three descriptors: stdin, stdout and stderr
 of the new supervisor. The response is a line with the pid. The supervisor then does what supervisor.py describes. If
@@ -28,6 +29,7 @@ import socket
 import sys
 import tempfile
 import types
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 TYPE_CHECKING = False  # as in supervisor.py
@@ -49,13 +51,13 @@ DESCRIPTORS = 3
 def main() -> LaunchRequest | None:
     """Serve until the harness closes its end. Return the request in a fork that is to be a server."""
     # The folder of this script is on the path, and its modules have names that others use.
+    if platform.python_implementation() != "CPython" or platform.machine() not in CLONE_NUMBERS:
+        return None  # other implementations may have threads of their own, which a fork does not have
     descriptor, sys.path[0], *modules = sys.argv[1:]
     # An import may hang, and nobody would read the end of the socket then.
     ctypes.CDLL(None).prctl(supervisor.PR_SET_PDEATHSIG, signal.SIGKILL)
     for each in modules:
         importlib.import_module(each)
-    if platform.python_implementation() != "CPython":
-        return None  # others may have threads of their own, which a fork does not have
     gc.collect()
     gc.freeze()  # a later collection would write to memory that all instances share
     requests = socket.socket(fileno=int(descriptor))
@@ -79,7 +81,11 @@ def main() -> LaunchRequest | None:
 
 
 def clone() -> int:
-    """Fork a child of the parent of this process; return its pid, 0 in the child, -1 if the kernel refuses."""
+    """Fork a child of the parent of this process; return its pid, 0 in the child, -1 if the kernel refuses.
+
+    The C library does not know of this fork: the child must call os.fork before it starts threads or sends itself
+    signals. It is the guard, and does neither.
+    """
     # PyDLL keeps the interpreter's lock during the call, so the child has it, too.
     arguments = (CLONE_NUMBERS[platform.machine()], CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
     return int(ctypes.PyDLL(None).syscall(*map(ctypes.c_long, arguments)))
@@ -109,6 +115,8 @@ def become(request: LaunchRequest) -> None:
     for name in set(os.environ) - set(request["environment"]) - {"LC_CTYPE"}:
         del os.environ[name]
     os.environ.update(request["environment"])
+    del sys.modules[supervisor.__name__]
+    move_packages(sys.argv[2], request["folder"])
     tempfile.tempdir = None  # a module of the server may have asked it for the folder, which it remembers
     python, *arguments = request["argv"]
     if hasattr(sys, "orig_argv"):
@@ -128,7 +136,17 @@ def become(request: LaunchRequest) -> None:
     sys.argv[:] = arguments
     script = Path(arguments[0]).absolute()
     main_module.__file__ = str(script)
-    exec(compile(script.read_bytes(), script, "exec"), main_module.__dict__)  # noqa: S102 - this is the server
+    main_module.__loader__ = SourceFileLoader("__main__", main_module.__file__)
+    code = compile(script.read_bytes(), script, "exec", dont_inherit=True)  # this module has a __future__ import
+    exec(code, main_module.__dict__)  # noqa: S102 - this is the server
+
+
+def move_packages(imported_from: str, folder: str) -> None:
+    """Let the packages from the files of the command find their other modules in `folder`, which has the same files."""
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__path__", None)
+        if isinstance(path, list):
+            path[:] = [folder + each[len(imported_from) :] if each.startswith(imported_from) else each for each in path]
 
 
 if __name__ == "__main__" and (launch_request := main()):

@@ -72,10 +72,14 @@ class Remains:
 
 @dataclass(frozen=True)
 class Fork:
-    """Where a supervisor is forked. If `preload` has modules, the server is forked as well."""
+    """Where a supervisor is forked. If `preload` has modules, the server is forked as well.
+
+    `folder` has the files of `preload`; a new fork server imports them from there.
+    """
 
     servers: ForkServers
     preload: Preload
+    folder: Path = Path("/")
 
 
 class SupervisedProcess:
@@ -122,7 +126,7 @@ class SupervisedProcess:
         }
         try:
             with _opened_log(log) as errors:
-                forked = await fork.servers.fork(fork.preload, errors) if fork is not None else None
+                forked = await fork.servers.fork(fork.preload, fork.folder, errors) if fork is not None else None
                 process = forked or _spawn(errors, environment)
                 launch_request["fork"] = fork is not None and forked is not None and bool(fork.preload.modules)
         except OSError as error:

@@ -172,24 +172,35 @@ class Supervisor:
     def _fork(self, output: int) -> int:
         """Return the pid of a fork that is to become the server; in the fork return 0."""
         own = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)  # until the fork no longer ignores them
         if pid := os.fork():
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             return pid
-        os.setsid()
-        prepare_server(own)
-        signal.set_wakeup_fd(-1)
-        # What Python does at its start, before any module is imported.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(number, signal.SIG_IGN)
-        null = os.open(os.devnull, os.O_RDWR)
-        for target, each in enumerate((null, output, output)):
-            os.dup2(each, target)
-        os.close(null)
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            null = os.open(os.devnull, os.O_RDWR)
+            for target, each in enumerate((null, output, output)):
+                os.dup2(each, target)
+            os.close(null)
+            prepare_server(own)
+            # What Python does at its start, before any module is imported.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        except OSError:
+            os._exit(1)
         return 0
 
     def _start(self, output: int) -> int:
         """Start the command, and return its pid."""
         own = os.getpid()
+
+        def prepare() -> None:
+            prepare_server(own)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
         uid, gid = self._launch_request.get("user") or (None, None)
         if uid is not None and gid is not None:
             os.fchown(output, uid, gid)  # servers open /dev/stderr again, which only the pipe's owner may
@@ -205,7 +216,7 @@ class Supervisor:
             user=uid,
             group=gid,
             extra_groups=None if uid is None else [],
-            preexec_fn=lambda: prepare_server(own),  # safe: this process has one thread
+            preexec_fn=prepare,  # safe: this process has one thread
         )
         process.returncode = 0  # Popen must not wait for it
         return process.pid
@@ -309,7 +320,6 @@ def prepare_server(supervisor: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number in IGNORED_SIGNALS:  # a shell's `&` hands down an ignored SIGINT, too
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def kill_descendants() -> dict[int, int]:

@@ -59,7 +59,7 @@ async def test_cuts_are_refused_where_they_failed_twice_while_the_harness_was_aw
     monkeypatch.setattr(segmentation_tolerance, "cut_at_every_byte", cut_at_every_byte)
     monkeypatch.setattr(segmentation_tolerance, "stall_message", lambda *_, **__: "it stood still" if asleep else "")
     monkeypatch.setattr(exchange, "Exchange", Nothing)
-    server: Any = None
+    server: Any = Nothing()
     assert bool(await SegmentationTolerance().rejection_reason(server)) is rejection_reason
     assert next(coming, None) is None
 
@@ -69,6 +69,7 @@ class Nothing:
 
     def __init__(self, *_: Any) -> None:
         self.transcript = Transcript()
+        self.responded_last = False
 
     async def close(self) -> None:
         """Do nothing."""

@@ -25,6 +25,8 @@ PATIENCE = 60.0
 REPORT = """
 import json, os, random, signal, sys, tempfile, threading
 
+def annotated(x: int): pass
+
 print(json.dumps({
     "argv": [sys.argv, sys.orig_argv, sys.executable, sys.flags],
     "path": sys.path,
@@ -37,6 +39,9 @@ print(json.dumps({
     "input": sys.stdin.read(),
     "main": [__name__, os.path.basename(__file__), __spec__ and __spec__.name],
     "module": sys.modules["__main__"].__dict__ is globals(),
+    "loader": type(__loader__).__name__,
+    "annotations": repr(annotated.__annotations__),
+    "modules": [name for name in ("supervisor", "fork_server_main") if name in sys.modules],
     "leads": os.getsid(0) == os.getpgid(0) == os.getpid(),
     "threads": threading.active_count(),
     "umask": os.umask(0),
@@ -91,7 +96,7 @@ async def test_a_fork_is_what_the_interpreter_would_have_started(tmp_path: Path,
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "report.py").write_text(REPORT.replace("{then}", "sys.exit(3)"))
     command = (sys.executable, *argv)
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         forked, end = await report_of(tmp_path, command, Fork(servers, preload(tmp_path)))
     plain, plain_end = await report_of(tmp_path, command)
     assert forked == plain
@@ -106,7 +111,7 @@ async def test_a_fork_has_the_modules_already(tmp_path: Path) -> None:
     count = tmp_path / "count"
     ready = preload(tmp_path, "counted")
     ready = Preload(ready.python, ready.modules, (*ready.environment, ("COUNT", str(count))))
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         for _ in range(3):
             async with started(tmp_path, [sys.executable, "server.py"], Fork(servers, ready)) as server:
                 await server.wait_ended()
@@ -120,7 +125,7 @@ async def test_each_seeds_its_own_random_numbers(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "server.py").write_text("import random; print(random.random(), flush=True)")
     numbers = set()
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         for _ in range(3):
             async with started(
                 tmp_path, [sys.executable, "server.py"], Fork(servers, preload(tmp_path, "random"))
@@ -133,12 +138,11 @@ async def test_each_seeds_its_own_random_numbers(tmp_path: Path) -> None:
 async def test_a_traceback_is_in_the_log(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "server.py").write_text("raise RuntimeError('it has no configuration')")
-    async with (
-        ForkServers.open(tmp_path) as servers,
-        started(tmp_path, [sys.executable, "server.py"], Fork(servers, preload(tmp_path))) as server,
-    ):
-        await server.wait_ended()
-        assert server.ended == "exit code 1"
+    with ForkServers.open() as servers:
+        fork = Fork(servers, preload(tmp_path))
+        async with started(tmp_path, [sys.executable, "server.py"], fork) as server:
+            await server.wait_ended()
+            assert server.ended == "exit code 1"
     assert "RuntimeError: it has no configuration" in (tmp_path / "log").read_text()
 
 
@@ -154,8 +158,7 @@ async def test_without_a_fork_server_the_interpreter_starts_it(
     (tmp_path / "ends.py").write_text("import os; os._exit(0)")
     (tmp_path / "hangs.py").write_text("import time; time.sleep(600)")
     monkeypatch.setattr(fork_server, "FORK_SECONDS", 0.2 if modules == ("hangs",) else PATIENCE)
-    monkeypatch.setattr(fork_server, "EXIT_SECONDS", 0.1)
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         for _ in range(2):
             fork = Fork(servers, preload(tmp_path, *modules))
             async with started(tmp_path, [sys.executable, "server.py"], fork) as server:
@@ -166,7 +169,7 @@ async def test_without_a_fork_server_the_interpreter_starts_it(
 async def test_the_end_of_a_fork_server_ends_no_server(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "server.py").write_text(WAITING)
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         fork = Fork(servers, preload(tmp_path))
         async with started(tmp_path, [sys.executable, "server.py"], fork) as server:
             (found,) = [
@@ -187,7 +190,7 @@ async def test_the_end_of_a_fork_server_ends_no_server(tmp_path: Path) -> None:
 
 
 async def test_a_supervisor_alone_is_forked(tmp_path: Path) -> None:
-    async with ForkServers.open(tmp_path) as servers:
+    with ForkServers.open() as servers:
         argv = [sys.executable, "-c", WAITING]
         async with started(tmp_path, argv, Fork(servers, Preload())) as server:
             assert psutil.Process(server.pid).cmdline() == argv
