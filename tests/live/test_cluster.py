@@ -205,7 +205,7 @@ def test_each_worker_asks_for_the_proof_itself(dask: DaskCluster) -> None:
     assert next(pages) == 0
 
 
-def holding(connected: threading.Semaphore, gone: threading.Semaphore) -> Behaviour:
+def never_answering(connected: threading.Semaphore, gone: threading.Semaphore) -> Behaviour:
     """Return a server that sends no page, and says who has come and who has gone."""
 
     def behave(conn: Any, number: int) -> None:
@@ -228,7 +228,7 @@ async def all_of(semaphore: threading.Semaphore, number: int) -> None:
 
 def test_slow_clients_are_on_all_workers_until_they_are_released(dask: DaskCluster) -> None:
     connected, gone = threading.Semaphore(0), threading.Semaphore(0)
-    with opened(dask) as cluster, serving(holding(connected, gone)) as address:
+    with opened(dask) as cluster, serving(never_answering(connected, gone)) as address:
 
         async def work() -> None:
             async with watched(address) as target, trio.open_nursery() as nursery:
@@ -500,7 +500,7 @@ def test_a_worker_that_is_killed_costs_its_round(dask: DaskCluster) -> None:
 
 def test_a_worker_that_is_killed_under_slow_clients_costs_the_round(dask: DaskCluster) -> None:
     connected, gone = threading.Semaphore(0), threading.Semaphore(0)
-    with opened(dask, 3) as cluster, serving(holding(connected, gone)) as address:
+    with opened(dask, 3) as cluster, serving(never_answering(connected, gone)) as address:
         workers = {each.name for each in cluster.workers}
 
         async def work() -> None:

@@ -115,8 +115,9 @@ class HealthyUsers:
         self.cancel_in_flight()
         self.address = address
         self._workload = workload
-        traffic = isinstance(workload, TrafficWorkload)
-        self._users = VisitingUsers(workload, address, self._seed, self._rows) if traffic else None
+        self._users: VisitingUsers | None = None
+        if isinstance(workload, TrafficWorkload):
+            self._users = VisitingUsers(workload, address, self._seed, self._rows)
 
     @property
     def now(self) -> float:

@@ -98,7 +98,8 @@ def _run_step(stream: Any, iterator: Any, step: str) -> Any:
     if name == "until":
         received = b""
         while len(received) < int(size):
-            block = stream.read(int(size) - len(received))
+            # Not all at once: a client declares the size, and PyPy reserves as much memory as a read asks for.
+            block = stream.read(min(int(size) - len(received), READ_BYTES))
             if not block:
                 break
             received += block

@@ -39,11 +39,11 @@ def test_the_id_is_the_place_and_the_docstring_the_words() -> None:
 
 
 def test_a_case_of_another_package_names_it() -> None:
-    async def ours(_x: object) -> None:
+    async def check(_x: object) -> None:
         """A good server does it."""
 
-    ours.__module__ = "their_package.wsgi.ours"
-    found = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(ours)
+    check.__module__ = "their_package.wsgi.check"
+    found = case(MUST, pep3333("The Application", "a sentence"), basis=MUST_TEXT)(check)
     assert isinstance(found, Case)
     assert found.info().package == "their_package"
     assert made("pep3333.start_response.late_call").info().package == ""

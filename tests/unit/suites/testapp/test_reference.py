@@ -170,6 +170,21 @@ def test_reads_rest_stops_at_the_length(harness: FakeHarness) -> None:
     assert [each["data"] for each in harness.details("read")] == ["ab", "cdef", "", "###"]
 
 
+def test_reads_rest_asks_for_little_at_once_whatever_length_a_client_declares(harness: FakeHarness) -> None:
+    asked: list[int | None] = []
+
+    class Recording(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    body = b"#" * (input_stream.READ_BYTES + 5)
+    run("/reads?do=rest", **{"wsgi.input": Recording(body), "CONTENT_LENGTH": "10000000000"})
+    (detail,) = harness.details("read")
+    assert detail["length"] == len(body)
+    assert asked == [input_stream.READ_BYTES] * 3
+
+
 def test_reads_reports_what_is_not_bytes(harness: FakeHarness) -> None:
     run("/reads?do=read", **{"wsgi.input": io.StringIO("text")})
     (detail,) = harness.details("read")
