@@ -8,6 +8,8 @@ import os
 import pkgutil
 import signal
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -61,6 +63,8 @@ NOT_IMPORTED = (
 
 FIRST_WORKER = "gw0"
 
+TESTS = Path(__file__).resolve().parent
+
 # How long an example takes says something of the machine alone.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
@@ -79,16 +83,18 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     To import the program is measured, in the first process of pytest-xdist for all.
     """
     coverage = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
-    distributes = session.config.getoption("numprocesses", None)
-    if coverage is None or not coverage.started or distributes:
-        return (yield)
-    if os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER) == FIRST_WORKER:
-        import_program()
-    coverage.pause()
+    measures = coverage is not None and coverage.started and not session.config.getoption("numprocesses", None)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER)
+    if measures:
+        if worker == FIRST_WORKER:
+            import_program()
+        coverage.pause()
+    import_tests(files_with_tests(session.config.args), worker, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     try:
         return (yield)
     finally:
-        coverage.resume()
+        if measures:
+            coverage.resume()
 
 
 def import_program() -> None:
@@ -96,6 +102,24 @@ def import_program() -> None:
     for each in pkgutil.walk_packages(wsgi_gauntlet.__path__, "wsgi_gauntlet.", onerror=lambda _name: None):
         if not each.name.startswith(NOT_IMPORTED):
             importlib.import_module(each.name)
+
+
+def files_with_tests(arguments: Sequence[str]) -> list[Path]:
+    """Return the files with tests in the folders among the arguments of pytest."""
+    return sorted(file.resolve() for each in arguments if Path(each).is_dir() for file in Path(each).rglob("test_*.py"))
+
+
+def import_tests(files: Sequence[Path], worker: str, workers: int) -> None:
+    """Import `files`. Each of several processes of pytest-xdist begins at another place, and goes round.
+
+    pytest imports them in the same order in each process. So in a new clone each process would compile each of them.
+    """
+    if workers == 1:
+        return
+    start = int(worker.removeprefix("gw")) * len(files) // workers
+    for each in (*files[start:], *files[:start]):
+        with suppress(Exception):  # pytest imports it again, and says what is wrong
+            importlib.import_module(".".join(each.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
