@@ -8,6 +8,8 @@ import os
 import pkgutil
 import signal
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,19 +34,36 @@ If one of these tests starts last, all other processes wait for it.
 """
 
 NOT_MEASURED = (
+    "test_a_lock_is_found_in_spite_of_noise",
     "test_a_result_comes_out_of_the_pipe_as_it_went_in",
+    "test_a_server_is_judged_as_without_the_app",
+    "test_a_server_that_takes_three_times_as_long_is_slower",
+    "test_adapters",
+    "test_an_app_that_computes_gets_a_worker_for_each_core_in_spite_of_noise",
+    "test_an_app_that_waits_gets_threads_in_spite_of_noise",
     "test_any_table_is_read_or_rejected_in_one_line",
     "test_cases_find_their_faults",
     "test_comparison_error_rates",
     "test_every_case_can_be_explained",
     "test_every_case_can_be_given_away",
+    "test_every_link_inside_the_site_leads_somewhere",
+    "test_gunicorn_by_hand_gets_the_verdicts_of_gunicorn",
     "test_hostile_evidence",
+    "test_it_fits",
+    "test_merge_properties",
     "test_merging_is_the_same_in_any_order",
     "test_no_answer_breaks_the_reader_and_pieces_never_matter",
-    "test_noise_never_raises",
     "test_no_trait_is_new_and_the_result_is_the_same_each_time",
+    "test_noise_never_raises",
     "test_pep3333",
+    "test_real_servers_pass_every_case_except_django_head",
     "test_retired_words",
+    "test_shards_of_the_same_samples_merge_to_the_same_bytes",
+    "test_texts_of_servers_and_apps_add_no_markup",
+    "test_the_interval_holds_the_truth",
+    "test_the_tables_before_it_fit_too",
+    "test_until_decided_stops_at_a_large_difference",
+    "test_what_they_keep_passes",
     "test_widths",
 )
 """Names of tests, or of their files, that run the same lines again and again; other tests run these lines as well.
@@ -60,6 +79,8 @@ NOT_IMPORTED = (
 """Modules that only servers import, and programs."""
 
 FIRST_WORKER = "gw0"
+
+TESTS = Path(__file__).resolve().parent
 
 # How long an example takes says something of the machine alone.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,16 +100,18 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     To import the program is measured, in the first process of pytest-xdist for all.
     """
     coverage = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
-    distributes = session.config.getoption("numprocesses", None)
-    if coverage is None or not coverage.started or distributes:
-        return (yield)
-    if os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER) == FIRST_WORKER:
-        import_program()
-    coverage.pause()
+    measures = coverage is not None and coverage.started and not session.config.getoption("numprocesses", None)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER)
+    if measures:
+        if worker == FIRST_WORKER:
+            import_program()
+        coverage.pause()
+    import_tests(files_with_tests(session.config.args), worker, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     try:
         return (yield)
     finally:
-        coverage.resume()
+        if measures:
+            coverage.resume()
 
 
 def import_program() -> None:
@@ -96,6 +119,24 @@ def import_program() -> None:
     for each in pkgutil.walk_packages(wsgi_gauntlet.__path__, "wsgi_gauntlet.", onerror=lambda _name: None):
         if not each.name.startswith(NOT_IMPORTED):
             importlib.import_module(each.name)
+
+
+def files_with_tests(arguments: Sequence[str]) -> list[Path]:
+    """Return the files with tests in the folders among the arguments of pytest."""
+    return sorted(file.resolve() for each in arguments if Path(each).is_dir() for file in Path(each).rglob("test_*.py"))
+
+
+def import_tests(files: Sequence[Path], worker: str, workers: int) -> None:
+    """Import `files`. Each of several processes of pytest-xdist begins at another place, and goes round.
+
+    pytest imports them in the same order in each process. So in a new clone each process would compile each of them.
+    """
+    if workers == 1:
+        return
+    start = int(worker.removeprefix("gw")) * len(files) // workers
+    for each in (*files[start:], *files[:start]):
+        with suppress(Exception):  # pytest imports it again, and says what is wrong
+            importlib.import_module(".".join(each.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

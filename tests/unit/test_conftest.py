@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from .. import conftest
-from ..conftest import LONGEST, NOT_MEASURED, in_shares
+from ..conftest import LONGEST, NOT_MEASURED, files_with_tests, import_tests, in_shares
 from ..live import test_known_servers, test_open_loop
 from ..live.conftest import may_repeat
 
@@ -117,7 +117,9 @@ def test_no_coverage_is_measured_while_pytest_collects(
     imported: list[bool] = []
     monkeypatch.setattr(conftest, "import_program", lambda: imported.append(True))
     config = SimpleNamespace(
-        pluginmanager=SimpleNamespace(get_plugin={"_cov": plugin}.get), getoption=lambda _name, _default: processes
+        pluginmanager=SimpleNamespace(get_plugin={"_cov": plugin}.get),
+        getoption=lambda _name, _default: processes,
+        args=["tests/unit/test_conftest.py::test_alone"],
     )
     collecting = conftest.pytest_collection(cast("pytest.Session", SimpleNamespace(config=config)))
     next(collecting)
@@ -130,6 +132,22 @@ def test_no_coverage_is_measured_while_pytest_collects(
         collecting.send("collected")
     assert stopped.value.value == "collected"
     assert calls == (["pause", "resume"] if measured else [])
+
+
+def test_each_process_begins_to_import_at_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"test_{each}.py" for each in "abcd"]
+    for name in (*names, "helper.py"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(conftest, "TESTS", tmp_path)
+    imported: list[str] = []
+    monkeypatch.setattr(conftest, "importlib", SimpleNamespace(import_module=imported.append))
+
+    def order(worker: str, workers: int) -> str:
+        imported.clear()
+        import_tests(files_with_tests([str(tmp_path), f"{tmp_path}/test_a.py"]), worker, workers)
+        return "".join(each.removeprefix(f"{tmp_path.name}.test_") for each in imported)
+
+    assert [order("gw0", 1), order("gw0", 2), order("gw1", 2), order("gw2", 3)] == ["", "abcd", "cdab", "cdab"]
 
 
 def test_what_is_not_measured_is_a_test_or_its_file() -> None:

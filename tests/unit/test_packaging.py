@@ -21,6 +21,8 @@ import wsgi_gauntlet
 from wsgi_gauntlet import adapters, target
 from wsgi_gauntlet.suites.testapp import standalone
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

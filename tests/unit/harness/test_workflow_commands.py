@@ -129,6 +129,7 @@ def test_the_streams_are_those_of_before_after_the_block(capsys: pytest.CaptureF
     assert shown.err == ":\\u003aerror::err\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [40, 61, 80])
 def test_a_report_prints_no_command_in_a_terminal(columns: int, hostile_run: Path, tmp_path: Path) -> None:
     unescaped = io.StringIO()
@@ -159,6 +160,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_no_stream_of_the_command_has_a_command(encoding: str, hostile_run: Path, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -174,6 +176,7 @@ def test_no_stream_of_the_command_has_a_command(encoding: str, hostile_run: Path
     assert found == [each.actual for each in registry.load_results(hostile_run).conformance]
 
 
+@pytest.mark.slow
 def test_errors_are_no_commands(tmp_path: Path) -> None:
     for arguments in (["report", "##[error]x"], ["cases", "##[error]x"], ["##[error]x"]):
         done = subprocess.run(
@@ -184,6 +187,7 @@ def test_errors_are_no_commands(tmp_path: Path) -> None:
         assert not commands(done.stderr)
 
 
+@pytest.mark.slow
 def test_annotations_stay_commands(hostile_run: Path, tmp_path: Path) -> None:
     arguments = ["report", str(hostile_run), "--out", str(tmp_path / "out"), "--annotations"]
     done = subprocess.run([sys.executable, "-c", MAIN, *arguments], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+import pytest
 import trio
 
 from wsgi_gauntlet.harness.fuzz.inputs import inputs
@@ -39,6 +40,7 @@ def test_the_number_of_tests_is_bounded() -> None:
     assert shrunk(LONG, b"\r\n+", 7)[1] == 7
 
 
+@pytest.mark.slow
 def test_no_trait_is_new_and_the_result_is_the_same_each_time() -> None:
     for made in islice(inputs(5), 100):
         needle = made.data[-3:]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.synthetic_comparisons import NAIVE, QUIET, TYPICAL, Machine, comparison
+from wsgi_gauntlet.harness.stats import judgement
 from wsgi_gauntlet.harness.stats.binomial import exact_interval
 from wsgi_gauntlet.harness.stats.early_stop import Look, planned_looks
 from wsgi_gauntlet.harness.stats.judgement import Conclusion, decided, judge
@@ -25,6 +26,12 @@ RUNS = 1000
 DIFFERENT = (Conclusion.BETTER, Conclusion.WORSE)
 
 FIVE_PERCENT_LARGER = [0.05 if each.scale is Scale.DIFFERENCE else 1.05 for each in METRICS]
+
+
+@pytest.fixture(autouse=True)
+def _no_further_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out how many more rounds would tell: no conclusion depends on it, and it takes 40 % of the judgement."""
+    monkeypatch.setattr(judgement, "more_rounds", lambda *_: None)
 
 
 @pytest.mark.parametrize("machine", [TYPICAL, QUIET, Machine(step=0.05)], ids=["typical", "quiet", "rounded"])

@@ -58,6 +58,7 @@ def pdf_texts(document: bytes) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_is_drawn_in_its_size_and_colours(name: str) -> None:
     """Thin lines of the grid and shapes with an opacity mix their colours with what is below."""
@@ -70,6 +71,7 @@ def test_every_chart_is_drawn_in_its_size_and_colours(name: str) -> None:
     assert pdf(drawing).startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(HOSTILE_CHARTS))
 def test_hostile_names_are_drawn_without_warnings(name: str) -> None:
     drawing = HOSTILE_CHARTS[name]

@@ -119,6 +119,7 @@ def test_every_part_may_be_missing(text: str) -> None:
     assert printed("x", case(**{text: ""}))
 
 
+@pytest.mark.slow
 def test_every_case_can_be_explained() -> None:
     for each in registry.cases():
         assert each.reference.url in printed(each.id, each)

@@ -33,6 +33,7 @@ def test_the_last_ones() -> None:
     assert latest_releases(found, 0, since=Version("99")) == []
 
 
+@pytest.mark.slow
 def test_a_folder_of_wheels_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_package_index(tmp_path / "index", monkeypatch)
     reported: list[str] = []
