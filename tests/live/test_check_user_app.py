@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,8 @@ from wsgi_gauntlet.harness.model import CaseResult, Verdict
 from wsgi_gauntlet.harness.server import planning
 
 from ..helpers.page_content import page_content
+from ..helpers.preloaded_program import Program, run_preloaded
+from ..helpers.pytest_project import PLUGIN
 from ..helpers.requirements import installed, module
 
 pytestmark = pytest.mark.live
@@ -202,33 +202,20 @@ def test_the_cases_of_an_own_app_need_one(folder: Path) -> None:
         checked(folder, "waitress", registry.REFERENCE_APP, "own-app")
 
 
-def run(folder: Path, *words: str) -> Any:
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-GAUNTLET = ("-c", "from wsgi_gauntlet.harness.cli.main import main; main()")
+def replay(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run_preloaded(("replay", "waitress", *words), folder, os.environ)
 
 
 def test_replay_asks_the_reference_app_or_the_user_s_as_the_case_says(folder: Path) -> None:
-    server = run(
-        folder, *GAUNTLET, "replay", "waitress", "pep3333/environ/native-strings", "--app", "shop:refuses_everybody"
-    )
+    server = replay(folder, "pep3333/environ/native-strings", "--app", "shop:refuses_everybody")
     assert server.returncode == 0, server.stderr
     assert "test app; serve it as app:application" in server.stdout
     case = "own-app/page/head-status"
-    own = run(folder, *GAUNTLET, "replay", "waitress", case, "--app", "shop:refuses_head", "--app-path", "/a")
+    own = replay(folder, case, "--app", "shop:refuses_head", "--app-path", "/a")
     assert own.returncode == 1, own.stderr
     assert "the app gives 405" in own.stdout
     assert "shop:refuses_head" in own.stdout
-    none = run(folder, *GAUNTLET, "replay", "waitress", case)
+    none = replay(folder, case)
     assert (none.returncode, len(none.stderr.splitlines())) == (2, 1)
     assert "--app" in none.stderr
 
@@ -236,7 +223,10 @@ def test_replay_asks_the_reference_app_or_the_user_s_as_the_case_says(folder: Pa
 def test_the_plugin_does_the_same(folder: Path) -> None:
     words = ("--wsgi-server=waitress", "--wsgi-app=shop:refuses_head", "--wsgi-app-path=/a")
     chosen = ("--wsgi-select=own-app/page/head-status", "--wsgi-select=pep3333/environ/callable-class")
-    done = run(folder, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words, *chosen)
+    # Other plugins take longer to load than this does.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    options = ("-p", PLUGIN, "-p", "no:cacheprovider", "-q")
+    done = run_preloaded((*options, *words, *chosen), folder, environment, program=Program.PYTEST)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the app gives 405" in done.stdout
     assert "1 failed" in done.stdout

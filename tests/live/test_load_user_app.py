@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -23,6 +20,7 @@ from wsgi_gauntlet.harness.model import Grade, ScenarioResult
 from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.user_app import CONTROL_PREFIX, plan_with_control_paths
 
+from ..helpers.preloaded_program import run_preloaded
 from ..helpers.requirements import installed, module
 from ..helpers.scenario_runs import make_context, require_right_answers
 
@@ -30,11 +28,15 @@ pytestmark = pytest.mark.live
 
 SHOP = """
 import itertools
+import time
 
 from flask import Flask, redirect
 
 app = Flask(__name__)
 count = itertools.count()
+
+@app.before_request
+def wait(): time.sleep(0.02)
 
 @app.route("/")
 def home(): return "<h1>shop</h1>"
@@ -55,10 +57,12 @@ def create_app(): return app
 
 def plain(environ, start_response):
     assert not environ["PATH_INFO"].startswith("/gauntlet-control")
+    time.sleep(0.02)
     body = environ["PATH_INFO"].encode() + b"?" + environ["QUERY_STRING"].encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 """
+"""It waits, so that a closed loop does not compute all the time."""
 
 
 @pytest.fixture
@@ -159,9 +163,12 @@ async def test_the_control_paths_are_where_the_harness_looks(folder: Path) -> No
 
 
 FILES = """
+import time
+
 MENU = open("menu.txt").read()
 
 def app(environ, start_response):
+    time.sleep(0.02)
     body = (MENU + open("menu.txt").read()).encode()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
@@ -216,19 +223,6 @@ def test_a_page_without_a_response_is_an_error(folder: Path, monkeypatch: pytest
     assert results.servers["waitress"].why == "/ was not answered within 0.2 s: use a faster page with --app-path"
 
 
-def command(folder: Path, *words: str) -> Any:
-    program = "from wsgi_gauntlet.harness.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *words],
-        cwd=folder,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -241,7 +235,7 @@ def command(folder: Path, *words: str) -> Any:
     ],
 )
 def test_a_path_that_cannot_be_is_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:
-    done = command(folder, "load", "waitress", *words)
+    done = run_preloaded(("load", "waitress", *words), folder, os.environ)
     assert done.returncode == 2
     assert why in done.stderr
     assert len(done.stderr.splitlines()) == 1
