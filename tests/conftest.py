@@ -25,8 +25,6 @@ LONGEST = (
     "test_reproducers",
     "test_tutorial",
     "test_claims",
-    "test_python_implementations",
-    "test_caveats",
 )
 """Files with tests that take three quarters of a minute or longer in CI, those that take longest in all first.
 

@@ -188,7 +188,7 @@ async def test_a_descriptor_for_each_disconnect_is_counted_as_one(
         """Send the signal; a server that may go on does so a moment later, as on a busy machine."""
         if number is not signal.SIGCONT:
             return send_signal(pid, number, among)
-        threading.Timer(0.2, send_signal, (pid, number, among)).start()
+        threading.Timer(0.05, send_signal, (pid, number, among)).start()
         return True
 
     monkeypatch.setattr(procfs, "send_signal", send_late)
