@@ -117,10 +117,10 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     assert (place.path / "own.md").read_text() == (out / "summary.md").read_text()
     assert document["servers"]["gunicorn"]["command"]
     assert any((out / "logs").iterdir())
-    again = place.run("report", "gauntlet-out", "--out", "again")
+    again = place.call("report", "gauntlet-out", "--out", "again")
     assert again.returncode == 0, again.stderr
     assert (place.path / "again" / "report.html").exists()
-    from_file = place.run("report", "gauntlet-out/results.json", "--out", "third")
+    from_file = place.call("report", "gauntlet-out/results.json", "--out", "third")
     assert from_file.returncode == 0, from_file.stderr
 
 
@@ -349,7 +349,7 @@ def one_line_at_the_end(done: subprocess.CompletedProcess[str], code: int) -> st
 
 def test_load_is_measured_kept_and_resumed(place: Place) -> None:
     few = ("load", "waitress", "wsgiref", "--scenario", "throughput", "--duration", "0.5", "--slow-clients", "2")
-    done = place.run(*few, "--json")
+    done = place.call(*few, "--json")
     assert done.returncode in (0, 3), done.stderr
     loads = {each["server"]: each for each in json.loads(done.stdout)["load"]}
     assert set(loads) == {"waitress", "wsgiref"}

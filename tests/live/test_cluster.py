@@ -43,6 +43,7 @@ from wsgi_gauntlet.harness.server.remote.remote_server import RemoteServer, targ
 from wsgi_gauntlet.harness.server.remote.target import Target
 
 from ..helpers.dask_cluster import DaskCluster, dask_cluster
+from ..helpers.processes import command_lines
 from ..helpers.pytest_project import install_catalogue
 from ..helpers.requirements import module
 from ..helpers.script_server import PATIENCE
@@ -547,4 +548,4 @@ def test_local_workers_end_with_the_cluster() -> None:
         assert cluster.server_worker is cluster.workers[0]
     left = [each for each in psutil.Process(os.getpid()).children(recursive=True) if each.pid not in before]
     # Python's own tracker of shared resources stays as long as this process.
-    assert all("resource_tracker" in " ".join(each.cmdline()) for each in left), left
+    assert all("resource_tracker" in each for each in command_lines(left)), left
