@@ -98,9 +98,10 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     To import the program is measured, in the first process of pytest-xdist for all.
     """
     coverage = getattr(session.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
-    measures = coverage is not None and coverage.started and not session.config.getoption("numprocesses", None)
+    if coverage is not None and (not coverage.started or session.config.getoption("numprocesses", None)):
+        coverage = None
     worker = os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER)
-    if measures:
+    if coverage is not None:
         if worker == FIRST_WORKER:
             import_program()
         coverage.pause()
@@ -108,7 +109,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     try:
         return (yield)
     finally:
-        if measures:
+        if coverage is not None:
             coverage.resume()
 
 

@@ -534,8 +534,8 @@ def test_a_worker_with_another_version_is_refused(tmp_path: Path) -> None:
     installed = tmp_path / "wsgi_gauntlet-99.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: wsgi-gauntlet\nVersion: 99.0\n")
-    path = f"PYTHONPATH={tmp_path}:{os.environ.get('PYTHONPATH', '')}"
-    with dask_cluster(HOSTS[:1], environment=[path]) as workers:
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    with dask_cluster(HOSTS[:1], {"PYTHONPATH": path}) as workers:
         refused = pytest.raises(ConfigurationError, match=r"has wsgi-gauntlet 99\.0, and this is .*; install the same")
         with refused, opened(workers, 1):
             pass
