@@ -5,6 +5,7 @@ It is checked completely before anything runs.
     [tool.wsgi-gauntlet]
     baseline = "known.toml" # relative to the folder of this file; see baseline/comparison.py
     exclude = ["http/tls", "slow-read"]     # cases and scenarios, as --exclude; see exclusions.py
+    keep-evidence = "all"   # as --keep-evidence; see store/evidence_digest.py
 
     [tool.wsgi-gauntlet.servers]
     mine = "{python} -m mine --bind {host}:{port} {app}"
@@ -37,8 +38,9 @@ from wsgi_gauntlet.harness.errors import ConfigurationError
 from wsgi_gauntlet.harness.load import thresholds
 from wsgi_gauntlet.harness.model.naming import did_you_mean
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
+from wsgi_gauntlet.harness.store.evidence_digest import KEEP_EVIDENCE, KEEP_NOTABLE
 
-KEYS = ("app", "baseline", "config", "exclude", "servers", "thresholds")
+KEYS = ("app", "baseline", "config", "exclude", "keep-evidence", "servers", "thresholds")
 APP_PATHS, APP_COMMANDS = ("app-dir", "env-file", "fresh-copy"), ("before", "after")
 APP_KEYS = (*APP_PATHS, *APP_COMMANDS, "static")
 
@@ -48,7 +50,7 @@ class Configuration:
     """The table of the user. `servers` maps custom servers to command templates; `thresholds` is as in the file.
 
     `configs` maps adapters to configuration files. `app_setup` is how a user app is run. `exclude` are names of cases
-    and scenarios. `file` is where the table is, None if there is none.
+    and scenarios. `keep_evidence` is one of KEEP_EVIDENCE. `file` is where the table is, None if there is none.
     """
 
     servers: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Configuration:
     configs: Mapping[str, Path] = field(default_factory=dict)
     app_setup: AppSetupOptions = field(default_factory=AppSetupOptions)
     exclude: tuple[str, ...] = ()
+    keep_evidence: str = KEEP_NOTABLE
     file: Path | None = None
 
 
@@ -136,6 +139,9 @@ def parse(table: object, where: str) -> Configuration:
     baseline = table.get("baseline")
     if baseline is not None and (not isinstance(baseline, str) or not baseline.strip()):
         raise ConfigurationError(f'{where}: baseline takes the name of a file: write baseline = "known.toml"')
+    keep_evidence = table.get("keep-evidence", KEEP_NOTABLE)
+    if keep_evidence not in KEEP_EVIDENCE:
+        raise ConfigurationError(f"{where}: keep-evidence takes {' or '.join(map(repr, KEEP_EVIDENCE))}")
     return Configuration(
         servers,
         limits,
@@ -143,6 +149,7 @@ def parse(table: object, where: str) -> Configuration:
         configs,
         _app_setup(table, where),
         _excluded(table, where),
+        keep_evidence,
     )
 
 

@@ -87,6 +87,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app, user_app_description
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal, output_folder, rerun_command
+from wsgi_gauntlet.harness.store.evidence_digest import KEEP_ALL, with_digest
 from wsgi_gauntlet.harness.store.journal import (
     BaseLine,
     CheckLine,
@@ -123,7 +124,8 @@ class RunOptions:
     `cluster` names a dask cluster whose workers generate the load or check the servers; `server_worker` names the one
     that starts the servers under load.
     With `public` the outputs leave out paths and names of this machine; the journal and the returned results keep them.
-    `shard` is the part of the cells that is run; `cases` has the same one.
+    `shard` is the part of the cells that is run; `cases` has the same one. `keep_evidence` is one of KEEP_EVIDENCE; ''
+    leaves it to the configuration.
     """
 
     servers: tuple[str, ...] = ()
@@ -154,6 +156,7 @@ class RunOptions:
     shard: Shard | None = None
     cluster: str = ""
     server_worker: str = ""
+    keep_evidence: str = ""
 
 
 def run(options: RunOptions, configuration: Configuration, handle: EventHandler) -> tuple[Results, Path, int]:
@@ -212,7 +215,14 @@ def _run(
             run_journal.write(line)
         if selections and is_user_app(options.app):
             handle(Message(user_app_description(options.app, options.load_options.page)))
-        recorder = _Recorder(run_journal, handle, baseline_session, configuration.thresholds, option_thresholds)
+        recorder = _Recorder(
+            run_journal,
+            handle,
+            baseline_session,
+            configuration.thresholds,
+            option_thresholds,
+            keep_all_evidence=_keeps_all_evidence(options, configuration),
+        )
         available = recorder.add_servers(plans)
         if previous_results is not None:
             recorder.judge_again(previous_results)
@@ -250,6 +260,10 @@ def _run(
                 handle(Message(text))
             code = code or unjudged.code
         return results, run_journal.folder, code
+
+
+def _keeps_all_evidence(options: RunOptions, configuration: Configuration) -> bool:
+    return (options.keep_evidence or configuration.keep_evidence) == KEEP_ALL
 
 
 def _exclusions(options: RunOptions, configuration: Configuration, known_cases: Sequence[Case]) -> Exclusions:
@@ -382,7 +396,7 @@ def _loads(scenarios: Sequence[Scenario], plans: Sequence[Plan], shard: Shard | 
 
 
 class _Recorder:
-    """Write results to the journal and pass events on.
+    """Write results to the journal and pass events on. With `keep_all_evidence` no cell has a digest instead.
 
     An error of the handler is kept in `handler_error`. It does not reach the runners, and later results are stored.
     """
@@ -394,7 +408,10 @@ class _Recorder:
         baseline: BaselineSession,
         threshold_table: thresholds.Table,
         option_thresholds: thresholds.Table = thresholds.NO_THRESHOLDS,
+        *,
+        keep_all_evidence: bool = False,
     ) -> None:
+        self._keep_all_evidence = keep_all_evidence
         self._journal = run_journal
         self._handle = handle
         self._baseline = baseline
@@ -425,7 +442,8 @@ class _Recorder:
         """Store the result in `event` and pass the event on. Return it as it was stored. Raises StorageFull."""
         match event:
             case CaseFinished(cell):
-                event = CaseFinished(self._baseline.apply(self._server_infos[cell.server], cell))
+                judged = self._baseline.apply(self._server_infos[cell.server], cell)
+                event = CaseFinished(judged if self._keep_all_evidence else with_digest(judged))
                 self._journal.write(CheckLine(event.cell))
             case ScenarioFinished(cell):
                 event = ScenarioFinished(self._with_thresholds(cell))

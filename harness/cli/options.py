@@ -424,6 +424,14 @@ class BaselineArguments(RunArguments):
     update_baseline: Annotated[
         bool, Option(["--update-baseline"], is_flag=True, help="Write the verdicts of the run into the baseline.")
     ]
+    keep_evidence: Annotated[
+        str | None,
+        Option(
+            ["--keep-evidence"],
+            type=click.Choice(["notable", "all"]),
+            help="Keep the evidence of all cells, or of all but passes without lint findings [notable].",
+        ),
+    ]
 
 
 def _parameter_name(parameter: click.Parameter) -> str:

@@ -21,7 +21,6 @@ from wsgi_gauntlet.harness.http.lint.linter import LINT_FINDINGS_LIMIT
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Verdict
 from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
-from wsgi_gauntlet.harness.store.evidence_limits import stored_evidence
 
 MAX_ATTEMPTS = 3
 """Attempts of a case that blames the server. If one of them passes, the verdict is `flaky`."""
@@ -69,7 +68,7 @@ def finalize(server: str, case: Case, attempts: Sequence[Attempt], whole_only_re
     segmentation = decisive[-1].segmentation
     if segmentation is not Segmentation.WHOLE and judgement.actual:
         judgement = replace(judgement, actual=f"sent {segmentation.label}: {judgement.actual}")
-    evidence = stored_evidence(_with_error_notes(shown[-1], attempts, whole_only_reason), judgement.verdict)
+    evidence = _with_error_notes(shown[-1], attempts, whole_only_reason)
     was_cut = any(each.segmentation is not Segmentation.WHOLE for each in attempts)
     return case_result(server, case, judgement, evidence, attempts, tuple(passed_segmentations) if was_cut else ())
 

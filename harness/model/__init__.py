@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.model.conformance import (
     ConnectionEvent,
     ConnectionEventKind,
     Evidence,
+    EvidenceDigest,
     Reference,
     Setup,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "Cost",
     "Disconnect",
     "Evidence",
+    "EvidenceDigest",
     "Exclusion",
     "Figure",
     "FigureComparison",

@@ -128,13 +128,40 @@ class AppEvent(msgspec.Struct, frozen=True):
     detail: dict[str, Any] = {}
 
 
+class EvidenceDigest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept of the evidence of a pass: numbers, and a hash.
+
+    `sent` and `received` are bytes. `status_lines` counts the different status lines in the received bytes, also those
+    inside of a body. `calls` are calls of the app, `app_events` all of its events.
+
+    `sha256` covers the bytes that were sent and received, on all connections, in the order of their events. It covers
+    no times, no limits between events, and neither app events nor the log. Requests have a new token in each attempt,
+    and most responses a date, so it names this evidence and cannot be compared with that of another attempt.
+    `unrecorded` are bytes that it does not cover, because the transcript of the attempt had no room for them. Those of
+    whole events without room count neither as sent nor as received.
+    """
+
+    sha256: str
+    connections: int = 0
+    sent: int = 0
+    received: int = 0
+    status_lines: dict[str, int] = {}
+    calls: int = 0
+    app_events: int = 0
+    unrecorded: int = 0
+
+
 class Evidence(msgspec.Struct, frozen=True):
-    """Everything observed in one cell. `process` describes starts, crashes and restarts."""
+    """Everything observed in one cell. `process` describes starts, crashes and restarts.
+
+    With a `digest` only that and `process` were kept.
+    """
 
     wire: tuple[ConnectionEvent, ...] = ()
     app: tuple[AppEvent, ...] = ()
     log: str = ""
     process: tuple[str, ...] = ()
+    digest: EvidenceDigest | None = None
 
 
 class CaseResult(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from wsgi_gauntlet.harness.model import CaseResult, Setup
 from wsgi_gauntlet.harness.pytest_plugin.trio_thread import HostedServer, TrioThread
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.store.evidence_digest import with_digest
 
 MAX_INSTANCES = 8
 """Instances that stay up. The one that was not used for the longest time is stopped first."""
@@ -59,7 +60,7 @@ class InstancePool:
     async def _cell(self, plan: Plan, case: Case, ancestors: frozenset[str]) -> CaseResult:
         key = (plan.name, case.id)
         if key not in self._decided:
-            self._decided[key] = await self._run_case(plan, case, ancestors | {case.id})
+            self._decided[key] = with_digest(await self._run_case(plan, case, ancestors | {case.id}))
         return self._decided[key]
 
     async def _run_case(self, plan: Plan, case: Case, ancestors: frozenset[str]) -> CaseResult:

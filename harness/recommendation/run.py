@@ -96,6 +96,7 @@ from wsgi_gauntlet.harness.server.temp_dirs import RunFolders, scratch_folder
 from wsgi_gauntlet.harness.server.user_app import is_user_app
 from wsgi_gauntlet.harness.shutdown_signals import run_until_signal
 from wsgi_gauntlet.harness.store import journal
+from wsgi_gauntlet.harness.store.evidence_digest import KEEP_ALL, with_digest
 from wsgi_gauntlet.harness.store.journal import (
     CheckLine,
     ComparisonLine,
@@ -234,7 +235,13 @@ def recommend(options: SearchOptions, configuration: Configuration, handle: Even
             run_journal.write(StartLine(SCHEMA, facts, cases, {}, inputs))
             for each in found:
                 run_journal.write(ServerLine(planning.server_info(plans[each.name])))
-        recorder = _Recorder(run_journal, handle, state, earlier[1] if earlier else None)
+        recorder = _Recorder(
+            run_journal,
+            handle,
+            state,
+            earlier[1] if earlier else None,
+            keep_all_evidence=configuration.keep_evidence == KEEP_ALL,
+        )
         recorder.update(state)
         settings = f", then at most {_settings(space.settings)} of the best ones" if space.settings else ""
         more = f"; the budget has no time for {len(space.left_out)} more" if space.left_out else ""
@@ -377,11 +384,21 @@ def _plans(
 
 
 class _Recorder:
-    """Write the search to the journal and pass events on. `state` and `finals` are what is stored."""
+    """Write the search to the journal and pass events on. `state` and `finals` are what is stored.
+
+    With `keep_all_evidence` no cell has a digest instead.
+    """
 
     def __init__(
-        self, run_journal: Journal, handle: EventHandler, state: Recommendation, finals: ComparisonResult | None
+        self,
+        run_journal: Journal,
+        handle: EventHandler,
+        state: Recommendation,
+        finals: ComparisonResult | None,
+        *,
+        keep_all_evidence: bool = False,
     ) -> None:
+        self._keep_all_evidence = keep_all_evidence
         self.state = state
         self.finals = finals
         self._journal = run_journal
@@ -396,7 +413,7 @@ class _Recorder:
                 self._journal.write(TrialLine(trial))
                 self.state = msgspec.structs.replace(self.state, trials=(*self.state.trials, trial))
             case CaseFinished(cell):
-                self._journal.write(CheckLine(cell))
+                self._journal.write(CheckLine(cell if self._keep_all_evidence else with_digest(cell)))
             case CandidateEliminated(elimination):
                 self.update(msgspec.structs.replace(self.state, eliminated=(*self.state.eliminated, elimination)))
             case RoundFinished():

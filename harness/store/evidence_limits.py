@@ -12,13 +12,10 @@ from typing import TypeVar
 
 import msgspec
 
-from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence, Verdict
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 T = TypeVar("T")
-
-PASSED_CELL_BYTES = 16 << 10
-"""Bytes of JSON that the journal keeps of a pass. Half of all passes need less than 5,000, some 1,400,000."""
 
 STATUS_LINE_BYTES = 64
 """Bytes that an event with the beginning of a response keeps, if nothing else of it fits."""
@@ -47,25 +44,6 @@ class EvidenceLimits:
     process: int = 50
 
 
-_PASSED_CELL_LIMITS = (
-    EvidenceLimits(event=1024, wire=4096, events=40, detail=2048, log=1024, process=8),
-    EvidenceLimits(event=512, wire=2048, events=20, detail=400, log=512, process=4),
-    EvidenceLimits(event=384, wire=1024, events=10, detail=128, log=128, process=2),
-)
-"""Limits for the evidence of a pass. The first ones that fit into PASSED_CELL_BYTES count, or the last ones."""
-
-
-def stored_evidence(evidence: Evidence, verdict: Verdict) -> Evidence:
-    """Return what the journal keeps of `evidence`: a pass is cut to PASSED_CELL_BYTES, all others keep everything."""
-    if verdict is not Verdict.PASS or len(to_json(evidence)) <= PASSED_CELL_BYTES:
-        return evidence
-    for limits in _PASSED_CELL_LIMITS:
-        cut = truncate_evidence(evidence, limits)
-        if len(to_json(cut)) <= PASSED_CELL_BYTES:
-            break
-    return cut
-
-
 def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
     """Return `evidence` within `limits`. Cut parts keep their beginning and their end, with a note between them.
 
@@ -76,6 +54,7 @@ def truncate_evidence(evidence: Evidence, limits: EvidenceLimits) -> Evidence:
         tuple(_truncate_app_events(evidence.app, limits)),
         truncate_text(evidence.log, limits.log),
         tuple(_truncate_process(evidence.process, limits.process)),
+        evidence.digest,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from wsgi_gauntlet.harness.errors import ConfigurationError
-from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence
+from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence, EvidenceDigest
 from wsgi_gauntlet.harness.store.compressed_lines import DamagedFile, LineReader, Place
 
 
@@ -86,6 +86,11 @@ class StoredEvidence(Evidence, frozen=True, kw_only=True, eq=False):
     def process(self) -> tuple[str, ...]:
         """Starts, crashes and restarts of the server."""
         return self.loaded().process
+
+    @property  # type: ignore[misc]
+    def digest(self) -> EvidenceDigest | None:
+        """The digest in place of the rest, if only that was kept."""
+        return self.loaded().digest
 
 
 def loaded(evidence: Evidence) -> Evidence:

@@ -91,6 +91,7 @@ def check(arguments: CheckArguments) -> None:
             base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
+            keep_evidence=arguments.keep_evidence or "",
             shard=cases.shard,
             target=arguments.remote.target,
             token=arguments.remote.required_token(starting_options(arguments)),

@@ -44,6 +44,7 @@ def run(arguments: RunCommandArguments) -> None:
             base=arguments.base,
             baseline=arguments.baseline,
             update_baseline=arguments.update_baseline,
+            keep_evidence=arguments.keep_evidence or "",
         ),
         arguments,
     )

@@ -16,7 +16,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from wsgi_gauntlet.harness.model import AppEvent, CaseResult, ConnectionEvent, Evidence, Results, Verdict
+import msgspec
+
+from wsgi_gauntlet.harness.model import (
+    AppEvent,
+    CaseResult,
+    ConnectionEvent,
+    Evidence,
+    EvidenceDigest,
+    Results,
+    Verdict,
+)
 from wsgi_gauntlet.harness.store.evidence_limits import EvidenceLimits, split_event, truncate_evidence
 from wsgi_gauntlet.harness.store.json_encoding import to_json
 from wsgi_gauntlet.harness.store.stored_evidence import loaded
@@ -40,7 +50,7 @@ OTHER_CELL_LIMITS = EvidenceLimits(event=8_000, wire=64_000, events=400, detail=
 """The evidence of cells that blame nobody."""
 
 PASSED_CELL_LIMITS = EvidenceLimits(event=1_200, wire=4_000, events=30, detail=6_000, log=500)
-"""The evidence of a pass."""
+"""The evidence of a pass, if the run kept it."""
 
 WARNING_EVENT_BYTES = 16_000
 """Bytes of one event of a cell that only warns. The tests with large bodies send 64,000 at once."""
@@ -48,8 +58,8 @@ WARNING_EVENT_BYTES = 16_000
 COMPRESSION_LEVEL = 6
 """Level 9 takes twice the time, and saves three percent."""
 
-PACKED_PASS_BYTES = 140
-"""Deflated bytes of a pass, on average in a run of ten servers. More passes than fit so are not even read."""
+PACKED_PASS_BYTES = 50
+"""Deflated bytes of a digest, on average in a run of waitress. More passes than fit so are not even read."""
 
 DUMPS = ("environ", "types", "wsgi")
 """Details of an app event with one entry for each variable of environ."""
@@ -194,6 +204,7 @@ class _Plan:
         evidence = _limited(cell)
         start = min([*(each.at for each in evidence.wire), *(each.at for each in evidence.app)], default=0.0)
         words = self._words_of(cell)
+        digest = [_digest(evidence.digest)] if evidence.digest is not None else []
         return [
             escape_text(cell.expected),
             escape_text(cell.actual),
@@ -201,6 +212,7 @@ class _Plan:
             [_app_row(each, start, words, folded=folded) for each in evidence.app],
             escape_text(evidence.log),
             [escape_text(each) for each in evidence.process],
+            *digest,
         ]
 
     def _words_of(self, cell: CaseResult) -> frozenset[str]:
@@ -237,11 +249,18 @@ def _limited(cell: CaseResult) -> Evidence:
         limit = WARNING_EVENT_BYTES if cell.verdict is not Verdict.FAIL else size
         limit = LARGE_EVIDENCE_EVENT_BYTES if size > LARGE_EVIDENCE_BYTES else limit
         wire = tuple(part for each in wire for part in split_event(each, limit))
-        return Evidence(wire, evidence.app, evidence.log, evidence.process)
+        return msgspec.structs.replace(evidence, wire=wire)
     limits = PASSED_CELL_LIMITS if cell.verdict is Verdict.PASS else OTHER_CELL_LIMITS
     few_events = max(len(wire), len(evidence.app)) <= limits.events
     fits = few_events and size <= limits.wire and len(evidence.log) <= limits.log
     return evidence if fits else truncate_evidence(evidence, limits)
+
+
+def _digest(digest: EvidenceDigest) -> EvidenceDigest:
+    """Return `digest` for the page: status lines have the only text of a server."""
+    return msgspec.structs.replace(
+        digest, status_lines={line(each, 80): count for each, count in digest.status_lines.items()}
+    )
 
 
 def _wire_row(event: ConnectionEvent, start: float) -> list[object]:

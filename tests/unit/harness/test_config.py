@@ -32,6 +32,11 @@ def test_a_baseline_lies_beside_the_file(tmp_path: Path) -> None:
     assert read(tmp_path / "pyproject.toml").baseline == tmp_path / "ci" / "known.toml"
 
 
+def test_which_evidence_is_kept() -> None:
+    assert parse({}, "x").keep_evidence == "notable"
+    assert parse({"keep-evidence": "all"}, "x").keep_evidence == "all"
+
+
 def test_configuration_files_lie_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.wsgi-gauntlet.config]\nnginx = "deploy/site.conf"\n')
     assert read(tmp_path / "pyproject.toml").configs == {"nginx": tmp_path / "deploy" / "site.conf"}
@@ -45,6 +50,8 @@ def test_configuration_files_lie_beside_the_file(tmp_path: Path) -> None:
         ("\udcff", "is not TOML"),
         ("[tool.wsgi-gauntlet]\nserver = 1", "did you mean servers?"),
         ("[tool.wsgi-gauntlet]\nbaseline = 1", "baseline takes the name of a file: write"),
+        ('[tool.wsgi-gauntlet]\nkeep-evidence = "failures"', "keep-evidence takes 'notable' or 'all'"),
+        ("[tool.wsgi-gauntlet]\nkeep-evidence = [1]", "keep-evidence takes 'notable' or 'all'"),
         ("[tool.wsgi-gauntlet]\nservers = 1", "servers must be a table"),
         ("[tool.wsgi-gauntlet.servers]\nmine = 1", "takes a command template"),
         ("[tool.wsgi-gauntlet.thresholds]\nspeed = 1", "has an unknown key 'speed'"),

@@ -25,12 +25,14 @@ from wsgi_gauntlet.harness.events import (
     ScenarioFinished,
     ServerFailed,
     ServerStarted,
+    ignore_event,
 )
 from wsgi_gauntlet.harness.load.options import LoadOptions
 from wsgi_gauntlet.harness.load.thresholds import apply_thresholds
 from wsgi_gauntlet.harness.model import (
     SCHEMA,
     CaseResult,
+    Evidence,
     Exclusion,
     Grade,
     Level,
@@ -156,6 +158,27 @@ def test_an_error_of_the_handler_loses_no_result(tmp_path: Path) -> None:
     assert [each.scenario for each in stored.load] == ["b"]
     assert stored.servers["s"] == ServerInfo("s", "S", False, command="serve", why="it ended")
     assert recorder.failed == {"s"}
+
+
+@pytest.mark.parametrize(("option", "key", "kept"), [
+    ("", "notable", False), ("", "all", True), ("notable", "all", False), ("all", "notable", True),
+])  # fmt: skip
+def test_the_option_says_which_evidence_is_kept_then_the_configuration(
+    tmp_path: Path, option: str, key: str, kept: bool
+) -> None:
+    """The event has what the journal has."""
+    keep_all = session._keeps_all_evidence(session.RunOptions(keep_evidence=option), Configuration(keep_evidence=key))
+    passed = CaseResult("s", "a", Level.MUST, (), Verdict.PASS, evidence=Evidence(log="a line"))
+    with Journal.open(tmp_path / "run") as run_journal:
+        run_journal.write(StartLine(SCHEMA, {}, {}, {}))
+        baseline = open_baseline(None, (), update=False)
+        recorder = session._Recorder(run_journal, ignore_event, baseline, {}, keep_all_evidence=keep_all)
+        recorder._update(ServerInfo("s", "S", True))
+        event = recorder.record(CaseFinished(passed))
+        (stored,) = journal.read(run_journal.folder).conformance
+    assert isinstance(event, CaseFinished)
+    assert event.cell == stored
+    assert (stored.evidence.log == "a line", stored.evidence.digest is None) == (kept, kept)
 
 
 @pytest.mark.parametrize("ignored", [False, True])

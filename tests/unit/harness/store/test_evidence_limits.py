@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence, Verdict
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEvent, ConnectionEventKind, Evidence
 from wsgi_gauntlet.harness.store.evidence_limits import (
-    PASSED_CELL_BYTES,
     EvidenceLimits,
     is_gap,
-    stored_evidence,
     truncate_evidence,
     truncate_text,
 )
-from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 LIMITS = EvidenceLimits(event=100, wire=250, events=8, detail=200, log=100)
-
-LARGE = {"environ": {"X": "y" * 3000}}
 
 
 def test_small_evidence_is_left_alone() -> None:
@@ -75,29 +70,3 @@ def test_a_second_cut_changes_nothing() -> None:
     assert once.app[0].detail == {"method": "GET", "left out": ["environ", "odd"]}
     assert (len(once.process), once.process[-1]) == (50, "… 151 lines left out")
     assert truncate_evidence(once, LIMITS) == once
-
-
-def large_evidence() -> Evidence:
-    """Return evidence with a large body in many pieces, as a case of body sizes has it."""
-    pieces = tuple(
-        ConnectionEvent(float(number), 1, ConnectionEventKind.RECEIVED, bytes([number % 256]) * 4000)
-        for number in range(300)
-    )
-    calls = tuple(
-        AppEvent(float(number), "called", 1, 1, detail={"environ": {"X": "y" * 3000}}) for number in range(60)
-    )
-    return Evidence(pieces, calls, "line\n" * 5000)
-
-
-def test_the_journal_keeps_little_of_a_pass_and_everything_else() -> None:
-    """The ends of a large pass stay, and the sizes add up."""
-    whole = large_evidence()
-    assert all(stored_evidence(whole, verdict) is whole for verdict in Verdict if verdict is not Verdict.PASS)
-    cut = stored_evidence(whole, Verdict.PASS)
-    assert len(to_json(cut)) <= PASSED_CELL_BYTES
-    assert sum(len(each.data) + each.omitted for each in cut.wire) == 300 * 4000
-    assert (cut.wire[0].at, cut.wire[-1].at, cut.app[-1].at) == (0.0, 299.0, 59.0)
-    crashes = stored_evidence(Evidence(process=("the worker died: " + "x" * 500,) * 60), Verdict.PASS)
-    assert len(to_json(crashes)) <= PASSED_CELL_BYTES
-    small = Evidence(whole.wire[:2])
-    assert stored_evidence(small, Verdict.PASS) is small

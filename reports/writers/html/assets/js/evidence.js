@@ -1,6 +1,7 @@
 // The evidence of a cell: a time line of connection events, a table of app events, the log and the process events.
 
 import { copyText, saveFile } from "./copy.js";
+import { digestRows, showDigest } from "./digest.js";
 import { h } from "./dom.js";
 import { withEscapes } from "./marks.js";
 import { bytesOf, clean, counted, escapedBytes, hexDump, oneLine, pythonLiteral } from "./text.js";
@@ -44,6 +45,7 @@ export function timeline(evidence) {
 /** Return the evidence as text, for an issue. It has at most `limit` characters. */
 export function transcript(evidence, limit) {
   const lines = (evidence.process ?? []).map((each) => oneLine(each, 500));
+  if (evidence.digest) lines.push(...digestRows(evidence.digest).map(([name, text]) => `${name}: ${text}`));
   for (const row of timeline(evidence)) {
     const where = row.connection ? ` #${row.connection}` : "";
     lines.push(`${row.at.toFixed(1).padStart(9)} ${row.arrow}${where} ${rowLabel(row)}`);
@@ -73,8 +75,21 @@ export function partsRead(event) {
   return read === false ? [{}, detail] : [detail, {}];
 }
 
-/** Return the parts of the sheet about the evidence. `form` is one of FORMS, `changed` is called with a new one. */
-export function showEvidence(evidence, { form, changed, name }) {
+/** Return the parts of the sheet about the evidence. The command `replay` shows the case again; others as in `showTimeline`. */
+export function showEvidence(evidence, { replay, ...options }) {
+  const parts = evidence.digest ? showDigest(evidence.digest, replay) : showTimeline(evidence, options);
+  if (evidence.process?.length) {
+    parts.push(h("h3", {}, "Process events"), h("ul", { class: "process" }, evidence.process.map((each) => h("li", {}, clean(each)))));
+  }
+  if (evidence.log) {
+    const log = clean(evidence.log).replace(/^\n+|\n+$/g, "");
+    parts.push(h("h3", {}, "Server log"), scrolled("log", withEscapes(log), "Server log"));
+  }
+  return parts;
+}
+
+/** `form` is one of FORMS, `changed` is called with a new one. Files have the name `name`. */
+function showTimeline(evidence, { form, changed, name }) {
   const rows = timeline(evidence);
   const list = h("ol", { class: "time" });
   const fill = (shown) => list.replaceChildren(...rows.map((row) => timeRow(row, shown, name)));
@@ -87,13 +102,6 @@ export function showEvidence(evidence, { form, changed, name }) {
     rows.length ? list : h("p", { class: "muted" }, "Nothing was sent or received."),
   ];
   if (evidence.app?.length) parts.push(appTable(rows.filter((row) => row.event)));
-  if (evidence.process?.length) {
-    parts.push(h("h3", {}, "Process events"), h("ul", { class: "process" }, evidence.process.map((each) => h("li", {}, clean(each)))));
-  }
-  if (evidence.log) {
-    const log = clean(evidence.log).replace(/^\n+|\n+$/g, "");
-    parts.push(h("h3", {}, "Server log"), scrolled("log", withEscapes(log), "Server log"));
-  }
   return parts;
 }
 

@@ -1,6 +1,6 @@
 // Read the evidence of one cell from the blocks of the page (evidence.py writes them).
 
-/** Return {expected, got, summary, wire, app, log, process} of a cell, or null if its evidence was left out. */
+/** Return {expected, got, summary, wire, app, log, process, digest} of a cell, or null if its evidence was left out. */
 export async function readEvidence(store, server, place) {
   const directory = await store.block("evidence");
   for (const [name, rows] of directory?.blocks ?? []) {
@@ -14,8 +14,8 @@ export async function readEvidence(store, server, place) {
   return null;
 }
 
-function unpackCell([expected, got, wire, app, log, process], summary) {
-  return { expected, got, summary, wire: wire.map(connectionEvent), app: app.map(appEvent), log, process };
+function unpackCell([expected, got, wire, app, log, process, digest = null], summary) {
+  return { expected, got, summary, wire: wire.map(connectionEvent), app: app.map(appEvent), log, process, digest };
 }
 
 // A character of the data is a byte. `cut` counts the bytes after them that were left out.

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from wsgi_gauntlet.harness.model import SCHEMA, CaseResult, HistoryPoint, Level, Results, Verdict
+from wsgi_gauntlet.harness.model import (
+    SCHEMA,
+    AppEvent,
+    CaseResult,
+    ConnectionEvent,
+    ConnectionEventKind,
+    Evidence,
+    HistoryPoint,
+    Level,
+    Results,
+    Verdict,
+)
+from wsgi_gauntlet.harness.store.evidence_digest import with_digest
 from wsgi_gauntlet.reports.writers.html import report_page
 
 from .....helpers.report_browser import PHONE, WIDE, OpenPage, ReportBrowser
@@ -314,6 +327,32 @@ def test_bytes_are_text_hex_or_raw(tab: OpenPage) -> None:
     assert Path(download.value.path()).read_bytes() == b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
     page.get_by_label("text").check()
     assert fragment(page) == CELL
+
+
+def test_a_pass_shows_its_digest_and_how_to_get_its_bytes(reader: ReportBrowser, tmp_path: Path) -> None:
+    """The page and the issue. An odd byte of a status line acts in neither."""
+    wire = (
+        ConnectionEvent(1.0, 1, ConnectionEventKind.SENT, b"GET / HTTP/1.1\r\n\r\n"),
+        ConnectionEvent(1.1, 1, ConnectionEventKind.RECEIVED, b"HTTP/1.1 200 \x9b<b>\r\n\r\nHTTP/1.1 200 \x9b<b>\r\n"),
+    )
+    evidence = Evidence(wire, (AppEvent(1.0, "called", 1, 1),), process=("restarted",))
+    cell = with_digest(CaseResult("a", "http/a/b", Level.MUST, (), Verdict.PASS, evidence=evidence))
+    file = tmp_path / "report.html"
+    file.write_text(report_page.render(Results(SCHEMA, {}, {}, (cell,))), "utf-8")
+    tab = reader.open(file, "#/cell/a/http/a/b")
+    rows = tab.page.locator("dialog .digest > div").all_inner_texts()
+    expected = {
+        "Connections": "1", "Sent": "18 bytes", "Received": "40 bytes", "App": "1 call, 1 app event",
+        "Status lines": "HTTP/1.1 200 \\x9b<b> (2 times)",
+        "SHA-256": f"{sha256(wire[0].data + wire[1].data).hexdigest()} of these bytes, in their order",
+    }  # fmt: skip
+    assert dict(each.split("\n") for each in rows) == expected
+    assert tab.page.locator("dialog pre.command").inner_text() == "wsgi-gauntlet replay a http/a/b"
+    assert "--keep-evidence all" in tab.page.locator("dialog").inner_text()
+    assert tab.page.locator("dialog .process").inner_text() == "restarted"
+    issue = copied(tab, "Copy as issue")
+    assert all(f"{name}: {text}" in issue for name, text in expected.items())
+    assert tab.console_messages == []
 
 
 def test_an_issue_keeps_server_text_inside_of_code(tab: OpenPage) -> None:

@@ -35,7 +35,7 @@ export async function render(context, params) {
     findings(store, server, place),
     sentence(requirement),
     facts(requirement, store.index.cases[place]),
-    evidence && !isMissing(evidence, letter) ? showEvidence(evidence, { form: formOf(params), changed: (form) => keepForm(context, form), name: fileName(cell) }) : leftOut(cell),
+    evidence && !isMissing(evidence, letter) ? showEvidence(evidence, { form: formOf(params), changed: (form) => keepForm(context, form), name: fileName(cell), replay: cell.replay }) : leftOut(cell),
     around(context, server, place, requirement));
 }
 
@@ -105,13 +105,13 @@ function leftOut(cell) {
     h("h3", {}, "Evidence"),
     h("p", {}, "The evidence of this cell is not in this report. This command shows it:"),
     h("pre", { class: "command" }, cell.replay),
-    h("p", { class: "muted" }, "The journal of the run, run.jsonl.zst, has it too."),
+    h("p", { class: "muted" }, "The journal of the run, run.jsonl.zst, has what the run kept of it."),
   ];
 }
 
 /** Return whether the cell was judged without any evidence: the report was made from a results.json, which has none. */
-function isMissing({ wire, app, log, process }, letter) {
-  return "pfwik".includes(letter) && ![wire, app, log, process].some((each) => each?.length);
+function isMissing({ wire, app, log, process, digest }, letter) {
+  return "pfwik".includes(letter) && !digest && ![wire, app, log, process].some((each) => each?.length);
 }
 
 /** Return the links to what is near: the other variants, the same case on other servers, and the cells that fail. */

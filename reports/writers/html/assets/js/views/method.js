@@ -24,7 +24,7 @@ export async function render({ store }) {
     configurations.map(configuration),
     h("h2", {}, "Figures of load"),
     h("dl", { class: "pairs" }, FIGURES.map(([name, meaning]) => [h("dt", {}, name), h("dd", {}, meaning)])),
-    h("p", {}, "results.json in the folder of this report has all figures for programs. The journal of the run, run.jsonl.zst, has the uncut evidence."));
+    h("p", {}, "results.json in the folder of this report has all figures for programs. The journal of the run, run.jsonl.zst, has the uncut evidence, and of most passes a digest."));
 }
 
 function configuration({ server, files, overrides }) {
