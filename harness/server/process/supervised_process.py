@@ -116,12 +116,12 @@ class SupervisedProcess:
         launch_request = {
             "argv": list(argv),
             "environment": dict(environment),
-            "folder": str(folder),
-            "log": str(log),
+            "folder": str(folder.absolute()),  # a supervisor that is forked has another working folder
+            "log": str(log.absolute()),
             "keep": LOG_LIMIT_BYTES,
             "parent": os.getpid(),
-            "remove": str(remains.folder),
-            "prune": str(remains.parent or ""),
+            "remove": str(remains.folder.absolute()),
+            "prune": str(remains.parent.absolute()) if remains.parent is not None else "",
             "user": [user.uid, user.gid] if user is not None else None,
         }
         try:

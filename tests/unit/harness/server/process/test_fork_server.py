@@ -135,12 +135,13 @@ async def test_each_seeds_its_own_random_numbers(tmp_path: Path) -> None:
     assert len(numbers) == 3
 
 
-async def test_a_traceback_is_in_the_log(tmp_path: Path) -> None:
+async def test_a_traceback_is_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "server.py").write_text("raise RuntimeError('it has no configuration')")
+    monkeypatch.chdir(tmp_path)
     with ForkServers.open() as servers:
         fork = Fork(servers, preload(tmp_path))
-        async with started(tmp_path, [sys.executable, "server.py"], fork) as server:
+        async with started(Path(), [sys.executable, "server.py"], fork) as server:  # as with --out FOLDER
             await server.wait_ended()
             assert server.ended == "exit code 1"
     assert "RuntimeError: it has no configuration" in (tmp_path / "log").read_text()
