@@ -73,6 +73,7 @@ NOT_IMPORTED = (
     "wsgi_gauntlet.suites.testapp",
     "wsgi_gauntlet.__main__",
     "wsgi_gauntlet.servers.reference_server.__main__",
+    "wsgi_gauntlet.harness.server.process.fork_server_main",
 )
 """Modules that only servers import, and programs."""
 
