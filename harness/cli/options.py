@@ -429,7 +429,7 @@ class BaselineArguments(RunArguments):
         Option(
             ["--keep-evidence"],
             type=click.Choice(["notable", "all"]),
-            help="Keep the evidence of all cells, or of all but passes without lint findings [notable].",
+            help="Which cells keep their evidence: all, or all but passes without findings [notable].",
         ),
     ]
 

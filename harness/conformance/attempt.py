@@ -21,7 +21,7 @@ from wsgi_gauntlet.harness.errors import HarnessStalled, InternalError, ServerEr
 from wsgi_gauntlet.harness.http.connection import Transcript
 from wsgi_gauntlet.harness.http.lint.linter import lint
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
-from wsgi_gauntlet.harness.model import AppEvent, Evidence, Verdict
+from wsgi_gauntlet.harness.model import AppEvent, ConnectionEventKind, Evidence, Verdict
 from wsgi_gauntlet.harness.server.process.procfs import cpu_seconds
 from wsgi_gauntlet.harness.server.process.supervised_process import UNKNOWN_EXIT
 from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
@@ -114,8 +114,10 @@ async def attempt(
         transcript.time_sensitive = True
         raised = InternalError(f"the case did not come to an end within {case.deadline:g} s")
     blamed = isinstance(raised, Violation | Skipped)
+    if blamed and server.end_visible:
+        await server.channel.read_pending()
     disturbance = invalid_reason(server, started) if blamed else ""  # of this attempt, before a further request
-    if raised is not None and (ended := await _end_after(server, raised)):
+    if raised is not None and (ended := await _end_after(server, raised, transcript)):
         process_notes.append(f"the server ended during the case: {ended}")
         if ended.endswith(EXTERNAL_END_CAUSES):
             process_notes.append(f"result of the attempt: {raised}")
@@ -149,15 +151,20 @@ async def attempt(
     return Attempt(judgement, evidence, seconds, segmentation, transcript.well_formed, found, transcript.closed_late)
 
 
-async def _end_after(server: ObservedServer, raised: BaseException) -> str:
+async def _end_after(server: ObservedServer, raised: BaseException, transcript: Transcript) -> str:
     """Return how the server ended in an attempt that raised `raised`, '' if it runs.
 
-    The harness learns of an end a moment later. A server that responds until then has not ended.
+    The harness learns of an end a moment later. A server that responds until then has not ended. One that the attempt
+    waited for in vain may still be busy, and gets no further request.
     """
-    if isinstance(raised, Violation) and server.end_visible and not server.ended:
+    waited = any(each.kind is ConnectionEventKind.WAITED for each in transcript.events)
+    if isinstance(raised, Violation) and server.end_visible and not server.ended and not waited:
+        responds = False
         with trio.move_on_after(EXIT_NOTICE_SECONDS):
-            if await is_responding(server):
-                return server.ended
+            responds = await is_responding(server)
+        server.responded_last = False  # it may be about to end: the next attempt asks again
+        if responds:
+            return server.ended
     return await server.wait_for_end(EXIT_NOTICE_SECONDS)
 
 

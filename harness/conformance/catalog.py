@@ -48,7 +48,7 @@ class Case:
     `segmentable` allows other segmentations (http/segmentation.py). It is false if the case tests segments itself.
     `time_sensitive` says that the verdict depends on time in a way that the transcript does not show (validity.py).
     `basis` says why the sentence justifies the level (basis.py). `breach` says who breaks a rule in it on purpose.
-    `package` is the Python package with the case, '' if it is wsgi-gauntlet.
+    `package` is the Python package or the file of the user with the case, '' if it is wsgi-gauntlet.
     """
 
     id: str

@@ -236,6 +236,7 @@ def _case(entry: CaseEntry, path: Path) -> Case:
         if expected is None
         else Basis(BasisKind.DEFINITION, f"The user wrote the expectation into {path.name}."),
         breach=Breach.NOBODY if well_formed(entry.data) else Breach.CLIENT,
+        package=path.name,
     )
 
 

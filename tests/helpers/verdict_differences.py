@@ -51,7 +51,7 @@ def differences(started: Results, target: Results) -> Differences:
 def main(first: str, second: str) -> None:
     """Write the differences of two runs to stdout."""
     found = differences(registry.load_results(Path(first)), registry.load_results(Path(second)))
-    lines = [f"unsupported  {cell.case}: {cell.actual}" for cell in found.unsupported]
+    lines = [f"unsupported  {cell.server}  {cell.case}: {cell.actual}" for cell in found.unsupported]
     lines += [
         f"{before.verdict} -> {after.verdict}  {after.server}  {after.case}: {before.actual} -> {after.actual}"
         for before, after in found.changed

@@ -23,10 +23,7 @@ from ..helpers.requirements import installed
 from ..helpers.scenario_runs import attempts, check_metrics, make_context
 from ..known_servers.adapter import plan as known_server
 
-pytestmark = pytest.mark.live
-
-COMPUTES = pytest.mark.usefixtures("alone")
-"""For tests that compare rates or CPU times. All others wait and count, and would hold up the other processes."""
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("alone")]
 
 SLOW_CLIENTS = {"clients": 8, "duration": 0.6, "baseline": 0.6, "rounds": 1}
 COUNTED = {"duration": 1, "rounds": 2}
@@ -82,13 +79,11 @@ async def test_a_front_that_hands_bodies_on_as_they_come_is_no_shield(
     assert cell.claims[0].verdict is ClaimVerdict.DID_NOT_HOLD, cell.note
 
 
-@COMPUTES
 async def test_static_files_cost_nothing_behind_nginx(folder: Path) -> None:
     cell = await decided("claims/static", planning.plan("gunicorn:sync"), folder, COUNTED)
     assert cell.claims[0].verdict is ClaimVerdict.HELD, cell.note
 
 
-@COMPUTES
 async def test_a_front_that_passes_files_on_makes_the_server_pay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static, "FRONT", "nginx")
     cell = await decided("claims/static", planning.plan("gunicorn:sync"), folder, COUNTED)
@@ -183,7 +178,6 @@ async def test_a_front_that_closes_connections_holds_none(folder: Path, monkeypa
     assert "0 of 300 held" in cell.note
 
 
-@COMPUTES
 async def test_three_ways_to_uwsgi(folder: Path) -> None:
     """What two short rounds say of the statement is left to the machine; what was measured is not."""
     installed(planning.plan("uwsgi"))
@@ -201,7 +195,6 @@ async def test_three_ways_to_uwsgi(folder: Path) -> None:
     assert {each.partition("+")[0] for each in cell.conditions if "+" in each} == set(uwsgi_pass.FRONT_PROTOCOLS)
 
 
-@COMPUTES
 async def test_this_server_is_the_one_that_was_named(folder: Path) -> None:
     installed(planning.plan("werkzeug"))
     cell = await measured("claims/development", planning.plan("werkzeug"), folder, **DEVELOPMENT)

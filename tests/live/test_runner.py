@@ -13,6 +13,7 @@ from wsgi_gauntlet.harness.conformance.assertions import fail_case
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
 from wsgi_gauntlet.harness.conformance.catalog import INFO, MUST, SHOULD, Case, case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
+from wsgi_gauntlet.harness.conformance.validity import invalid_reason
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
@@ -240,3 +241,42 @@ async def test_a_server_that_has_just_responded_is_not_asked_again(
     cells, _ = await checked(tmp_path, planning.plan("wsgiref"), *[made(name, answered) for name in "abc"], tries=1)
     assert len(cells) == 3
     assert len(asked) == 2, "the first case comes after the start"
+
+
+async def test_a_failing_attempt_is_judged_before_the_server_is_asked_whether_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request begins another attempt of the event channel, which forgets what disturbed this one."""
+    steps: list[str] = []
+    is_responding = attempt.is_responding
+
+    def why(server: ObservedServer, since: float) -> str:
+        steps.append("judged")
+        return invalid_reason(server, since)
+
+    async def asks(server: ObservedServer) -> bool:
+        steps.append("asked")
+        return await is_responding(server)
+
+    async def fails(x: Exchange) -> None:
+        await answered(x)
+        fail_case("the moon", "cheese")
+
+    monkeypatch.setattr(attempt, "invalid_reason", why)
+    monkeypatch.setattr(attempt, "is_responding", asks)
+    cells, _ = await checked(tmp_path, planning.plan("wsgiref"), made("a", fails, segmentable=False), tries=1)
+    assert cells["a"].verdict is Verdict.FAIL
+    assert steps == ["judged", "asked"]
+    assert [event.detail["path"] for event in cells["a"].evidence.app if event.kind == "called"] == ["/echo"]
+    assert not [event for event in cells["a"].evidence.wire if b"/sync" in event.data]
+
+
+async def test_a_server_that_ends_after_a_failing_attempt_is_noticed(tmp_path: Path) -> None:
+    async def ends_it(x: Exchange) -> None:
+        x.server.send_signal(signal.SIGKILL)
+        fail_case("the moon", "cheese")
+
+    cells, _ = await checked(tmp_path, planning.plan("wsgiref"), made("a", ends_it), made("b", answered), tries=1)
+    assert cells["a"].verdict is Verdict.ERROR
+    assert "the server ended during the case: signal SIGKILL" in cells["a"].evidence.process
+    assert cells["b"].verdict is Verdict.PASS

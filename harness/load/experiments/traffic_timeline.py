@@ -234,14 +234,16 @@ class TrafficTimeline:
             return
         await self.running.restart()
         self.slow_clients.address = self.running.address
+        self.healthy_users.visit(self.running.address, self.workload)
         answers = False
         with trio.move_on_after(REQUEST_TIMEOUT_SECONDS):
-            answers = await self._responds()
+            while not (answers := await self._responds()):  # noqa: ASYNC110 - another process decides
+                await trio.sleep(POLL_SECONDS)
         if not answers:
             # Each start may change the page, for example its port. Then all responses would be wrong.
             with suppress(PageError, ServerError, OSError):
                 self.workload = await self._ctx.workload(self.running, learn_again=True)
-        self.healthy_users.visit(self.running.address, self.workload)
+                self.healthy_users.visit(self.running.address, self.workload)
 
     async def usage(self) -> ResourceUsage:
         """Return what the processes of the server use now. Raises Unsupported for a remote server."""

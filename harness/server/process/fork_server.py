@@ -116,9 +116,10 @@ class ForkServers:
         """
         server = self._started.pop(preload, None) or _ForkServer(preload)
         self._started[preload] = server  # the last one is the one that was used last
-        idle = [each for each in self._started if not self._started[each].busy and each != preload]
-        for each in idle[: max(0, len(self._started) - MAX_FORK_SERVERS)]:
-            self._started.pop(each).close()
+        running = [each for each in self._started.values() if each.running and each is not server]
+        for each in running[: max(0, len(running) - MAX_FORK_SERVERS + 1)]:
+            if not each.busy:
+                each.close()  # if it is needed once more, it starts again
         return await server.fork(folder, log)
 
 
@@ -134,6 +135,11 @@ class _ForkServer:
         self._failed = False
 
     @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None
+
+    @property
     def busy(self) -> bool:
         """Whether somebody waits for a fork."""
         return self._lock.locked()
@@ -147,11 +153,12 @@ class _ForkServer:
                 own = self._socket = self._socket or self._start(folder)
                 with trio.fail_after(FORK_SECONDS):
                     return await self._fork(own, log)
-            except BaseException as error:
+            except (OSError, ValueError, subprocess.SubprocessError, trio.TooSlowError):
                 self._failed = True
                 self.close()
-                if isinstance(error, OSError | ValueError | subprocess.SubprocessError | trio.TooSlowError):
-                    return None
+                return None
+            except BaseException:
+                self.close()  # its response may still come
                 raise
 
     def _start(self, folder: Path) -> socket.socket:
@@ -209,7 +216,11 @@ class _ForkServer:
         self._resources.close()
 
     def _end_unknown_child(self) -> None:
-        """End a supervisor whose pid came too late. It is a child of this process."""
+        """End a supervisor whose pid came too late. It is a child of this process.
+
+        If the fork server was killed between the fork and its response, that child ends by itself, as nobody holds its
+        stdin. The kernel keeps its exit code until this process ends.
+        """
         if self._socket is None:
             return
         with suppress(OSError, ValueError):

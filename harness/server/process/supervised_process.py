@@ -116,12 +116,12 @@ class SupervisedProcess:
         launch_request = {
             "argv": list(argv),
             "environment": dict(environment),
-            "folder": str(folder.absolute()),  # a supervisor that is forked has another working folder
-            "log": str(log.absolute()),
+            "folder": _absolute(folder),
+            "log": _absolute(log),
             "keep": LOG_LIMIT_BYTES,
             "parent": os.getpid(),
-            "remove": str(remains.folder.absolute()),
-            "prune": str(remains.parent.absolute()) if remains.parent is not None else "",
+            "remove": _absolute(remains.folder),
+            "prune": _absolute(remains.parent) if remains.parent is not None else "",
             "user": [user.uid, user.gid] if user is not None else None,
         }
         try:
@@ -264,6 +264,11 @@ class SupervisedProcess:
         elif report.exited is not None:
             self._exit_code, self._signal = report.exited.code, report.exited.signal
             self._has_ended = True
+
+
+def _absolute(path: Path) -> str:
+    """Return `path` for a supervisor: one that is forked has another working folder."""
+    return str(path.absolute())
 
 
 @contextlib.contextmanager

@@ -96,14 +96,15 @@ def _run_step(stream: Any, iterator: Any, step: str) -> Any:
     if name == "next":
         return next(iterator, b"")
     if name == "until":
-        received = b""
-        while len(received) < int(size):
+        blocks, left = [], int(size)
+        while left > 0:
             # Not all at once: a client declares the size, and PyPy reserves as much memory as a read asks for.
-            block = stream.read(min(int(size) - len(received), READ_BYTES))
+            block = stream.read(min(left, READ_BYTES))
             if not block:
                 break
-            received += block
-        return received
+            blocks.append(block)
+            left -= len(block)
+        return b"".join(blocks)
     if name == "loop":
         # The limit is far above the reads that a case needs; a stream without end is reported.
         parts = []

@@ -19,8 +19,9 @@ from wsgi_gauntlet.harness.model import (
     Level,
     Verdict,
 )
-from wsgi_gauntlet.harness.store.evidence_digest import digest, with_digest
+from wsgi_gauntlet.harness.store.evidence_digest import NOTABLE_PASS_BYTES, digest, with_digest
 from wsgi_gauntlet.harness.store.evidence_limits import gap
+from wsgi_gauntlet.harness.store.json_encoding import to_json
 
 SENT, RECEIVED = ConnectionEventKind.SENT, ConnectionEventKind.RECEIVED
 
@@ -56,12 +57,24 @@ def test_a_pass_keeps_numbers_and_its_notes() -> None:
     assert with_digest(replace(PASS, evidence=kept)).evidence is kept
 
 
+def test_a_pass_with_findings_keeps_a_part() -> None:
+    """Otherwise a server with a finding in each response would fill the journal."""
+    long = ConnectionEvent(1.0, 1, RECEIVED, b"HTTP/1.1 200 OK\r\n" + b"x" * (1 << 20))
+    cell = replace(PASS, findings=("missing-date: 2xx",), evidence=Evidence((long,), process=("note",) * 1000))
+    kept = with_digest(cell).evidence
+    assert len(to_json(kept)) < NOTABLE_PASS_BYTES
+    assert kept.digest is None
+    assert kept.wire[0].data.startswith(b"HTTP/1.1 200 OK")
+    assert sum(len(each.data) + each.omitted for each in kept.wire) == len(long.data)
+    assert len(to_json(with_digest(replace(cell, findings=())).evidence)) < 4000, "notes have a limit, too"
+
+
 def test_what_somebody_may_look_at_stays_whole() -> None:
     """Other verdicts, lint findings and a pass that fails the run."""
     unexpected = BaselineExpectation(BaselineStatus.UNEXPECTED_PASS, Verdict.FAIL)
     others = [replace(PASS, verdict=each) for each in Verdict if each is not Verdict.PASS]
     for each in (*others, replace(PASS, findings=("missing-date: 2xx",)), replace(PASS, baseline=unexpected)):
-        assert with_digest(each) is each
+        assert with_digest(each) == each
 
 
 def test_bytes_without_room_in_the_transcript_are_counted() -> None:

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { counted, oneLine } from "./text.js";
 
 /** Return the names and values of a digest as texts: a row each. */
-export function digestRows({ connections, sent, received, status_lines = {}, calls = 0, app_events = 0, unrecorded = 0, sha256 }) {
+export function digestRows({ connections = 0, sent = 0, received = 0, status_lines = {}, calls = 0, app_events = 0, unrecorded = 0, sha256 }) {
   const lines = Object.entries(status_lines).map(([each, count]) => (count > 1 ? `${oneLine(each, 80)} (${count} times)` : oneLine(each, 80)));
   return [
     ["Connections", connections.toLocaleString("en")],
