@@ -101,6 +101,7 @@ class _RecordedExchange(Exchange):
             log_visible=True,
             ended="",
             alive=True,
+            history=[],
         )
         super().__init__(cast("ServerInstance", imitated), "token", transcript)
         self._steps = 0

@@ -36,6 +36,7 @@ def exchange(authority: tuple[str, int] = ("127.0.0.1", 8000), mount: str = "") 
         address=Address(host=authority[0], port=authority[1]),
         settings=SimpleNamespace(mount=mount),
         plan=SimpleNamespace(upstream=None),
+        history=[],
     )
     return Exchange(server, "abcd1234", Transcript())
 
