@@ -27,6 +27,7 @@ from wsgi_gauntlet.harness.store import journal
 
 from ..helpers.processes import is_alive
 from ..helpers.pytest_project import ended
+from ..helpers.scenario_runs import attempts
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -99,8 +100,11 @@ def word(outcome: Outcome, figure: str) -> FigureComparison:
 
 
 def test_a_server_that_takes_three_times_as_long_is_slower(tmp_path: Path, known: Mapping[str, str]) -> None:
-    found = compare(tmp_path, known, "quick", "slow", metrics=("capacity", "p50"))
-    capacity, p50 = word(found, "capacity"), word(found, "p50")
+    for number in attempts():
+        found = compare(tmp_path / str(number), known, "quick", "slow", metrics=("capacity", "p50"))
+        capacity, p50 = word(found, "capacity"), word(found, "p50")
+        if ComparisonWord.INCONCLUSIVE not in (capacity.word, p50.word):
+            break  # other programs on the machine scatter the rounds
     assert (capacity.word, capacity.text) == (ComparisonWord.WORSE, "slower")
     assert capacity.ratio is not None
     # A closed loop of 0.3 s has five responses a slot: its ends move the rate by some per cent.
