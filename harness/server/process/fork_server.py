@@ -1,6 +1,6 @@
 """Fork servers of a check: each starts supervisors, and servers, by a fork in place of a new interpreter.
 
-A start of a server takes as much CPU time as thirty quick cases, and most of it goes into imports. See
+A start of a server takes as much CPU time as twenty quick cases, and most of it goes into imports. See
 fork_server_main.py for what a fork server is. Where none can run, a start is slower, and nothing else is different.
 """
 
