@@ -10,6 +10,9 @@ from pathlib import Path
 
 from wsgi_gauntlet.harness.server.process import supervisor as below
 
+SIGSTOP_BIT = 1 << (signal.SIGSTOP - 1)
+"""SIGSTOP in the masks of /proc/PID/status, proc(5)."""
+
 TCP_LISTEN = "0A"
 """TCP_LISTEN as /proc/net/tcp writes it, include/net/tcp_states.h."""
 
@@ -45,8 +48,18 @@ def exists(pid: int) -> bool:
 
 
 def stopped_pids(pids: list[int]) -> list[int]:
-    """Return those of `pids` that are stopped by SIGSTOP or a debugger (states T and t of proc(5))."""
-    return [pid for pid in pids if _state(pid) in ("T", "t")]
+    """Return those of `pids` that are stopped by SIGSTOP or a debugger (states T and t of proc(5)), or about to be."""
+    # A process stops when it is next given a processor. Asked in this order, it cannot stop unseen in between.
+    return [pid for pid in pids if _sigstop_is_pending(pid) or _state(pid) in ("T", "t")]
+
+
+def _sigstop_is_pending(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/status", encoding="latin-1") as file:  # noqa: PTH123 - a path takes twice the time
+            masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigPnd:", "ShdPnd:"))]
+    except (OSError, IndexError, ValueError):
+        return False
+    return any(mask & SIGSTOP_BIT for mask in masks)
 
 
 def kill(pid: int, among: Callable[[], Collection[int]]) -> bool:
