@@ -7,16 +7,17 @@ instances. All other functions here are pure.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import msgspec
 
-from wsgi_gauntlet.harness.conformance.attempt import Attempt, run_again
+from wsgi_gauntlet.harness.conformance.attempt import Attempt, ensure_responding, run_again
 from wsgi_gauntlet.harness.conformance.catalog import Case
-from wsgi_gauntlet.harness.conformance.segmentation_tolerance import SegmentationTolerance
+from wsgi_gauntlet.harness.conformance.segmentation_tolerance import PlainInstance, SegmentationTolerance
 from wsgi_gauntlet.harness.conformance.verdict import Judgement, combine_attempts, is_decided, judge
-from wsgi_gauntlet.harness.errors import InstanceFilesDeleted
+from wsgi_gauntlet.harness.errors import InstanceFilesDeleted, InternalError, ServerError, Unsupported
 from wsgi_gauntlet.harness.http.lint.linter import LINT_FINDINGS_LIMIT
 from wsgi_gauntlet.harness.http.segmentation import Segmentation
 from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Verdict
@@ -135,6 +136,9 @@ def _decisive_attempts(attempts: Sequence[Attempt]) -> tuple[Judgement, list[Att
 InstanceSource = Callable[[Segmentation], Awaitable[ObservedServer | None]]
 """Returns an instance for the next attempt in that segmentation, None if another round must go on."""
 
+PlainInstanceSource = Callable[[ObservedServer], PlainInstance]
+"""Opens an instance of the plain setup, given one of the case's setup that is idle."""
+
 
 @dataclass
 class AttemptLoop:
@@ -147,8 +151,10 @@ class AttemptLoop:
     attempts: list[Attempt] = field(default_factory=list)
     whole_only_reason: str = ""
 
-    async def run(self, next_instance: InstanceSource) -> bool:
+    async def run(self, next_instance: InstanceSource, plain_instance: PlainInstanceSource = nullcontext) -> bool:
         """Make attempts on the instances of `next_instance`; say whether they decide the cell.
+
+        `plain_instance` is asked for an instance if a cut case does not pass, see `SegmentationTolerance`.
 
         Raises InstanceFilesDeleted without an attempt if the files of the instance are gone: a new instance must take
         the case. Raises ServerError as `run_again` does.
@@ -159,15 +165,31 @@ class AttemptLoop:
             server = await next_instance(segmentation)
             if server is None:
                 return False
-            if segmentation is not Segmentation.WHOLE:
-                self.whole_only_reason = await self.tolerance.rejection_reason(server)
-                if self.whole_only_reason:
-                    break
+            if segmentation is not Segmentation.WHOLE and self._is_whole_only(self.tolerance.known_reason):
+                break
             made = await run_again(self.case, server, segmentation, self.attempts)
             if made.judgement.verdict is Verdict.ERROR and not server.intact:
                 raise InstanceFilesDeleted(made.judgement.actual)
             self.attempts.append(made)
+            unexpected = made.judgement.verdict not in (Verdict.PASS, Verdict.ERROR)
+            if segmentation is not Segmentation.WHOLE and unexpected:
+                await ensure_responding(server)
+                if self._is_whole_only(await self._rejection_reason(plain_instance(server))):
+                    break
         return True
+
+    async def _rejection_reason(self, plain_instance: PlainInstance) -> str:
+        try:
+            return await self.tolerance.rejection_reason(plain_instance)
+        except (ServerError, InternalError, Unsupported):
+            return ""  # no plain instance starts, and no other case says whether it takes cuts
+
+    def _is_whole_only(self, reason: str) -> bool:
+        """Forget the attempts that were cut if there is a `reason`; say whether there is one."""
+        if reason:
+            self.whole_only_reason = reason
+            self.attempts[:] = [each for each in self.attempts if each.segmentation is Segmentation.WHOLE]
+        return bool(reason)
 
     def made_in(self, segmentation: Segmentation) -> list[Judgement]:
         """Return the judgements of the attempts in that segmentation."""

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil
 
 import msgspec
@@ -188,7 +190,6 @@ class _ServerRun:
             instances = min(instances, MAX_INSTANCES)
         self._instances = trio.CapacityLimiter(instances)
         self._others_may_start = trio.Event()
-        self._tests_tolerance = False
         self._decided = {case.id: trio.Event() for case in self.cases}
 
     async def run(self) -> None:
@@ -323,8 +324,8 @@ class _ServerRun:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
                 add_instances(1)
-                if not (setup.alone or self._tests_tolerance or self._others_may_start.is_set()):
-                    await self._let_others_start(round_.group, server)
+                if not setup.alone:
+                    self._others_may_start.set()
                 while round_.queue:
                     case = round_.queue.popleft()
                     try:
@@ -345,19 +346,6 @@ class _ServerRun:
                 raise
             return True
         return False
-
-    async def _let_others_start(self, group: _Group, server: ObservedServer) -> None:
-        """Let the other groups begin: `server` of the first group has started.
-
-        The answer whether requests may be cut holds for all setups, so an instance of the first group must give it.
-        """
-        self._tests_tolerance = True
-        try:
-            if any(case.segmentable for case in group.cases):
-                await self.segmentation_tolerance.rejection_reason(server)
-            self._others_may_start.set()
-        finally:
-            self._tests_tolerance = False
 
     async def _run_case(self, case: Case, server: ObservedServer, round_: _Round) -> None:
         loop = self._loop(case)
@@ -380,7 +368,7 @@ class _ServerRun:
             return server if count_unstalled(loop.made_in(segmentation)) < round_.tries else None
 
         try:
-            decided = await loop.run(next_instance)
+            decided = await loop.run(next_instance, partial(self._plain_instance, round_.group.setup))
         except GauntletError:
             if not server.intact and self.renewals < MAX_RENEWALS:
                 raise _InstanceLost from None
@@ -389,6 +377,17 @@ class _ServerRun:
             await self._finish_case(loop)
         else:
             round_.group.to_repeat.append(case)
+
+    @asynccontextmanager
+    async def _plain_instance(self, setup: Setup, server: ObservedServer) -> AsyncIterator[ObservedServer]:
+        """Open an instance of the plain setup: `server` itself if its `setup` is plain, or cannot be another one."""
+        if setup == Setup() or isinstance(self.plan.adapter, RemoteDescription):
+            yield server
+            return
+        folders = self.config.folders
+        plan = apply_setup(self.plan, Setup())
+        async with opened(plan, scratch=folders.scratch, logs=folders.logs, fork_servers=self.fork_servers) as plain:
+            yield plain
 
     def _loop(self, case: Case) -> AttemptLoop:
         return self.loops.setdefault(

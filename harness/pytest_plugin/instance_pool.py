@@ -6,7 +6,8 @@ setup. Further attempts are made on a second instance: then the same cases did n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.retry import MAX_ATTEMPTS, AttemptLoop
@@ -24,6 +25,7 @@ from wsgi_gauntlet.harness.model import CaseResult, Setup
 from wsgi_gauntlet.harness.pytest_plugin.trio_thread import HostedServer, TrioThread
 from wsgi_gauntlet.harness.server.instance import ServerInstance
 from wsgi_gauntlet.harness.server.plan import Plan
+from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 from wsgi_gauntlet.harness.store.evidence_digest import with_digest
 
 MAX_INSTANCES = 8
@@ -79,9 +81,13 @@ class InstancePool:
             is_retry = bool(loop.made_in(segmentation))
             return (await self._instance(plan, case.setup, is_retry)).server
 
+        @asynccontextmanager
+        async def plain_instance(_server: ObservedServer) -> AsyncIterator[ObservedServer]:
+            yield (await self._instance(plan, Setup(), False)).server
+
         for renewals_left in range(MAX_RENEWALS, -1, -1):
             try:
-                await loop.run(next_instance)
+                await loop.run(next_instance, plain_instance)
                 break
             except (ServerError, OutOfResources, Unsupported) as problem:
                 await self._close_instance((plan.name, case.setup, is_retry))

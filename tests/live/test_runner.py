@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trio
 
+from wsgi_gauntlet.harness import registry
 from wsgi_gauntlet.harness.conformance import attempt, runner
 from wsgi_gauntlet.harness.conformance.assertions import fail_case
 from wsgi_gauntlet.harness.conformance.basis import MUST_TEXT, pep3333
@@ -22,6 +24,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
 from ..helpers.runs import check_cases
+from ..reference_server import adapter as reference_server
 
 pytestmark = pytest.mark.live
 
@@ -280,3 +283,17 @@ async def test_a_server_that_ends_after_a_failing_attempt_is_noticed(tmp_path: P
     assert cells["a"].verdict is Verdict.ERROR
     assert "the server ended during the case: signal SIGKILL" in cells["a"].evidence.process
     assert cells["b"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("fault", ["head-in-one-piece", "no-cut-behind-the-target"])
+async def test_a_server_that_takes_no_cuts_is_blamed_for_that_alone(tmp_path: Path, fault: str) -> None:
+    chosen = [each for each in registry.cases() if each.id.startswith(("http/connection/cut-", "http/host/"))]
+    plan = reference_server.plan(sys.executable, fault)
+    with trio.fail_after(60):
+        found = await check_cases(tmp_path, [plan], {plan.name: chosen})
+    assert len(found.cases) == len(chosen)
+    blamed = {cell.case for cell in found.cases if cell.verdict.blames_server}
+    assert blamed == {each.id for each in chosen if each.id.startswith("http/connection/cut-")}
+    whole_only = [cell for cell in found.cases if "sent whole only" in "".join(cell.evidence.process)]
+    assert whole_only
+    assert {cell.segmentations for cell in whole_only} == {()}

@@ -19,7 +19,8 @@ from wsgi_gauntlet.harness.conformance.catalog import Case
 from wsgi_gauntlet.harness.conformance.exchange import Exchange
 from wsgi_gauntlet.harness.conformance.verdict import Judgement
 from wsgi_gauntlet.harness.errors import InternalError, ServerDidNotStart, Unsupported
-from wsgi_gauntlet.harness.model import Evidence, Level, Reference, Setup, Verdict
+from wsgi_gauntlet.harness.http.segmentation import Segmentation
+from wsgi_gauntlet.harness.model import CaseResult, Evidence, Level, Reference, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
 from wsgi_gauntlet.harness.server.plan import Plan
 
@@ -32,6 +33,7 @@ PLAIN, TLS, THREADS = Setup(), Setup(tls=True), Setup(threads=4)
 class Instance:
     """As much of a running server as is asked here."""
 
+    setup: Setup
     intact: bool = True
     command_line: str = "serve"
     conditions: dict[str, object] = field(default_factory=dict)
@@ -50,11 +52,16 @@ def case(name: str, *needs: str, setup: Setup = PLAIN, segmentable: bool = False
 
 @dataclass
 class FakeServers:
-    """Instances and attempts that are not real. `opened` and `made` are the setups and the cases, in their order."""
+    """Instances and attempts that are not real. `opened` and `made` are the setups and the cases, in their order.
+
+    `cut` is the verdict of attempts that are not sent whole; without it no request is well-formed.
+    """
 
     monkeypatch: pytest.MonkeyPatch
     attempt: Callable[[str], Awaitable[Verdict]]
     failing_starts: int = 0
+    failing_setups: tuple[Setup, ...] = ()
+    cut: Verdict | None = None
     opened: list[Setup] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
 
@@ -62,6 +69,7 @@ class FakeServers:
         self.monkeypatch.setattr(runner, "apply_setup", self._apply)
         self.monkeypatch.setattr(runner, "opened", self._open)
         self.monkeypatch.setattr(retry, "run_again", self._run_again)
+        self.monkeypatch.setattr(retry, "ensure_responding", self._ensure_responding)
 
     def _apply(self, _plan: Plan, setup: Setup) -> Setup:
         if setup.mount:
@@ -71,23 +79,32 @@ class FakeServers:
     @asynccontextmanager
     async def _open(self, setup: Setup, **_: Any) -> AsyncIterator[Instance]:
         self.opened.append(setup)
-        if self.failing_starts >= len(self.opened):
+        if self.failing_starts >= len(self.opened) or setup in self.failing_setups:
             raise ServerDidNotStart("not this time")
         await trio.testing.wait_all_tasks_blocked()
-        yield Instance()
+        yield Instance(setup)
 
     async def _run_again(self, which: Case, _server: Any, segmentation: Any, _made: Any) -> Attempt:
         self.made.append(which.id)
         verdict = await self.attempt(which.id)
-        return Attempt(Judgement(verdict), Evidence((), (), "", ()), 0.0, segmentation, False, ())
+        if self.cut and segmentation is not Segmentation.WHOLE:
+            verdict = self.cut
+        return Attempt(Judgement(verdict), Evidence(), 0.0, segmentation, well_formed=self.cut is not None)
+
+    async def _ensure_responding(self, _server: Any) -> list[str]:
+        return []
 
 
 async def check(folder: Path, *cases: Case, instances: int = 4) -> dict[str, Verdict]:
     """Return the verdicts of `cases`, of which a server of one plan runs so many at the same time."""
+    return {cell.case: cell.verdict for cell in await checked(folder, *cases, instances=instances)}
+
+
+async def checked(folder: Path, *cases: Case, instances: int = 1) -> list[CaseResult]:
     with trio.fail_after(30):
         found = await check_cases(folder, [planning.plan("wsgiref")], {"wsgiref": cases}, instances=instances)
     assert not found.failed
-    return {cell.case: cell.verdict for cell in found.cases}
+    return found.cases
 
 
 async def test_a_group_runs_beside_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,24 +155,78 @@ async def test_a_case_that_must_be_alone_runs_after_all_others(tmp_path: Path, m
     assert servers.made[-1] == "alone"
 
 
-async def test_an_instance_of_the_first_group_says_whether_requests_may_be_cut(
+class Asked:
+    """Which instances were asked whether a server takes cuts. It takes none if there is a `reason`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+        self._reason = reason
+        self.instances: list[Any] = []
+        monkeypatch.setattr(segmentation_tolerance, "_find_rejection", self._find_rejection)
+
+    async def _find_rejection(self, server: Any) -> str:
+        self.instances.append(server)
+        await trio.testing.wait_all_tasks_blocked()
+        return self._reason
+
+
+async def test_a_server_whose_cut_cases_pass_is_not_asked_for_cuts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    asked = Asked(monkeypatch, "it takes no cut")
+    servers = FakeServers(monkeypatch, pass_at_once, cut=Verdict.PASS)
+    cells = await checked(tmp_path, case("a", segmentable=True), case("b", segmentable=True))
+    assert asked.instances == []
+    assert [cell.segmentations for cell in cells] == [tuple(Segmentation)] * 2
+    assert servers.made == ["a"] * 4 + ["b"] * 4
 
-    async def find_rejection(_: Any) -> str:
-        await trio.testing.wait_all_tasks_blocked()
-        asked.append(len(servers.opened))
-        return ""
 
-    async def attempt(_: str) -> Verdict:
-        return Verdict.PASS
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INFO, Verdict.SKIPPED])
+async def test_cases_count_whole_on_a_server_that_takes_no_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+) -> None:
+    asked = Asked(monkeypatch, "it takes no cut")
+    servers = FakeServers(monkeypatch, pass_at_once, cut=verdict)
+    cells = await checked(tmp_path, case("a", segmentable=True), case("b", segmentable=True))
+    assert len(asked.instances) == 1
+    assert servers.made == ["a", "a", "b"], "nothing is cut any more"
+    for cell in cells:
+        assert (cell.verdict, cell.segmentations, cell.attempts) == (Verdict.PASS, (), 1)
+        assert cell.evidence.process[0].endswith("it takes no cut")
 
-    monkeypatch.setattr(segmentation_tolerance, "_find_rejection", find_rejection)
-    servers = FakeServers(monkeypatch, attempt)
-    await check(tmp_path, case("plain", segmentable=True), case("tls", setup=TLS, segmentable=True))
-    assert asked == [1]
-    assert servers.opened == [PLAIN, TLS]
+
+async def test_a_case_that_fails_when_cut_fails_on_a_server_that_takes_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch, "")
+    FakeServers(monkeypatch, pass_at_once, cut=Verdict.FAIL)
+    cells = await checked(tmp_path, case("a", segmentable=True), case("b", segmentable=True))
+    assert len(asked.instances) == 1
+    assert [cell.verdict for cell in cells] == [Verdict.FAIL] * 2
+
+
+async def test_an_attempt_without_a_result_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, "it takes no cut")
+    FakeServers(monkeypatch, pass_at_once, cut=Verdict.ERROR)
+    (cell,) = await checked(tmp_path, case("a", segmentable=True))
+    assert (cell.verdict, asked.instances) == (Verdict.ERROR, [])
+
+
+async def test_an_instance_of_the_plain_setup_is_asked_for_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch, "it takes no cut")
+    servers = FakeServers(monkeypatch, pass_at_once, cut=Verdict.FAIL)
+    (cell,) = await checked(tmp_path, case("tls", setup=TLS, segmentable=True))
+    assert cell.verdict is Verdict.PASS
+    assert servers.opened == [TLS, PLAIN]
+    assert [each.setup for each in asked.instances] == [PLAIN]
+
+
+async def test_a_cut_counts_if_no_plain_instance_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, "it takes no cut")
+    FakeServers(monkeypatch, pass_at_once, cut=Verdict.FAIL, failing_setups=(PLAIN,))
+    (cell,) = await checked(tmp_path, case("tls", setup=TLS, segmentable=True))
+    assert (cell.verdict, asked.instances) == (Verdict.FAIL, [])
 
 
 async def pass_at_once(_: str) -> Verdict:
@@ -220,7 +291,7 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
     @asynccontextmanager
     async def running(*_: Any, **__: Any) -> AsyncIterator[Instance]:
         await trio.testing.wait_all_tasks_blocked()  # a start takes long
-        instances.append(Instance())
+        instances.append(Instance(PLAIN))
         if len(instances) == 2:
             both_run.set()
         yield instances[-1]
