@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,8 +138,7 @@ async def attempt(
     if len(stored_events) < len(app_events):
         process_notes.append(f"{len(app_events) - len(stored_events)} events in the middle of the app's were not kept")
     own_variables = {name for name, _ in (*case.setup.environment, *case.setup.deployed)}
-    shell = {**os.environ, **server.plan.app_plan.app_setup.variables}
-    shown_events = without_shell_variables(stored_events, shell, own_variables)
+    shown_events = without_shell_variables(stored_events, server.inherited_variables, own_variables)
     notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
     evidence = Evidence(transcript.events, shown_events, server.log_since(log_position), notes)
     judgement = judge(case.level, raised)

@@ -50,7 +50,7 @@ def without_shell_variables(
 
 def without_names(text: str, events: Iterable[AppEvent], shown: Iterable[AppEvent]) -> str:
     """Return `text`, a sentence about `events`, without the names of variables that `shown` has no more."""
-    hidden = _variables(events) - _variables(shown)
+    hidden = _variables(events) - _variables(shown) if text else ()
     names = "|".join(re.escape(each) for each in sorted(hidden) if len(each) > 1)
     return re.sub(rf"(?<![\w.-])(?:{names})(?![\w.-])", "(a variable of your shell)", text) if names else text
 

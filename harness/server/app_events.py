@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import trio
@@ -500,9 +501,11 @@ def _decode_app_event(datagram: bytes) -> AppEvent | None:
     return event if valid and (flat or not _exceeds_depth(event.detail, MAX_DEPTH)) else None
 
 
-def _exceeds_depth(value: object, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    containers = [each for each in inner if isinstance(each, dict | list)]
-    return levels == 0 or any(_exceeds_depth(each, levels - 1) for each in containers)
+def _exceeds_depth(value: dict[str, Any], levels: int) -> bool:
+    containers: list[Any] = [value]
+    for _ in range(levels):
+        inner = [each.values() if type(each) is dict else each for each in containers]
+        containers = [each for values in inner for each in values if type(each) is dict or type(each) is list]
+        if not containers:
+            return False
+    return True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from wsgi_gauntlet.harness.http.address import Address
@@ -128,6 +131,11 @@ class ObservedServer(ServerUnderTest):
 
     responded_last = False
     """Whether nothing was done to it since it responded to a plain request, so that it need not be asked again."""
+
+    @cached_property
+    def inherited_variables(self) -> Mapping[str, str]:
+        """The user's environment variables, which no report may show: those of the shell and of `--env-file`."""
+        return {**os.environ, **self.plan.app_plan.app_setup.variables}
 
     @property
     @abstractmethod
