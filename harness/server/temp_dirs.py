@@ -15,6 +15,7 @@ import psutil
 
 from wsgi_gauntlet.harness.errors import OutOfResources, StorageFull
 from wsgi_gauntlet.harness.server.app_events import MAX_SOCKET_PATH_BYTES
+from wsgi_gauntlet.harness.server.folder_guard import FolderGuard
 from wsgi_gauntlet.harness.server.plan import SOCKET_NAME
 from wsgi_gauntlet.harness.server.process.supervisor import clear
 from wsgi_gauntlet.harness.server.process.unprivileged_user import others_can_traverse
@@ -24,6 +25,10 @@ SCRATCH_PREFIX = "wsgi-gauntlet-"
 
 REQUIRED_DESCRIPTORS = 24
 """Descriptors of the harness for the start of one observed instance and for its first clients."""
+
+
+_guards: list[FolderGuard] = []
+"""The guards of the scratch folders that are open, the last one last."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class RunFolders:
 def scratch_folder() -> Iterator[Path]:
     """Make a private folder (0700) for sockets and configuration, and delete it at the end of the block.
 
-    Folders of killed runs are deleted first: the name of a folder contains the process id of its run.
+    If this process is killed, a guard deletes it. A guard can be killed as well, so folders of killed runs are deleted
+    first: the name of a folder contains the process id of its run.
     """
     base = Path(tempfile.gettempdir())
     for left in base.glob(f"{SCRATCH_PREFIX}*-*"):
@@ -46,11 +52,15 @@ def scratch_folder() -> Iterator[Path]:
         with suppress(FileNotFoundError):  # another run deletes them as well
             if pid.isdigit() and not psutil.pid_exists(int(pid)) and left.lstat().st_uid == os.getuid():
                 clear(left)
-    folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
-    try:
-        yield folder
-    finally:
-        clear(folder)
+    with FolderGuard.open() as guard:
+        folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
+        guard.add(folder)
+        _guards.append(guard)
+        try:
+            yield folder
+        finally:
+            _guards.remove(guard)
+            clear(folder)
 
 
 def require_descriptors() -> None:
@@ -93,7 +103,10 @@ def create_private_folder(scratch: Path, *, traversable_by_others: bool = False)
     with as_storage_errors(place):
         if place == own:
             place.mkdir(mode=0o700, exist_ok=True)  # a server can have deleted it
-        return Path(tempfile.mkdtemp(prefix="g-", dir=place))
+        folder = Path(tempfile.mkdtemp(prefix="g-", dir=place))
+    if place != own and _guards:
+        _guards[-1].add(folder)
+    return folder
 
 
 def _is_utf8(place: Path) -> bool:
