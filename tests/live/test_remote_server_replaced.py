@@ -92,8 +92,9 @@ def spared(cells: list[ScenarioResult], reported: list[str], seconds: float, str
     assert stranger.began
     assert stranger.connections <= MOST, stranger
     assert stranger.heads <= MOST, stranger
-    assert stranger.last - stranger.began < 1
-    assert seconds < 5
+    # The loads last for seven seconds, and the stranger comes after a fifth of them.
+    assert stranger.last - stranger.began < 4
+    assert seconds < 6
 
 
 @pytest.mark.parametrize("scenario", LOADS)

@@ -56,9 +56,12 @@ async def test_what_becomes_of_requests_at_the_end_is_known(folder: Path, monkey
 
 
 async def test_what_is_lost_while_workers_are_replaced_is_counted_exactly(folder: Path) -> None:
-    cell = await run_until_graded("recycle", plan("recycles", 2, 100, 1), folder, duration=1.5)
-    found = figures(cell)
-    lost = (found["requests lost, new connections"] or 0) + (found["requests lost, kept connections"] or 0)
+    for duration in (1.5, 3.0, 6.0):  # a slow machine has fewer requests, so fewer workers are replaced
+        cell = await run_until_graded("recycle", plan("recycles", 2, 100, 1), folder, duration=duration)
+        found = figures(cell)
+        lost = (found["requests lost, new connections"] or 0) + (found["requests lost, kept connections"] or 0)
+        if lost >= 3:
+            break
     assert cell.grade is Grade.DEGRADED
     assert 3 <= lost == len(re.findall(r"^lost$", cell.log, re.MULTILINE))
     assert found["requests lost without slow clients"] == lost
@@ -103,9 +106,12 @@ async def test_eventlet_finishes_requests_since_0_36(folder: Path, monkeypatch: 
 async def test_gunicorn_loses_no_new_connections_since_24_1(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """https://github.com/benoitc/gunicorn/issues/3038."""
     with isolated_environment_locks(monkeypatch):
-        before, after = await beside_its_repair(
-            "recycle", "gunicorn:gthread", ("23.0.0", "24.1.0"), folder, duration=1.5, max_requests=50
-        )
+        for duration in (1.5, 3.0, 6.0):  # as above
+            before, after = await beside_its_repair(
+                "recycle", "gunicorn:gthread", ("23.0.0", "24.1.0"), folder, duration=duration, max_requests=50
+            )
+            if figures(before)["requests lost, new connections"]:
+                break
     assert figures(before)["requests lost, new connections"]
     assert before.grade is Grade.DEGRADED
     assert figures(after)["requests lost, new connections"] == 0
