@@ -171,18 +171,18 @@ class AttemptLoop:
             if made.judgement.verdict is Verdict.ERROR and not server.intact:
                 raise InstanceFilesDeleted(made.judgement.actual)
             self.attempts.append(made)
-            unexpected = made.judgement.verdict not in (Verdict.PASS, Verdict.ERROR)
-            if segmentation is not Segmentation.WHOLE and unexpected:
-                await ensure_responding(server)
-                if self._is_whole_only(await self._rejection_reason(plain_instance(server))):
-                    break
+            if segmentation is Segmentation.WHOLE or made.judgement.verdict in (Verdict.PASS, Verdict.ERROR):
+                continue
+            if self._is_whole_only(await self._rejection_reason(server, plain_instance)):
+                break
         return True
 
-    async def _rejection_reason(self, plain_instance: PlainInstance) -> str:
+    async def _rejection_reason(self, server: ObservedServer, plain_instance: PlainInstanceSource) -> str:
         try:
-            return await self.tolerance.rejection_reason(plain_instance)
+            await ensure_responding(server)
+            return await self.tolerance.rejection_reason(plain_instance(server))
         except (ServerError, InternalError, Unsupported):
-            return ""  # no plain instance starts, and no other case says whether it takes cuts
+            return ""  # no instance is there to be asked
 
     def _is_whole_only(self, reason: str) -> bool:
         """Forget the attempts that were cut if there is a `reason`; say whether there is one."""

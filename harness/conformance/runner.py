@@ -113,14 +113,14 @@ async def check(
     servers = sum(bool(cells[plan.name]) for plan in plans)
     instances = config.instances or default_instances(min(servers, config.parallel_servers))
 
-    async def run(plan: Plan) -> None:
+    async def run(plan: Plan, offset: float) -> None:
         async with limiter:
-            await _ServerRun(plan, cells[plan.name], config, events, instances, fork_servers).run()
+            await _ServerRun(plan, cells[plan.name], config, events, instances, fork_servers, offset).run()
 
     with ForkServers.open() as fork_servers:
         async with trio.open_nursery() as nursery:
-            for plan in plans:
-                nursery.start_soon(run, plan)
+            for number, plan in enumerate(plans):
+                nursery.start_soon(run, plan, number / config.parallel_servers % 1)
 
 
 def default_instances(servers: int) -> int:
@@ -171,7 +171,11 @@ class _Round:
 
 @dataclass
 class _ServerRun:
-    """The cases of one server, while they are run."""
+    """The cases of one server, while they are run.
+
+    `offset` is the part of its cases behind which the server begins. Servers that are checked at the same time would
+    otherwise all wait, or all hold large bodies, at the same time.
+    """
 
     plan: Plan
     cases: Sequence[Case]
@@ -179,6 +183,7 @@ class _ServerRun:
     events: EventQueue
     max_instances: int
     fork_servers: ForkServers
+    offset: float = 0.0
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     loops: dict[str, AttemptLoop] = field(default_factory=dict)
     segmentation_tolerance: SegmentationTolerance = field(default_factory=SegmentationTolerance)
@@ -194,7 +199,8 @@ class _ServerRun:
 
     async def run(self) -> None:
         """Run the cases, or report that the server does not start."""
-        groups = [_Group(setup, cases) for setup, cases in group_by_setup(self.cases).items()]
+        by_setup = group_by_setup(self.cases)
+        groups = [_Group(setup, order_by_dependency(rotate(cases, self.offset))) for setup, cases in by_setup.items()]
         if not groups:
             return
         first, *others = groups
@@ -431,6 +437,12 @@ def group_by_setup(cases: Iterable[Case]) -> dict[Setup, list[Case]]:
     for each in cases:
         groups.setdefault(each.setup, []).append(each)
     return {setup: order_by_dependency(group) for setup, group in groups.items() if group}
+
+
+def rotate(cases: Sequence[Case], offset: float) -> list[Case]:
+    """Return `cases`, beginning behind the part `offset` of them (0 to 1), and those before it at the end."""
+    start = int(len(cases) * offset)
+    return [*cases[start:], *cases[:start]]
 
 
 def order_by_dependency(cases: Sequence[Case]) -> list[Case]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +318,24 @@ async def test_what_needs_a_case_that_was_put_back_gets_a_cell_all_the_same(
     verdicts = {cell.case: cell.verdict for cell in found.cases}
     assert set(verdicts) == {"need", "dep"}
     assert verdicts["dep"] is Verdict.ERROR
+
+
+def test_rotated_cases_are_the_same_cases() -> None:
+    cases = [case(name) for name in "abcdef"]
+    assert "".join(each.id for each in runner.rotate(cases, 0.0)) == "abcdef"
+    assert "".join(each.id for each in runner.rotate(cases, 0.5)) == "defabc"
+    assert "".join(each.id for each in runner.rotate(cases, 0.99)) == "fabcde"
+    assert runner.rotate([], 0.5) == []
+
+
+async def test_servers_that_are_checked_at_the_same_time_begin_at_different_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a case still comes after those that it needs."""
+    servers = FakeServers(monkeypatch, pass_at_once)
+    plans = [replace(planning.plan("wsgiref"), name=name) for name in ("one", "two")]
+    cases = [case("a"), case("b"), case("c", "b"), case("d")]
+    found = await check_cases(tmp_path, plans, {each.name: cases for each in plans}, instances=1, parallel_servers=2)
+    by_server = {name: [cell.case for cell in found.cases if cell.server == name] for name in ("one", "two")}
+    assert by_server == {"one": ["a", "b", "c", "d"], "two": ["b", "c", "d", "a"]}
+    assert len(servers.made) == 8
