@@ -164,11 +164,16 @@ async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, fol
 )
 async def test_settings_reach_the_server(name: str, settings: Settings, count: int, folder: Path) -> None:
     plan = replace(installed_plan(name), settings=settings)
-    async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
-        with trio.fail_after(PATIENCE):
-            while len(server.processes()) != count:  # noqa: ASYNC110 - nothing tells a fork, nor a CGI script's end
-                await trio.sleep(0.01)
-        assert (await probe_readiness(server.address, "/nonce", server.nonce)).state is ReadinessState.READY
+    for _ in range(3):  # on a busy machine Apache may replace a process that came late, and stay at another number
+        async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
+            with trio.move_on_after(PATIENCE / 3):
+                while len(server.processes()) != count:  # noqa: ASYNC110 - nothing tells a fork, nor a CGI script's end
+                    await trio.sleep(0.01)
+            found = len(server.processes())
+            assert (await probe_readiness(server.address, "/nonce", server.nonce)).state is ReadinessState.READY
+        if found == count:
+            break
+    assert found == count
 
 
 @pytest.mark.parametrize(

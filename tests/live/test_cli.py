@@ -25,7 +25,7 @@ from ..helpers.pytest_project import ended
 pytestmark = pytest.mark.live
 
 COMMAND = str(Path(sys.executable).with_name("wsgi-gauntlet"))
-FULL_DISK_BYTES = 300_000
+FULL_DISK_BYTES = 200_000
 FEW = ("--select", "http/responses/head-status/list", "--select", "http/responses/head-then-open/list")
 """Two cases that are sent whole only: before a server's first other case its requests are cut at each byte, which takes
 half a second of CPU time."""
@@ -56,7 +56,7 @@ class Place:
     def run(self, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the program as it is installed. `before` runs in its process first."""
         process = self.start(*arguments, before=before)
-        out, err = ended(process, 100)
+        out, err = ended(process, 200)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -329,10 +329,11 @@ def test_killed_leaves_nothing_and_can_be_reported(place: Place) -> None:
     assert len(journal.read(place.path / "gauntlet-out").conformance) >= 3
 
 
+@pytest.mark.timeout(240)
 def test_a_full_disk_is_one_line_and_loses_nothing(place: Place) -> None:
     def small_files() -> None:
         # The kernel refuses to let any file grow beyond this, as a full disk would.
-        # The first line of a run describes every case: compressed, it takes less than half of this.
+        # The first line of a run describes every case: compressed, it takes less than three quarters of this.
         resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK_BYTES, FULL_DISK_BYTES))
 
     done = place.run("check", "wsgiref", "gunicorn", before=small_files)

@@ -6,7 +6,6 @@ import gc
 import hmac
 import itertools
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -46,6 +45,7 @@ from ..helpers.dask_cluster import DaskCluster, dask_cluster
 from ..helpers.processes import command_lines
 from ..helpers.pytest_project import install_catalogue
 from ..helpers.requirements import module
+from ..helpers.scenario_runs import attempts
 from ..helpers.script_server import PATIENCE
 from ..helpers.socket_servers import PAGE, Behaviour, answer, requests, serving
 
@@ -381,8 +381,12 @@ def test_servers_that_no_worker_can_start_are_one_line(
     dask: DaskCluster, folder: Path, options: dict[str, Any], words: str
 ) -> None:
     call = session.RunOptions(scenarios=("throughput",), cluster=dask.address, out=folder / "out", **options)
-    with opened(dask), pytest.raises(UsageError, match=re.escape(words)) as raised:
-        session.run(call, Configuration(), ignore_event)
+    for _ in attempts():
+        with opened(dask), pytest.raises(UsageError) as raised:
+            session.run(call, Configuration(), ignore_event)
+        if "its clock is known only" not in str(raised.value):
+            break  # on a busy machine a round trip to the scheduler can take too long
+    assert words in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not (folder / "out").exists()
 

@@ -140,7 +140,10 @@ async def test_a_closed_loop_counts_what_is_lost(folder: Path) -> None:
 
 @pytest.mark.parametrize(("every", "milliseconds"), [(20, 500), (10, 300)])
 async def test_the_p99_is_that_of_the_late_answers(every: int, milliseconds: int, folder: Path) -> None:
-    (cell,) = await side_by_side(folder, SHORT, plan("delays_pages", every, milliseconds))
+    for _ in attempts():
+        (cell,) = await side_by_side(folder, SHORT, plan("delays_pages", every, milliseconds))
+        if len(logged_delays(cell)) > 2:
+            break  # a slow machine has fewer requests
     assert_p99_as_logged(cell, cell.phases[0].name, cell.phases[1].name)
 
 
@@ -266,9 +269,14 @@ async def test_what_a_reload_loses_is_counted(folder: Path) -> None:
     assert max(logged) <= gap <= max(logged) + BUSY  # it is asked every 20 ms
 
 
+def logged_delays(cell: ScenarioResult) -> list[float]:
+    """Return the seconds by which the server says that it was late."""
+    return [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
+
+
 def assert_p99_as_logged(cell: ScenarioResult, *names: str) -> None:
     """Hold the p99 of the phases to what the server's own clock says of its late answers."""
-    logged = [float(each) for each in re.findall(r"^delayed ([\d.]+)$", cell.log, re.MULTILINE)]
+    logged = logged_delays(cell)
     assert len(logged) > len(names)
     for phase in (each for each in cell.phases if each.name in names):
         assert phase.p99 is not None
