@@ -78,18 +78,24 @@ def dask() -> Iterator[DaskCluster]:
         yield found
 
 
+CLOCK_UNKNOWN = "its clock is known only"
+
+
 @contextmanager
 def opened(dask: DaskCluster, workers: int = len(HOSTS)) -> Iterator[Cluster]:
     """Connect as soon as all workers have registered."""
     until = time.monotonic() + PATIENCE
+    connected = False
     while True:
         try:
             with open_cluster(dask.address) as cluster:
                 if len(cluster.workers) >= workers:
+                    connected = True
                     yield cluster
                     return
         except ConfigurationError as error:
-            if "it has no workers" not in str(error):
+            # On a busy machine a round trip to the scheduler can take too long.
+            if connected or not any(each in str(error) for each in ("it has no workers", CLOCK_UNKNOWN)):
                 raise
         assert time.monotonic() < until
 
@@ -384,7 +390,7 @@ def test_servers_that_no_worker_can_start_are_one_line(
     for _ in attempts():
         with opened(dask), pytest.raises(UsageError) as raised:
             session.run(call, Configuration(), ignore_event)
-        if "its clock is known only" not in str(raised.value):
+        if CLOCK_UNKNOWN not in str(raised.value):
             break  # on a busy machine a round trip to the scheduler can take too long
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
