@@ -27,8 +27,7 @@ pytestmark = pytest.mark.live
 COMMAND = str(Path(sys.executable).with_name("wsgi-gauntlet"))
 FULL_DISK_BYTES = 200_000
 FEW = ("--select", "http/responses/head-status/list", "--select", "http/responses/head-then-open/list")
-"""Two cases that are sent whole only: before a server's first other case its requests are cut at each byte, which takes
-half a second of CPU time."""
+"""Two cases that are sent whole only: one attempt decides each."""
 
 
 @dataclass

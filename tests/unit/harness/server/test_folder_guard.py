@@ -14,13 +14,12 @@ from wsgi_gauntlet.harness.server.folder_guard import FolderGuard
 from ....helpers.script_server import until
 
 KILLED = """
-import os, signal, sys, tempfile
-from pathlib import Path
+import os, signal
 from wsgi_gauntlet.harness.server.temp_dirs import create_private_folder, scratch_folder
 with scratch_folder() as scratch:
     folder = create_private_folder(scratch)
     (folder / "file").write_text("x")
-    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -30,7 +29,7 @@ async def test_a_killed_run_leaves_no_folder(tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     place.mkdir()
     done = subprocess.run(  # noqa: ASYNC221 - quick
-        [sys.executable, "-c", KILLED, "SIGKILL"], env={**os.environ, "TMPDIR": str(place)}, check=False
+        [sys.executable, "-c", KILLED], env={**os.environ, "TMPDIR": str(place)}, check=False
     )
     assert done.returncode == -signal.SIGKILL
     await until(lambda: not list(place.iterdir()))
