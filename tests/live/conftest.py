@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -14,6 +15,7 @@ from wsgi_gauntlet.harness.load.analysis import cpu_contention
 from wsgi_gauntlet.harness.load.generator import generator_health
 
 from ..helpers.common_folders import of_all_processes, one_at_a_time
+from ..helpers.cpu_priority import first_in_line
 from ..helpers.scenario_runs import attempts, run_until_graded, run_until_valid
 
 MEASURING_TIMEOUT_SECONDS = 300
@@ -37,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and may_repeat(item.module):
             item.add_marker(pytest.mark.timeout(MEASURING_TIMEOUT_SECONDS, func_only=True), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _measure_before_others_compute(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let other tests change as little as possible of what a test measures."""
+    with first_in_line() if may_repeat(request.module) else nullcontext():
+        yield
 
 
 @pytest.fixture

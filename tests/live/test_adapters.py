@@ -30,8 +30,12 @@ from ..helpers.requirements import fail_or_skip, installed_plan
 pytestmark = pytest.mark.live
 
 PATIENCE = 60.0
+WAKE_SECONDS = 5.0
 
 FAILING_APP = "raise RuntimeError('not today')\n"
+
+WITH_WSGI_PROCESSES = ("mod_wsgi:daemon", "mod_wsgi-express")
+"""Servers whose app runs in processes that do not listen."""
 
 DEADLINES = {"peregrine": 8.0}
 """Seconds for the start of an app that fails: one that tries again for ever takes all that it is given."""
@@ -73,11 +77,25 @@ async def serve(
         await also(server)
         seen += server.processes()
         begun = time.monotonic()
-        await server.stop(grace=PATIENCE)  # with the usual grace SIGKILL would end whoever ignores the signal
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wake, server)
+            await server.stop(grace=PATIENCE)  # with the usual grace SIGKILL would end whoever ignores the signal
+            nursery.cancel_scope.cancel()
         assert time.monotonic() - begun < PATIENCE
     assert [pid for pid in seen if os.path.exists(f"/proc/{pid}")] == []  # noqa: PTH110, ASYNC240 - no disk behind it
     assert not port or procfs.listening_inodes(port) == set()
     return server
+
+
+async def wake(server: ServerInstance) -> None:
+    """Connect every few seconds.
+
+    Before gevent waits for events it looks for signals. One that comes between the two waits for the next event
+    (gevent/libev/callbacks.c), and a busy machine makes that moment long.
+    """
+    while True:
+        await trio.sleep(WAKE_SECONDS)
+        await probe_readiness(server.address, "/", server.nonce)
 
 
 async def echoed(server: ServerInstance) -> AppEvent:
@@ -90,6 +108,18 @@ async def echoed(server: ServerInstance) -> AppEvent:
 async def test_it_serves_over_tcp(name: str, folder: Path) -> None:
     server = await serve(installed_plan(name), folder)
     assert server.name == name
+
+
+def counted(server: ServerInstance) -> int:
+    """Return the number of processes that the settings decide.
+
+    Beside the processes of mod_wsgi, Apache has some of its own, and one more whenever too few of their threads are
+    free. Only they listen.
+    """
+    processes = server.processes()
+    if server.name not in WITH_WSGI_PROCESSES:
+        return len(processes)
+    return sum(not procfs.owns_port([each], server.address.port) for each in processes)
 
 
 def mounted(plan: Plan) -> Plan:
@@ -155,9 +185,9 @@ async def test_on_ipv6_it_mounts_the_app_and_reloads_where_it_can(name: str, fol
         # That these two have one process says little, that they serve that they know what they were given.
         ("haproxy:tcp+gunicorn", Settings(threads=2, keep_alive=3.5, timeout=9.5, backlog=16), 3),
         ("caddy:tcp+gunicorn", Settings(keep_alive=3.5, timeout=9.5), 3),
-        ("mod_wsgi:daemon", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 6),
+        ("mod_wsgi:daemon", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 2),
         ("mod_wsgi:embedded", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 3),
-        ("mod_wsgi-express", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 4),
+        ("mod_wsgi-express", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 2),
         ("cgi:lighttpd", Settings(workers=2, keep_alive=3.5, timeout=9.5, backlog=16), 3),
         ("cgi:apache", Settings(workers=2, threads=3, keep_alive=3.5, timeout=9.5, backlog=16), 4),
     ],
@@ -167,9 +197,9 @@ async def test_settings_reach_the_server(name: str, settings: Settings, count: i
     for _ in range(3):  # on a busy machine Apache may replace a process that came late, and stay at another number
         async with instance.running(plan, scratch=folder / "scratch", logs=folder / "logs") as server:
             with trio.move_on_after(PATIENCE / 3):
-                while len(server.processes()) != count:  # noqa: ASYNC110 - nothing tells a fork, nor a CGI script's end
+                while counted(server) != count:  # noqa: ASYNC110 - nothing tells a fork, nor a CGI script's end
                     await trio.sleep(0.01)
-            found = len(server.processes())
+            found = counted(server)
             assert (await probe_readiness(server.address, "/nonce", server.nonce)).state is ReadinessState.READY
         if found == count:
             break

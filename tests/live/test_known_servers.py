@@ -142,8 +142,8 @@ async def test_a_closed_loop_counts_what_is_lost(folder: Path) -> None:
 async def test_the_p99_is_that_of_the_late_answers(every: int, milliseconds: int, folder: Path) -> None:
     for _ in attempts():
         (cell,) = await side_by_side(folder, SHORT, plan("delays_pages", every, milliseconds))
-        if len(logged_delays(cell)) > 2:
-            break  # a slow machine has fewer requests
+        if all(each.scheduled >= every for each in cell.phases[:2]):
+            break  # on a slow machine the phases may have too few requests for a late one each
     assert_p99_as_logged(cell, cell.phases[0].name, cell.phases[1].name)
 
 
