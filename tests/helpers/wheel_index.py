@@ -106,7 +106,8 @@ def isolated_environment_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @contextmanager
 def tiny_server_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have `tiny` be a server like all others, whose releases are had from an index in `folder`."""
+    """Have `tiny` be a server like all others, whose releases are had from an index in `folder`; work there."""
+    monkeypatch.chdir(folder)
     make_package_index(folder / "index", monkeypatch)
     known = {**adapter_registry.adapters(), "tiny": TinyServer()}
     monkeypatch.setattr(adapter_registry, "adapters", lambda: known)

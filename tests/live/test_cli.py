@@ -123,6 +123,14 @@ def test_check_leaves_a_whole_run_folder(place: Place) -> None:
     assert from_file.returncode == 0, from_file.stderr
 
 
+def test_a_pass_keeps_its_evidence_only_if_asked(place: Place) -> None:
+    for arguments, kept in ((("--out", "all", "--keep-evidence", "all"), True), (("--out", "usual"), False)):
+        assert place.call("check", "gunicorn", *FEW, *arguments).returncode == 0
+        for cell in journal.read(place.path / arguments[1]).conformance:
+            assert (cell.evidence.digest is None) is kept
+            assert bool(cell.evidence.wire) is kept
+
+
 def test_a_run_is_compared_with_the_one_before_it(place: Place) -> None:
     """The earlier run moves away, and its verdicts stay with the new one."""
     assert place.call("check", "wsgiref", *FEW).returncode == 0

@@ -23,7 +23,7 @@ from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.remote.control import Control, ControlRefused, ControlResponse, NoControlResponse
 from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress
 from wsgi_gauntlet.harness.server.remote.remote_server import RemoteDescription, RemoteServer
-from wsgi_gauntlet.harness.server.remote.target_events import TargetEventChannel, gate_hash
+from wsgi_gauntlet.harness.server.remote.target_events import SEVERAL_PLACES, TargetEventChannel, gate_hash
 from wsgi_gauntlet.harness.server.server_under_test import STOP_GRACE, ObservedServer
 from wsgi_gauntlet.harness.server.temp_dirs import app_version, reference_app_sources
 
@@ -53,11 +53,6 @@ RETRY_SECONDS = 0.1
 
 END_SECONDS = 1.0
 """Seconds in which a target learns that the check has ended."""
-
-SEVERAL_PLACES = (
-    "several containers or machines answer at this address, or a proxy changes requests; "
-    "name the address of one of them"
-)
 
 FORWARDING_FIELDS = ("HTTP_VIA", "HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO")
 """Header fields that only a proxy adds."""

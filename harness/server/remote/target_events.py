@@ -21,6 +21,12 @@ from wsgi_gauntlet.harness.server.app_events import UNKNOWN_SEQUENCE, AppEventCh
 from wsgi_gauntlet.harness.server.background_tasks import background_nursery
 from wsgi_gauntlet.harness.server.remote.control import Control, ControlRefused, ControlResponse, NoControlResponse
 
+SEVERAL_PLACES = (
+    "several containers or machines answer at this address, or a proxy changes requests; "
+    "name the address of one of them"
+)
+"""The end of a message to whoever checks a target that responds as if it was another one now and then."""
+
 BLOCKING_SECONDS, BUSY_BLOCKING_SECONDS = 0.3, 0.03
 """Seconds for which a request may stop the event loop, and the same while the target is known to be busy. Together they
 are less than the stall that makes an attempt invalid."""
@@ -186,7 +192,8 @@ class TargetEventChannel(AppEventChannel):
     def _note(self, problem: NoControlResponse | ControlRefused) -> None:
         """Keep why events could not be read: for now, or for good if the target refused."""
         if isinstance(problem, ControlRefused):
-            self._failure = f"the target does not know this check any more: {problem}; run the check again"
+            why = f"its app was started again, or {SEVERAL_PLACES}"
+            self._failure = f"the target does not know this check any more: {problem}; {why}"
         else:
             self._unread = str(problem)
 

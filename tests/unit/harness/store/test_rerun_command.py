@@ -57,7 +57,8 @@ def test_nothing_is_installed_into_a_tools_own_environment(tmp_path: Path, made:
     )
 
 
-def test_a_command_beside_another_name_is_refused() -> None:
+def test_a_command_beside_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, ["check", "waitress", "--command", COMMAND])
     assert "--command describes the server named custom, but the servers are waitress" in str(done.exception)
 
