@@ -11,7 +11,7 @@ import math
 import os
 import shlex
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,6 +75,7 @@ class ChainMember:
     plan: Plan
     launch: Launch
     command: Command
+    preload: Preload
     supervised: SupervisedProcess
 
     @property
@@ -234,7 +235,7 @@ class ServerInstance(ObservedServer):
             await part.supervised.stop(part.command.stop_signal, grace)
             _remove_socket(part.launch.address)
             position = self._log.position()
-            part.supervised = await self._supervise(part.plan, part.launch, part.command)
+            part.supervised = await self._supervise(part.plan, part.launch, part.command, part.preload)
             await self._wait_until_ready(part, position)
 
     async def start(self) -> None:
@@ -260,11 +261,18 @@ class ServerInstance(ObservedServer):
         `grace` is the seconds from the signal that asks it to stop until SIGKILL; with 0 there is no such signal. A
         cancelled run uses 0: a user who pressed Ctrl-C waits for the report.
         """
-        if trio.current_effective_deadline() == -math.inf:
-            grace = 0.0
+        await self._stop(lambda _part: grace)
+
+    async def discard(self) -> None:
+        """Stop it as `stop` does, but kill at once what a fork server started: to end in good order takes it 0.1 s."""
+        await self._stop(lambda part: 0.0 if part.preload.modules else STOP_GRACE)
+
+    async def _stop(self, grace_of: Callable[[ChainMember], float]) -> None:
+        cancelled = trio.current_effective_deadline() == -math.inf
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 for part in reversed(self._members):
+                    grace = 0.0 if cancelled else grace_of(part)
                     nursery.start_soon(part.supervised.stop, part.command.stop_signal, grace)
             for part in self._members:
                 await trio.to_thread.run_sync(clear, part.launch.folder)
@@ -304,12 +312,14 @@ class ServerInstance(ObservedServer):
         command = start_command(plan.adapter, launch)
         write_launch_files(launch, command, self._user if plan.adapter.unprivileged_user else None)
         position = self._log.position()
-        part = ChainMember(plan, launch, command, await self._supervise(plan, launch, command))
+        preload = self._preload(plan, launch, command) if self._fork_servers else Preload()
+        supervised = await self._supervise(plan, launch, command, preload)
+        part = ChainMember(plan, launch, command, preload, supervised)
         self._members.append(part)
         await self._wait_until_ready(part, position)
         return launch
 
-    async def _supervise(self, plan: Plan, launch: Launch, command: Command) -> SupervisedProcess:
+    async def _supervise(self, plan: Plan, launch: Launch, command: Command, preload: Preload) -> SupervisedProcess:
         folder = command.folder or launch.folder
         if plan.upstream is None and command.folder is not None:  # the launch folder is never copied
             folder = plan.app_setup.placed(command.folder)
@@ -320,9 +330,7 @@ class ServerInstance(ObservedServer):
             log=self._log.path,
             remains=Remains(self._instance_folder, self._scratch),
             user=self._user if plan.adapter.unprivileged_user else None,
-            fork=Fork(servers, self._preload(plan, launch, command), launch.folder)
-            if (servers := self._fork_servers)
-            else None,
+            fork=Fork(self._fork_servers, preload, launch.folder) if self._fork_servers else None,
         )
 
     def _preload(self, plan: Plan, launch: Launch, command: Command) -> Preload:
@@ -467,7 +475,7 @@ async def running(
                 place = Place(instance_folder, scratch, user=app_user, owner=user)
                 plan = await stack.enter_async_context(prepared(plan, place))
                 server = ServerInstance(plan, channel, folders, deadline or start_timeout(plan), fork_servers)
-                stack.push_async_callback(server.stop)
+                stack.push_async_callback(server.discard)
                 await server.start()
             except (GauntletError, OSError) as error:
                 if instance_folder.is_dir() and channel.intact:
