@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import gc
 import io
 import sys
 from pathlib import Path
@@ -34,6 +35,9 @@ from wsgi_gauntlet.harness.workflow_commands import commands_escaped
 
 EXIT_BROKEN_PIPE = 141
 """The exit code of a shell for a program that SIGPIPE ended."""
+
+GC_THRESHOLD = 20_000
+"""New objects until the garbage collector looks for cycles."""
 
 RESOURCE_ADVICE = {
     errno.ENOSPC: "free disk space, or set TMPDIR to another disk",
@@ -100,6 +104,7 @@ for each in (
 
 def main() -> None:
     """Run the command. Each error is one line and an exit code, without a traceback."""
+    gc.set_threshold(GC_THRESHOLD)
     configure_output_encoding()
     with commands_escaped():
         _run_command()

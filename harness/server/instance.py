@@ -264,7 +264,7 @@ class ServerInstance(ObservedServer):
         await self._stop(lambda _part: grace)
 
     async def discard(self) -> None:
-        """Stop it as `stop` does, but kill at once what a fork server started: to end in good order takes it 0.1 s."""
+        """Stop it as `stop` does, but kill at once what a fork server started: nobody looks at how it ends."""
         await self._stop(lambda part: 0.0 if part.preload.modules else STOP_GRACE)
 
     async def _stop(self, grace_of: Callable[[ChainMember], float]) -> None:
