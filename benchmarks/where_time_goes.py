@@ -60,7 +60,7 @@ class Times:
         """Watch what an instance does, and each attempt."""
         phases = {
             "start": (ServerInstance, "start"),
-            "stop": (ServerInstance, "stop"),
+            "stop": (ServerInstance, "_stop"),
             "does it respond, before a case": (attempt, "ensure_responding"),
             "has it ended (part of attempts)": (ServerInstance, "wait_for_end"),
             "may requests be cut": (segmentation_tolerance, "_find_rejection"),

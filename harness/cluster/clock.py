@@ -15,6 +15,12 @@ from dataclasses import dataclass
 MAX_SKEW_NS = 10_000_000
 """Nanoseconds by which the clock of a worker may differ from that of the scheduler."""
 
+ROUND_TRIPS = 16
+"""Round trips that measure a clock, at least. On an idle machine one takes a millisecond."""
+
+SAMPLING_SECONDS = 4.0
+"""Seconds for further round trips while the clock is not known to MAX_SKEW_NS: on a busy machine most take too long."""
+
 
 @dataclass(frozen=True)
 class ClockOffset:
@@ -50,6 +56,13 @@ class ClockOffset:
                 f"{2 * self.error_ns / 1e6:.0f} ms; use workers near the scheduler, or with less other work"
             )
         return ""
+
+
+def needs_more(samples: Sequence[tuple[int, int, int]], seconds: float) -> bool:
+    """Return whether further round trips may tell more than `samples`, which took `seconds`."""
+    if len(samples) < ROUND_TRIPS:
+        return True
+    return seconds < SAMPLING_SECONDS and clock_offset(samples, 0).error_ns > MAX_SKEW_NS
 
 
 def clock_offset(samples: Sequence[tuple[int, int, int]], wall_ahead_ns: int) -> ClockOffset:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import trio
 
 from wsgi_gauntlet.harness.cluster import worker as worker_functions
-from wsgi_gauntlet.harness.cluster.clock import ClockOffset, clock_offset
+from wsgi_gauntlet.harness.cluster.clock import ClockOffset, clock_offset, needs_more
 from wsgi_gauntlet.harness.cluster.cluster_name import MAX_WORKERS, ClusterName, parse_cluster
 from wsgi_gauntlet.harness.cluster.dask_thread import DaskThread, dask_thread
 from wsgi_gauntlet.harness.errors import ConfigurationError, GauntletError, InternalError, OutOfResources, WorkerLost
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 3
 """Rounds of one load at most: a worker that is lost costs the round, and the round is run again."""
-
-CLOCK_ROUND_TRIPS = 16
-"""Round trips to the scheduler for one measurement of a clock. On an idle machine one takes a millisecond."""
 
 CALL_TIMEOUT = 8.0
 """Seconds after which a worker that does not answer counts as lost."""
@@ -486,9 +483,7 @@ def _scheduler_lost(error: Exception) -> InternalError:
 
 async def _clock_of(client: Client, worker: Worker) -> ClockOffset:
     try:
-        samples, ahead = await asyncio.wait_for(
-            _ask(client, worker, worker_functions.sample_clocks, CLOCK_ROUND_TRIPS), CALL_TIMEOUT
-        )
+        samples, ahead = await asyncio.wait_for(_ask(client, worker, worker_functions.sample_clocks), CALL_TIMEOUT)
         return clock_offset(samples, ahead)
     except (TimeoutError, ValueError):
         raise WorkerLost(f"{worker.label} is lost: it does not get the time of the scheduler") from None
@@ -496,8 +491,9 @@ async def _clock_of(client: Client, worker: Worker) -> ClockOffset:
 
 async def _clock_here(client: Client) -> ClockOffset:
     samples: list[tuple[int, int, int]] = []
+    begun = time.monotonic()
     try:
-        for _ in range(CLOCK_ROUND_TRIPS):
+        while needs_more(samples, time.monotonic() - begun):
             sent = time.time_ns()
             at = await client.run_on_scheduler(time.time_ns)
             samples.append((sent, at, time.time_ns()))

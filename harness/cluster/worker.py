@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from wsgi_gauntlet.harness.cluster.clock import needs_more
 from wsgi_gauntlet.harness.load.generator.process_messages import HEADER_BYTES, MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -195,16 +196,18 @@ async def close_session(session: str) -> None:
         await _sessions[session].end()
 
 
-async def sample_clocks(rounds: int, *, dask_worker: DaskWorker) -> tuple[list[ClockSample], int]:
-    """Ask the scheduler `rounds` times for its clock. Also return how far time_ns() is ahead of perf_counter_ns()."""
+async def sample_clocks(*, dask_worker: DaskWorker) -> tuple[list[ClockSample], int]:
+    """Ask the scheduler for its clock, see clock.py. Also return how far time_ns() is ahead of perf_counter_ns()."""
     from distributed.protocol.pickle import dumps
 
     arguments: dict[str, object] = {"function": dumps(time.time_ns), "args": dumps(()), "kwargs": dumps({})}
     samples: list[ClockSample] = []
-    for _ in range(rounds):
+    begun = time.monotonic()
+    while needs_more(samples, time.monotonic() - begun):
         sent = time.time_ns()
         answer = await dask_worker.scheduler.run_function(**arguments, wait=True)
         received = time.time_ns()
-        if isinstance(at := answer.get("result"), int):
-            samples.append((sent, at, received))
+        if not isinstance(at := answer.get("result"), int):
+            break
+        samples.append((sent, at, received))
     return samples, time.time_ns() - time.perf_counter_ns()

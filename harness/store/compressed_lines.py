@@ -145,8 +145,8 @@ class LineReader:
 
 def is_complete(descriptor: int) -> bool:
     """Say whether lines can be appended: all is zstd, and the last frame is complete. Raises as read_lines()."""
-    if not _is_compressed(descriptor):
-        return os.fstat(descriptor).st_size == 0
+    if not _MAGIC.startswith(os.pread(descriptor, len(_MAGIC), 0)):
+        return False
     offset, size = 0, os.fstat(descriptor).st_size
     while offset < size:
         frame = _Frame(descriptor, offset)
@@ -231,13 +231,11 @@ def _end_without_zeros(descriptor: int) -> int:
     return 0
 
 
-def _is_compressed(descriptor: int) -> bool:
-    start = os.pread(descriptor, len(_MAGIC), 0)
-    return bool(start) and _MAGIC.startswith(start)  # a kill may leave a part of it
-
-
 def _frames(descriptor: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-    if not _is_compressed(descriptor):
+    start = os.pread(descriptor, len(_MAGIC), 0)
+    if not start:
+        return  # and what is written from now on may be compressed
+    if not _MAGIC.startswith(start):  # a kill may leave a part of it
         yield -1, _plain_chunks(descriptor)
         return
     offset, size = 0, os.fstat(descriptor).st_size

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from wsgi_gauntlet.harness.server.remote.proof import VerifiedAddress, resolve_a
 from wsgi_gauntlet.harness.server.remote.remote_server import RemoteServer, target_plan
 from wsgi_gauntlet.harness.server.remote.target import Target
 
+from ..helpers.cpu_priority import first_in_line
 from ..helpers.dask_cluster import DaskCluster, dask_cluster
 from ..helpers.processes import command_lines
 from ..helpers.pytest_project import install_catalogue
@@ -74,7 +75,9 @@ def _collect_connections() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def dask() -> Iterator[DaskCluster]:
-    with dask_cluster(HOSTS) as found:
+    with ExitStack() as stack:
+        with first_in_line():
+            found = stack.enter_context(dask_cluster(HOSTS))
         yield found
 
 
@@ -431,7 +434,7 @@ def test_a_run_that_ends_in_the_middle_ends_its_load(
         try:
             until = time.monotonic() + PATIENCE
             while not processes(dask):
-                assert run.poll() is None
+                assert run.poll() is None, run.communicate()[1]
                 assert time.monotonic() < until
                 time.sleep(0.05)
             run.send_signal(number)

@@ -14,7 +14,7 @@ from wsgi_gauntlet.harness.server import planning
 from ..helpers.requirements import program
 from ..helpers.runs import check_cases
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
 async def test_pypy_serves_the_reference_app(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_gauntlet.harness.cluster.clock import MAX_SKEW_NS, ClockOffset, clock_offset
+from wsgi_gauntlet.harness.cluster.clock import (
+    MAX_SKEW_NS,
+    ROUND_TRIPS,
+    SAMPLING_SECONDS,
+    ClockOffset,
+    clock_offset,
+    needs_more,
+)
 
 MS = 1_000_000
 
@@ -25,6 +32,14 @@ def test_the_offset_is_wrong_by_at_most_its_error(true_offset: int, trips: list[
     samples = [(sent, sent + there + true_offset, sent + there + back) for sent, there, back in trips]
     found = clock_offset(samples, 0)
     assert abs(found.offset_ns - true_offset) <= found.error_ns + 1
+
+
+def test_more_round_trips_are_made_while_none_was_short_enough() -> None:
+    long = [(0, 5, 2 * MAX_SKEW_NS + 2)] * ROUND_TRIPS
+    assert needs_more(long[1:], 2 * SAMPLING_SECONDS)
+    assert needs_more(long, 0.0)
+    assert not needs_more(long, SAMPLING_SECONDS)
+    assert not needs_more([*long, (0, 5, 2 * MAX_SKEW_NS)], 0.0)
 
 
 def test_without_a_round_trip_there_is_no_offset() -> None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from wsgi_gauntlet.harness.cluster import worker
+from wsgi_gauntlet.harness.cluster.clock import ROUND_TRIPS
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.load.generator.loop import LoopOptions
 from wsgi_gauntlet.harness.load.generator.process_messages import HEADER_BYTES, Job, Ready, decode, encode
@@ -106,8 +107,8 @@ def test_clocks_are_sampled_from_the_scheduler() -> None:
 
     async def work() -> None:
         dask_worker: Any = SimpleNamespace(name="w1", scheduler=SimpleNamespace(run_function=run_function))
-        samples, ahead = await worker.sample_clocks(3, dask_worker=dask_worker)
-        assert len(samples) == len(asked) == 3
+        samples, ahead = await worker.sample_clocks(dask_worker=dask_worker)
+        assert len(samples) == len(asked) == ROUND_TRIPS
         assert all(at == 5 and sent <= received for sent, at, received in samples)
         assert ahead > 0
 

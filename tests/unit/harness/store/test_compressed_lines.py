@@ -63,6 +63,22 @@ def test_each_line_is_read_in_turn_and_alone(descriptor: int, *, compressed: boo
     assert [reader.line(place) for place in reversed(places)] == LINES[::-1]
 
 
+def test_a_file_that_is_begun_while_it_is_read_has_no_line_yet(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pread, writer = os.pread, LineWriter(descriptor)
+
+    def begun_after_the_first_look(*arguments: int) -> bytes:
+        found = pread(*arguments)
+        monkeypatch.setattr(os, "pread", pread)
+        writer.write(b"a line\n")
+        return found
+
+    monkeypatch.setattr(os, "pread", begun_after_the_first_look)
+    assert list(read_lines(descriptor)) == []
+    assert [line for _, line in read_lines(descriptor)] == [b"a line\n"]
+
+
 def test_zstdcat_prints_the_lines_of_a_run_that_goes_on(descriptor: int, tmp_path: Path) -> None:
     writer = LineWriter(descriptor)
     for line in LINES:
