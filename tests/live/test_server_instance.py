@@ -11,8 +11,9 @@ import pytest
 import trio
 
 from wsgi_gauntlet.harness.errors import ServerDidNotStart
-from wsgi_gauntlet.harness.server import planning
+from wsgi_gauntlet.harness.server import instance, planning
 from wsgi_gauntlet.harness.server.process import procfs
+from wsgi_gauntlet.harness.server.process.fork_server import ForkServers
 from wsgi_gauntlet.harness.server.readiness import ReadinessState, probe_readiness
 
 from ..helpers.requirements import installed
@@ -38,6 +39,21 @@ async def test_a_good_server_runs_answers_and_leaves_nothing(folder: Path) -> No
     assert server.ended == "stopped"
     assert server.pid == 0
     assert server.conditions == {}
+
+
+@pytest.mark.parametrize("forked", [True, False])
+async def test_what_a_fork_server_started_is_killed_at_the_end(folder: Path, *, forked: bool) -> None:
+    """Nobody looks at how an instance of a check ends. Another one ends in good order."""
+    with ForkServers.open() as servers:
+        async with instance.running(
+            installed(planning.plan("gunicorn")),
+            scratch=folder / "scratch",
+            logs=folder / "logs",
+            fork_servers=servers if forked else None,
+        ) as server:
+            processes = server.processes()
+    assert not any(map(alive, processes))
+    assert ("Shutting down: Master" in server._log.path.read_text()) is not forked
 
 
 async def test_the_log_is_read_from_a_mark_and_noticed_to_grow(folder: Path) -> None:

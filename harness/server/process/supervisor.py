@@ -296,6 +296,8 @@ class Supervisor:
             return
         if command["do"] == "stop":
             self._deadline = time.monotonic() + command["grace"]
+            if not command["grace"]:
+                return  # it is killed, and shall not begin with anything before
         if self._status is None:
             os.kill(self._server, command["number"])
 
