@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -88,13 +89,15 @@ async def serve(
 
 
 async def wake(server: ServerInstance) -> None:
-    """Connect every few seconds.
+    """Connect every few seconds to a server that is asked to stop, and ask gevent again.
 
     Before gevent waits for events it looks for signals. One that comes between the two waits for the next event
     (gevent/libev/callbacks.c), and a busy machine makes that moment long.
     """
     while True:
         await trio.sleep(WAKE_SECONDS)
+        if server.name.startswith("gevent"):
+            server.send_signal(signal.SIGINT)
         await probe_readiness(server.address, "/", server.nonce)
 
 
