@@ -129,11 +129,16 @@ def request(site: DeploymentSite, port: int, path: str, host: str = "shop.exampl
         time.sleep(0.02)
 
 
-def let_the_proxy_connect(site: DeploymentSite) -> None:
-    """Do what the unit's Group does: the server runs as root here, and the proxy does not."""
+def let_the_proxy_connect(site: DeploymentSite) -> bool:
+    """Do what the unit's Group does: the server runs as root here, and the proxy does not.
+
+    Return whether there is a socket.
+    """
     socket_file = Path(site.socket_path)
-    if socket_file.is_socket():
+    found = socket_file.is_socket()
+    if found:
         socket_file.chmod(0o777)
+    return found
 
 
 def meeting(site: DeploymentSite, port: int, expected: int) -> Counter[int]:

@@ -218,8 +218,8 @@ def test_a_proxy_passes_requests_on_and_sends_static_files(name: str, workers: i
     (Path(site.root) / "start").write_text(next(each.start for each in files if proxy in each.start and each.start))
     with ExitStack() as stack:
         stack.enter_context(deployed_servers.running(["/bin/sh", "-c", f"exec env {service_command(files)}"], site))
-        if plan.upstream is not None and (socket := Path(site.socket_path)) and socket.name in files[0].text:
-            let_the_proxy_connect(socket)
+        if plan.upstream is not None and Path(site.socket_path).name in files[0].text:
+            wait_for_socket(site)
         front = stack.enter_context(deployed_servers.running(SERVICES[proxy](site, plan), site))
         status, body = deployed_servers.request(site, site.public_port, "/page")
         assert (status, body) == (200, f"the app at /page in {site.folder} for shop.example")
@@ -250,20 +250,19 @@ def test_the_app_learns_of_visitors_as_the_files_say(name: str, sites: Sites) ->
         with ExitStack() as stack:
             stack.enter_context(deployed_servers.running(["/bin/sh", "-c", f"exec env {start}"], site))
             if "unix" in name:
-                let_the_proxy_connect(Path(site.socket_path))
+                wait_for_socket(site)
             stack.enter_context(deployed_servers.running(nginx(site, plan), site))
             found = deployed_servers.request(site, site.public_port, "/visitor")
             assert found == (200, "None at None" if advised and start == command else "http at 127.0.0.1")
         Path(site.socket_path).unlink(missing_ok=True)
 
 
-def let_the_proxy_connect(socket: Path) -> None:
-    """Do what the unit's Group does: the server runs as root here, and the proxy does not."""
+def wait_for_socket(site: DeploymentSite) -> None:
+    """Return when the proxy can connect to the socket: Apache does not try again for a minute."""
     deadline = time.monotonic() + deployed_servers.START_SECONDS
-    while not socket.exists():
+    while not deployed_servers.let_the_proxy_connect(site):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    socket.chmod(0o777)
 
 
 def child_processes(parent: int, expected: int) -> int:
