@@ -76,7 +76,9 @@ class Exchange:
     async def _connect(
         self, transcript: Transcript, segmentation: Segmentation, *, tls: bool = True, source: str = ""
     ) -> Connection:
-        address = replace(self.server.address, tls=self.server.address.tls and tls)
+        address = self.server.address
+        if address.tls and not tls:
+            address = replace(address, tls=False)
         connection = await Connection.open(address, transcript, segmentation, source=source)
         self._connections.append(connection)
         return connection
@@ -138,19 +140,24 @@ class Exchange:
 
         Raises trio.TooSlowError after `timeout` seconds; the case decides whether that blames the server.
         """
+
+        def matches(event: AppEvent) -> bool:
+            return event.kind == kind and self._belongs_to_attempt(event)
+
+        if arrived := self.server.channel.arrived_event(self._mark, matches, count):
+            await trio.lowlevel.checkpoint()
+            return arrived
         try:
             with trio.fail_after(timeout) as scope:
                 async with background_nursery() as nursery:
                     nursery.start_soon(self._shorten_timeout_on_exit, scope)
-                    return await self.server.channel.wait(
-                        self._mark, lambda e: e.kind == kind and self._belongs_to_attempt(e), count
-                    )
+                    return await self.server.channel.wait(self._mark, matches, count)
         except trio.TooSlowError:
             self.transcript.time_sensitive = True
             # The events of a target may not have been read to the end.
             await self.server.channel.read_pending()
             self.server.channel.require_read()
-            found = [e for e in self.server.channel.since(self._mark) if e.kind == kind and self._belongs_to_attempt(e)]
+            found = list(filter(matches, self.server.channel.since(self._mark)))
             if len(found) >= count:
                 return found[count - 1]
             raise

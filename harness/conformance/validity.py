@@ -27,7 +27,7 @@ UNCOUNTED_STALL_SECONDS = 0.01
 """Seconds of each stall that `StallClock` counts as time. Without them a busy loop would never reach a deadline."""
 
 WATCHDOG_INTERVAL_SECONDS = 0.1
-"""Seconds between two wake-ups of the watchdog."""
+"""Seconds of the longest sleep of a watched event loop: a process that was stopped while it slept is late then."""
 
 STALL_LIMIT_SECONDS = 0.5
 """After a stall of this many seconds, time-outs prove nothing: half of the shortest time-out that blames a server."""
@@ -41,6 +41,8 @@ class StallClock(trio.abc.Clock):
 
     On a busy machine the loop is late for bytes that have arrived already. With trio's own clock the time-out of a
     case would be over then, and a server that answered in time would be blamed. Load never uses `excluding_stalls()`.
+
+    The loop reads the clock in each of its turns, so the clock also tells the watchdogs of all attempts about stalls.
     """
 
     def __init__(self) -> None:
@@ -48,6 +50,7 @@ class StallClock(trio.abc.Clock):
         self._planned_sleep = 0.0
         self._last_reading = time.perf_counter()
         self._depth = 0
+        self._watchdogs: list[EventLoopWatchdog] = []
 
     def start_clock(self) -> None:
         """Start the clock."""
@@ -56,26 +59,32 @@ class StallClock(trio.abc.Clock):
     def current_time(self) -> float:
         """Return the time in seconds."""
         now = time.perf_counter()
-        if self._depth:
-            self._stalled_seconds += max(0.0, now - self._last_reading - self._planned_sleep - UNCOUNTED_STALL_SECONDS)
+        if self._depth and (stall := now - self._last_reading - self._planned_sleep) > UNCOUNTED_STALL_SECONDS:
+            self._stalled_seconds += stall - UNCOUNTED_STALL_SECONDS
+            for each in self._watchdogs:
+                each.note(stall)
         self._last_reading, self._planned_sleep = now, 0.0
         return now - self._stalled_seconds
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Return the seconds until `deadline`; the loop sleeps for them."""
-        self._planned_sleep = max(0.0, deadline - self.current_time())
+        """Return the seconds until `deadline`, for which the loop sleeps; a watched loop wakes up earlier."""
+        seconds = max(0.0, deadline - self.current_time())
+        self._planned_sleep = min(seconds, WATCHDOG_INTERVAL_SECONDS) if self._watchdogs else seconds
         return self._planned_sleep
 
     @contextmanager
-    def excluding_stalls(self) -> Iterator[None]:
-        """Do not count stalls of the loop within the block."""
+    def excluding_stalls(self, *watchdogs: EventLoopWatchdog) -> Iterator[None]:
+        """Do not count stalls of the loop within the block, and tell `watchdogs` about them."""
         self.current_time()
         self._depth += 1
+        self._watchdogs.extend(watchdogs)
         try:
             yield
         finally:
             self.current_time()
             self._depth -= 1
+            for each in watchdogs:
+                self._watchdogs.remove(each)
 
 
 @contextmanager
@@ -93,27 +102,40 @@ class EventLoopWatchdog:
     """Measure how long the event loop of the harness stalled: without processor time, stopped or suspended."""
 
     def __init__(self) -> None:
-        self._longest_stall = 0.0
-        self._last = time.monotonic()
-
-    @property
-    def longest_stall(self) -> float:
+        self.longest_stall = 0.0
         """The longest stall until now, in seconds."""
-        return max(self._longest_stall, time.monotonic() - self._last - WATCHDOG_INTERVAL_SECONDS)
 
-    async def watch(self) -> None:
-        """Wake up regularly until cancelled."""
-        while True:
-            await trio.sleep(WATCHDOG_INTERVAL_SECONDS)
-            self._longest_stall, self._last = self.longest_stall, time.monotonic()
+    def note(self, stall: float) -> None:
+        """Record a stall of so many seconds."""
+        self.longest_stall = max(self.longest_stall, stall)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Watch the loop during the block, and exclude its stalls from all time-outs of the block."""
-        with exclude_stalls():
-            async with background_nursery() as nursery:
-                nursery.start_soon(self.watch)
+        """Watch the loop during the block. With a `StallClock`, exclude its stalls from all time-outs of the block."""
+        clock = trio.lowlevel.current_clock()
+        if isinstance(clock, StallClock):
+            with clock.excluding_stalls(self):
                 yield
+            return
+        awake_at = time.monotonic()
+
+        def note_lateness() -> None:
+            nonlocal awake_at
+            now = time.monotonic()
+            self.note(now - awake_at - WATCHDOG_INTERVAL_SECONDS)
+            awake_at = now
+
+        async def watch() -> None:
+            while True:
+                await trio.sleep(WATCHDOG_INTERVAL_SECONDS)
+                note_lateness()
+
+        async with background_nursery() as nursery:
+            nursery.start_soon(watch)
+            try:
+                yield
+            finally:
+                note_lateness()
 
 
 def stall_message(watchdog: EventLoopWatchdog, *, closed_late: bool) -> str:

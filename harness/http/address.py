@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 
 NOMINAL_PORT = 8000
 """The port that requests name if the server has none: the one of wsgiref's documentation."""
@@ -50,7 +51,7 @@ class Address:
         """The argument of `socket.connect`."""
         return self.path or (self.host, self.port)
 
-    @property
+    @cached_property
     def loopback(self) -> bool:
         """Say whether the address cannot leave this machine."""
         if self.path or self.pipe_socket:

@@ -86,18 +86,18 @@ class InactivityTimeout:
     def __init__(self, inactivity_seconds: float) -> None:
         self._inactivity_seconds = inactivity_seconds
         self._last_activity = time.monotonic()
-        self._started = self._last_progress = trio.current_time()
+        self._started = trio.current_time()
         self._latest_deadline = self._started + TOTAL_TIME_FACTOR * inactivity_seconds
         self.size = 0
         self.scope = trio.CancelScope(deadline=self._started + inactivity_seconds)
 
     def on_progress(self) -> None:
         """Record progress."""
-        now = trio.current_time()
-        if now - self._last_progress < PROGRESS_SECONDS:
+        now = time.monotonic()
+        if now - self._last_activity < PROGRESS_SECONDS:
             return
-        self._last_activity, self._last_progress = time.monotonic(), now
-        self.scope.deadline = min(self._latest_deadline, now + self._inactivity_seconds)
+        self._last_activity = now
+        self.scope.deadline = min(self._latest_deadline, trio.current_time() + self._inactivity_seconds)
 
     def on_received(self, size: int) -> None:
         """Record `size` more bytes of a response; a response that comes a few bytes at a time gets less time."""

@@ -12,7 +12,9 @@ The result does not depend on how the bytes were cut into pieces. The constants 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.http.lint.kinds import LintKind
 from wsgi_gauntlet.harness.http.response import ConnectionState, Framing, ParseIssue, Response, list_members, shorten
@@ -57,6 +59,12 @@ MAX_CONTENT_LENGTH_DIGITS = 18
 MAX_CHUNK_SIZE_DIGITS = 15
 """Hexadecimal digits of a chunk size that still fits 63 bits."""
 
+CACHED_HEAD_BYTES = 2048
+"""Bytes of the largest head whose parts are kept for a while."""
+
+CACHED_HEADS = 256
+"""Heads whose parts are kept. A server sends the same head again and again within a second, and lint reads it too."""
+
 _STATUS_LINE = re.compile(rb"HTTP/(\S*)[ \t]+([0-9]{3})(?:([ \t])(.*))?", re.DOTALL)
 _EXACT_STATUS_LINE = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9]{2} [\t \x21-\x7e\x80-\xff]*", re.DOTALL)
 _VERSION = re.compile(rb"[0-9]\.[0-9]")
@@ -65,9 +73,29 @@ _PLAIN_HEAD = re.compile(
     rb"HTTP/([0-9]\.[0-9]) ([1-9][0-9]{2}) ([\t \x21-\x7e\x80-\xff]*)\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*)\r\n"
 )
-"""A whole head without any fault, as most are. It is read in one step and not line by line, which takes longer."""
+"""A whole head without any fault of form, as most are. It is read in one step and not line by line."""
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)([ \t]*)(;.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class _Framed:
+    """What a head says about the body: where it ends, the value of Content-Length, and what is wrong with that."""
+
+    framing: Framing
+    expected: int | None
+    issues: tuple[ParseIssue, ...]
+
+
+@dataclass(frozen=True)
+class _PlainHead:
+    """The parts of a head without any fault of form."""
+
+    status: int
+    reason: bytes
+    version: bytes
+    fields: tuple[tuple[bytes, bytes], ...]
+    framed: _Framed
 
 
 class ResponseParser:
@@ -162,9 +190,13 @@ class ResponseParser:
             self._add_issue(LintKind.MISSING_STATUS_LINE, "the response does not begin with a status line")
             self._framing = Framing.CLOSE
             return self._next_step(self._body_until_close)
-        head = _PLAIN_HEAD.match(self._buffer)
-        if head is not None and self._section_size + head.end() <= HEAD_LIMIT:
-            return self._read_plain_head(head)
+        end = self._buffer.find(b"\r\n\r\n") + 4
+        if 4 <= end <= HEAD_LIMIT - self._section_size and (head := self._plain_head(end)):
+            self._status, self._reason, self._version = head.status, head.reason, head.version
+            self._fields.extend(head.fields)
+            self._section_size += end
+            self._consume(end)
+            return self._after_head(head.status, head.framed)
         line = self._line()
         if line is None:
             return False
@@ -174,15 +206,9 @@ class ResponseParser:
             return self._next_step(self._body_until_close)
         return self._next_step(self._field_line)
 
-    def _read_plain_head(self, head: re.Match[bytes]) -> bool:
-        version, status, reason, lines = head.groups()
-        self._version, self._status, self._reason = b"HTTP/" + version, int(status), reason
-        for line in lines.split(b"\r\n")[:-1]:
-            name, _, value = line.partition(b":")
-            self._fields.append((name, value.strip(b" \t")))
-        self._section_size += head.end()
-        self._consume(head.end())
-        return self._after_head()
+    def _plain_head(self, end: int) -> _PlainHead | None:
+        data = bytes(self._buffer[:end])
+        return (_small_plain_head if end <= CACHED_HEAD_BYTES else _plain_head)(data, to_head_request=self._head)
 
     def _field_line(self) -> bool:
         line = self._line()
@@ -191,12 +217,16 @@ class ResponseParser:
         if line:
             self._read_field(line)
             return True
-        return self._after_trailers() if self._section is self._trailers else self._after_head()
-
-    def _after_head(self) -> bool:
+        if self._section is self._trailers:
+            return self._after_trailers()
         assert self._status is not None
-        self._choose_framing(self._status)
-        if 100 <= self._status < 200 and self._status != 101:
+        return self._after_head(self._status, _choose_framing(self._status, self._fields, to_head_request=self._head))
+
+    def _after_head(self, status: int, framed: _Framed) -> bool:
+        self._framing, self._expected = framed.framing, framed.expected
+        for each in framed.issues:
+            self._add_issue(*each)
+        if 100 <= status < 200 and status != 101:
             return self._after_interim()
         if self._framing is Framing.NONE:
             return self._finish()
@@ -295,43 +325,6 @@ class ResponseParser:
             self._add_issue(LintKind.INVALID_HEADER_VALUE, f"the value of {shorten(line)} contains NUL")
         section.append((name, value.strip(b" \t")))
 
-    def _choose_framing(self, status: int) -> None:
-        fields = [(name.lower(), value) for name, value in self._fields]
-        lengths = [
-            part.strip(b" \t") for name, value in fields if name == b"content-length" for part in value.split(b",")
-        ]
-        codings = list_members(value for name, value in fields if name == b"transfer-encoding")
-        if lengths and codings:
-            self._add_issue(
-                LintKind.CONTENT_LENGTH_AND_TRANSFER_ENCODING,
-                "the response has both Transfer-Encoding and Content-Length",
-            )
-        if len(lengths) > 1:
-            self._add_issue(
-                LintKind.DUPLICATE_CONTENT_LENGTH,
-                f"Content-Length comes {len(lengths)} times" + ("" if len(set(lengths)) == 1 else ", differing"),
-            )
-        bodiless = status < 200 or status == 204
-        if bodiless and (lengths or codings):
-            kind = LintKind.FORBIDDEN_TRANSFER_ENCODING if codings else LintKind.FORBIDDEN_CONTENT_LENGTH
-            self._add_issue(kind, f"a {status} response has {'Transfer-Encoding' if codings else 'Content-Length'}")
-        valid = bool(lengths) and lengths[0].isdigit() and len(lengths[0].lstrip(b"0")) <= MAX_CONTENT_LENGTH_DIGITS
-        if lengths and not valid:
-            self._add_issue(LintKind.INVALID_CONTENT_LENGTH, f"Content-Length {shorten(lengths[0])} is not a length")
-        if valid and not codings:
-            self._expected = int(lengths[0].lstrip(b"0") or b"0")
-        if self._head or bodiless or status == 304:
-            self._framing = Framing.NONE
-        elif codings:
-            if "chunked" in codings[:-1] or codings[-1] != "chunked":
-                self._add_issue(
-                    LintKind.INVALID_TRANSFER_ENCODING,
-                    f"Transfer-Encoding {shorten(', '.join(codings).encode())} does not end with one chunked",
-                )
-            self._framing = Framing.CHUNKED if codings[-1] == "chunked" else Framing.CLOSE
-        else:
-            self._framing = Framing.LENGTH if valid else Framing.CLOSE
-
     # ------------------------------------------------------------------ bytes
 
     def _line(self, limit: int = HEAD_LIMIT) -> bytes | None:
@@ -418,3 +411,61 @@ def _status_line_issue(line: re.Match[bytes]) -> LintKind:
         if _EXACT_STATUS_LINE.fullmatch(put_together) and line[0].startswith(put_together)
         else LintKind.MALFORMED_STATUS_LINE
     )
+
+
+def _plain_head(head: bytes, *, to_head_request: bool) -> _PlainHead | None:
+    """Return the parts of a whole head; None if its form has a fault, so that it must be read line by line."""
+    match = _PLAIN_HEAD.fullmatch(head)
+    if match is None:
+        return None
+    version, status, reason, lines = match.groups()
+    fields = []
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        fields.append((name, value.strip(b" \t")))
+    framed = _choose_framing(int(status), fields, to_head_request=to_head_request)
+    return _PlainHead(int(status), reason, b"HTTP/" + version, tuple(fields), framed)
+
+
+_small_plain_head = lru_cache(CACHED_HEADS)(_plain_head)
+
+
+def _choose_framing(status: int, headers: Iterable[tuple[bytes, bytes]], *, to_head_request: bool) -> _Framed:
+    issues: list[ParseIssue] = []
+
+    def add(kind: LintKind, text: str) -> None:
+        issues.append(ParseIssue(kind, text))
+
+    fields = [(name.lower(), value) for name, value in headers]
+    lengths = [part.strip(b" \t") for name, value in fields if name == b"content-length" for part in value.split(b",")]
+    codings = list_members(value for name, value in fields if name == b"transfer-encoding")
+    if lengths and codings:
+        add(
+            LintKind.CONTENT_LENGTH_AND_TRANSFER_ENCODING,
+            "the response has both Transfer-Encoding and Content-Length",
+        )
+    if len(lengths) > 1:
+        add(
+            LintKind.DUPLICATE_CONTENT_LENGTH,
+            f"Content-Length comes {len(lengths)} times" + ("" if len(set(lengths)) == 1 else ", differing"),
+        )
+    bodiless = status < 200 or status == 204
+    if bodiless and (lengths or codings):
+        kind = LintKind.FORBIDDEN_TRANSFER_ENCODING if codings else LintKind.FORBIDDEN_CONTENT_LENGTH
+        add(kind, f"a {status} response has {'Transfer-Encoding' if codings else 'Content-Length'}")
+    valid = bool(lengths) and lengths[0].isdigit() and len(lengths[0].lstrip(b"0")) <= MAX_CONTENT_LENGTH_DIGITS
+    if lengths and not valid:
+        add(LintKind.INVALID_CONTENT_LENGTH, f"Content-Length {shorten(lengths[0])} is not a length")
+    expected = int(lengths[0].lstrip(b"0") or b"0") if valid and not codings else None
+    if to_head_request or bodiless or status == 304:
+        framing = Framing.NONE
+    elif codings:
+        if "chunked" in codings[:-1] or codings[-1] != "chunked":
+            add(
+                LintKind.INVALID_TRANSFER_ENCODING,
+                f"Transfer-Encoding {shorten(', '.join(codings).encode())} does not end with one chunked",
+            )
+        framing = Framing.CHUNKED if codings[-1] == "chunked" else Framing.CLOSE
+    else:
+        framing = Framing.LENGTH if valid else Framing.CLOSE
+    return _Framed(framing, expected, tuple(issues))

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.http.address import Address
 
 HEAD_SIZE_LIMIT_BYTES = 8000
 """Bytes of a head, or of a chunk's line. RFC 9112, section 3: "It is RECOMMENDED that all HTTP senders and recipients
 support, at a minimum, request-line lengths of 8000 octets." A server may reject a longer one before it is complete."""
+
+CACHED_REQUEST_BYTES = 4096
+"""Bytes of the largest request whose result is kept for a while."""
+
+CACHED_REQUESTS = 256
+"""Results that are kept: those of the attempts that run at the same time."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/1\.([01])")
@@ -72,6 +79,12 @@ def after_request(data: bytes, unrecorded_bytes: int | None) -> bytes | None:
 
     `unrecorded_bytes` is as for `well_formed`; None means any number.
     """
+    if len(data) <= CACHED_REQUEST_BYTES:
+        return _after_small_request(data, unrecorded_bytes)
+    return _after_request(data, unrecorded_bytes)
+
+
+def _after_request(data: bytes, unrecorded_bytes: int | None) -> bytes | None:
     end = data.find(b"\r\n\r\n")
     if not 0 <= end <= HEAD_SIZE_LIMIT_BYTES:
         return None
@@ -91,6 +104,10 @@ def after_request(data: bytes, unrecorded_bytes: int | None) -> bytes | None:
     if not all(_is_host(each) for each in hosts):
         return None
     return _after_body(data[end + 4 :], fields, is_http11=request_line[3] == b"1", unrecorded_bytes=unrecorded_bytes)
+
+
+_after_small_request = lru_cache(CACHED_REQUESTS)(_after_request)
+"""An attempt asks for the same bytes up to three times: to cut them, to know whether they may be cut, and for lint."""
 
 
 def _is_target(method: bytes, target: bytes) -> bool:

@@ -65,13 +65,18 @@ async def start_tls(stream: trio.SocketStream, address: Address) -> trio.SSLStre
     Certificates are not checked: this run made them for a loopback address, and the nonce of the run proves the server.
     A failed handshake, and an end without a closure alert, raise BrokenResourceError.
     """
+    name = "localhost" if address.path else address.host
+    tls_stream = trio.SSLStream(stream, _tls_context(), server_hostname=name)
+    await tls_stream.do_handshake()
+    return tls_stream
+
+
+@lru_cache(maxsize=1)
+def _tls_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    name = "localhost" if address.path else address.host
-    tls_stream = trio.SSLStream(stream, context, server_hostname=name)
-    await tls_stream.do_handshake()
-    return tls_stream
+    return context
 
 
 def tls_failure_reason(error: BaseException) -> str:

@@ -21,6 +21,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,12 @@ class AppEventChannel:
                         await trio.lowlevel.checkpoint()
                         return event
             await arrived.wait()
+
+    def arrived_event(self, mark: int, predicate: Callable[[AppEvent], object], count: int = 1) -> AppEvent | None:
+        """Return the event that `wait` would return at once, None if it would wait."""
+        if self._socket is not None:  # nothing else is asked: a target would take a request
+            self._drain()
+        return next(islice(filter(predicate, self.arrived_since(mark)), count - 1, None), None)
 
     def lost_count(self, mark: int) -> int:
         """Return how many events are known to be lost: gaps in a process's numbering that showed after `mark`."""

@@ -49,6 +49,8 @@ class ServerLog:
         """Return what was logged after `position`: at most 64 KiB, with a note if the middle was cut out."""
         size = self.position()
         self._read_size = size
+        if size <= position:
+            return ""
         try:
             with os.fdopen(os.open(self.path, OPEN_FLAGS), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

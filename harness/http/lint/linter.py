@@ -15,6 +15,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from wsgi_gauntlet.harness.http.lint.kinds import LINT_RULES, LintKind
 from wsgi_gauntlet.harness.http.parser import ResponseParser
@@ -325,6 +326,7 @@ def _lint_dates(dates: Sequence[bytes], status: int, now: float) -> Iterator[str
             yield format_finding(LintKind.WRONG_DATE)
 
 
+@lru_cache(maxsize=64)  # all responses of a second have the same
 def parse_imf_fixdate(date: bytes) -> float | None:
     """Return an IMF-fixdate (RFC 9110, section 5.6.7) in seconds of the epoch; None where it is not one."""
     match = _DATE.fullmatch(date.decode("latin-1"))

@@ -8,7 +8,13 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.validity import UNCOUNTED_STALL_SECONDS, StallClock, exclude_stalls
+from wsgi_gauntlet.harness.conformance.validity import (
+    UNCOUNTED_STALL_SECONDS,
+    WATCHDOG_INTERVAL_SECONDS,
+    EventLoopWatchdog,
+    StallClock,
+    exclude_stalls,
+)
 
 HELD = 0.5
 
@@ -90,3 +96,35 @@ def test_a_loop_that_is_never_idle_still_gets_to_its_deadlines(at: Callable[[flo
             at(turn * 5.0)
             now = made.current_time()
         assert now == pytest.approx(1000 * UNCOUNTED_STALL_SECONDS)
+
+
+def test_a_watched_loop_wakes_up_often_and_its_watchdogs_learn_of_a_stall(at: Callable[[float], None]) -> None:
+    made, watching, later = StallClock(), EventLoopWatchdog(), EventLoopWatchdog()
+    with made.excluding_stalls(watching):
+        assert made.deadline_to_sleep_time(60.0) == WATCHDOG_INTERVAL_SECONDS  # else a stop of 30 s would be sleep
+        at(WATCHDOG_INTERVAL_SECONDS + 2.0)
+        made.current_time()
+        with made.excluding_stalls(later):
+            at(WATCHDOG_INTERVAL_SECONDS + 3.0)
+            made.current_time()
+    assert made.deadline_to_sleep_time(60.0) > WATCHDOG_INTERVAL_SECONDS
+    at(99.0)
+    made.current_time()
+    assert watching.longest_stall == pytest.approx(2.0)
+    assert later.longest_stall == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("clock", [None, StallClock()])
+@pytest.mark.parametrize("yields", [True, False])
+def test_a_watchdog_notices_that_the_loop_stood_still(clock: StallClock | None, yields: bool) -> None:
+    watchdog = EventLoopWatchdog()
+
+    async def main() -> None:
+        async with watchdog.watching():
+            await trio.lowlevel.checkpoint()
+            time.sleep(HELD)  # noqa: ASYNC251 - it is to block
+            if yields:
+                await trio.sleep(0.01)
+
+    trio.run(main, clock=clock)
+    assert watchdog.longest_stall >= HELD / 2
