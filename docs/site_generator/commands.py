@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import click
 
+from wsgi_gauntlet.harness.cli.group import HELP_OPTIONS
 from wsgi_gauntlet.harness.cli.main import cli
-from wsgi_gauntlet.harness.cli.options import HELP_OPTIONS
 
 from .page import Page, block, code, collapsed, escape, join, prose, table
 

@@ -16,20 +16,7 @@ from typing import NoReturn
 import click
 
 from wsgi_gauntlet import __version__
-from wsgi_gauntlet.harness.cli.commands.check import check
-from wsgi_gauntlet.harness.cli.commands.compare import compare
-from wsgi_gauntlet.harness.cli.commands.diff import diff
-from wsgi_gauntlet.harness.cli.commands.environments import environments
-from wsgi_gauntlet.harness.cli.commands.fuzz import fuzz
-from wsgi_gauntlet.harness.cli.commands.history import history
-from wsgi_gauntlet.harness.cli.commands.listing import cases, explain, servers
-from wsgi_gauntlet.harness.cli.commands.load import load, target_app
-from wsgi_gauntlet.harness.cli.commands.recommend import recommend
-from wsgi_gauntlet.harness.cli.commands.replay import replay
-from wsgi_gauntlet.harness.cli.commands.report import report
-from wsgi_gauntlet.harness.cli.commands.run import run
-from wsgi_gauntlet.harness.cli.commands.traffic import traffic
-from wsgi_gauntlet.harness.cli.options import EXIT_CODES_HELP, HELP_OPTIONS, Group
+from wsgi_gauntlet.harness.cli.group import EXIT_CODES_HELP, HELP_OPTIONS, CommandEntry, LazyCommands, LazyGroup
 from wsgi_gauntlet.harness.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, GauntletError
 from wsgi_gauntlet.harness.workflow_commands import commands_escaped
 
@@ -68,8 +55,34 @@ ASCII_LOOKALIKES = str.maketrans(
 )
 
 
+def _command(module: str, variable: str, summary: str) -> CommandEntry:
+    return CommandEntry(f"wsgi_gauntlet.harness.cli.commands.{module}", variable, summary)
+
+
+COMMANDS = {
+    "run": _command("run", "run", "Check servers, put them under load and write a report."),
+    "check": _command("check", "check", "Check servers against PEP 3333 and HTTP/1.1."),
+    "load": _command("load", "load", "Measure how slow clients affect healthy users."),
+    "compare": _command("compare", "compare", "Compare servers in rounds, and say which differences are real."),
+    "recommend": _command("recommend", "recommend", "Find the best server and its settings for your app."),
+    "fuzz": _command("fuzz", "fuzz", "Send mutated requests to servers and show how they differ."),
+    "traffic": _command("traffic", "traffic", "Check or convert traffic files: the visits of users."),
+    "target-app": _command("load", "target_app", "Print the app that a remote server must serve."),
+    "servers": _command("listing", "servers", "List servers, their versions and how to install them."),
+    "cases": _command("listing", "cases", "List the cases and the scenarios."),
+    "explain": _command("listing", "explain", "Explain a case or a scenario."),
+    "replay": _command("replay", "replay", "Run one case on one server and show each step."),
+    "report": _command("report", "report", "Write the report of one run, or merge several runs."),
+    "diff": _command("diff", "diff", "Show what changed from the run BASE to the run NEW."),
+    "history": _command("history", "history", "Check releases of a server and show what changed."),
+    "environments": _command("environments", "environments", "List or remove the environments of server versions."),
+}
+"""The commands. Each summary is the first sentence of the command's help; so --help imports none of them."""
+
+
 @click.group(
-    cls=Group,
+    cls=LazyGroup,
+    commands=LazyCommands(COMMANDS),
     epilog=EXIT_CODES_HELP,
     context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
 )
@@ -79,27 +92,6 @@ def cli() -> None:
 
     wsgi-gauntlet checks servers against PEP 3333 and HTTP/1.1. It also measures how slow clients affect healthy users.
     """
-
-
-for each in (
-    run,
-    check,
-    load,
-    compare,
-    recommend,
-    fuzz,
-    traffic,
-    target_app,
-    servers,
-    cases,
-    explain,
-    replay,
-    report,
-    diff,
-    history,
-    environments,
-):
-    cli.add_command(each)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 import click
 import msgspec
 
+from wsgi_gauntlet.harness.cli.group import HELP_OPTIONS
 from wsgi_gauntlet.harness.server.app_setup import AppSetupOptions
 
 if TYPE_CHECKING:
@@ -30,27 +31,12 @@ OLD_NAMES = {
 }
 """The names of options in version 0.1. They still work in version 0.2, and no help shows them."""
 
-EXIT_CODES_HELP = """
-\b
-Exit codes:
-  0    everything as expected
-  1    a case failed or a threshold was broken; with a baseline: a case failed
-       or passed that the baseline does not expect
-  2    wrong usage or configuration; a server cannot do what its name asks,
-       for example wsgiref[tls]; or nothing was judged
-  3    a measurement is invalid: the generator or this machine could not keep
-       up; or every figure is inconclusive; or a threshold was not checked
-  4    error: a server did not start, the disk is full, or the harness failed
-  130  interrupted; the results so far are saved and reported
-"""
-
 CONFIGURATION_HELP = """
 \b
 Configuration: [tool.wsgi-gauntlet] of the nearest pyproject.toml, from this
 folder up to the top of the repository. --verbose names the file.
 """
 
-HELP_OPTIONS = ("-h", "--help")
 PUBLIC_OPTION = "--public"
 
 SERVER_NAMES_HELP = """
@@ -137,17 +123,6 @@ class Command(click.Command):
             if isinstance(value, float) and not math.isfinite(value):  # click.FloatRange accepts nan
                 raise click.UsageError(f"--{name.replace('_', '-')} takes a number; {value} is not a number", ctx)
         return rest
-
-
-class Group(click.Group):
-    """A group of commands. Without arguments it prints its help."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Print the help if there are no arguments."""
-        if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help())
-            ctx.exit()
-        return super().parse_args(ctx, args)
 
 
 def command(options: type[T], *, epilog: str = "") -> Callable[[Callable[[T], None]], click.Command]:

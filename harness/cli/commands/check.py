@@ -10,9 +10,9 @@ import click
 
 from wsgi_gauntlet.harness.cli.cluster_options import ClusterOption, cluster_of
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
+from wsgi_gauntlet.harness.cli.group import EXIT_CODES_HELP
 from wsgi_gauntlet.harness.cli.options import (
     CONFIGURATION_HELP,
-    EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
     AllChangesOption,
     BaselineArguments,

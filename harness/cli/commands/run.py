@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from wsgi_gauntlet.harness.cli.execute import case_selection, run_and_exit, run_options
+from wsgi_gauntlet.harness.cli.group import EXIT_CODES_HELP
 from wsgi_gauntlet.harness.cli.options import (
     CONFIGURATION_HELP,
-    EXIT_CODES_HELP,
     SERVER_NAMES_HELP,
     BaselineArguments,
     Option,

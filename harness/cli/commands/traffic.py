@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from wsgi_gauntlet.harness.cli.execute import print_message
+from wsgi_gauntlet.harness.cli.group import HELP_OPTIONS, Group
 from wsgi_gauntlet.harness.cli.options import (
-    HELP_OPTIONS,
     SERVER_NAMES_HELP,
     AppOption,
     AppSetupBlock,
     ConfigOption,
-    Group,
     PythonOption,
     command,
     path_argument,
