@@ -266,7 +266,7 @@ class Connection:
             connected = address.loopback and not source and plain.connect_ex(address.socket_address) == 0
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(plain))
             if connected and not address.tls:
-                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint_if_cancelled()  # a turn of the loop comes with the first send
                 return cls._opened(stream, address, transcript, segmentation)
             with trio.fail_after(timeout):
                 if source:
@@ -376,8 +376,10 @@ class Connection:
         if isinstance(self._stream, trio.SSLStream):
             with trio.move_on_after(CLOSE_TIMEOUT_SECONDS):  # for the closure alert
                 await self._stream.aclose()
+        elif isinstance(self._stream, trio.SocketStream):
+            self._stream.socket.close()  # `aclose` would take a turn of the event loop
         else:
-            await self._stream.aclose()  # nothing takes time
+            await self._stream.aclose()
         self._record(ConnectionEventKind.CLOSED)
 
     def finish_if_server_closed(self) -> None:

@@ -165,9 +165,10 @@ async def wait_until_read(count: UnreadCounter | None) -> bool:
         await trio.sleep(FALLBACK_PAUSE_SECONDS)
         return True
     for _ in range(QUICK_CHECKS):
-        await trio.lowlevel.checkpoint()
         if not count():
+            await trio.lowlevel.checkpoint_if_cancelled()
             return True
+        await trio.lowlevel.checkpoint()
     sleep_seconds = FIRST_SLEEP_SECONDS
     with trio.move_on_after(READ_TIMEOUT_SECONDS):
         while count():
