@@ -87,17 +87,6 @@ class StallClock(trio.abc.Clock):
                 self._watchdogs.remove(each)
 
 
-@contextmanager
-def exclude_stalls() -> Iterator[None]:
-    """Do not count stalls of the loop within the block, if the loop runs with a `StallClock`."""
-    clock = trio.lowlevel.current_clock()
-    if isinstance(clock, StallClock):
-        with clock.excluding_stalls():
-            yield
-    else:
-        yield
-
-
 class EventLoopWatchdog:
     """Measure how long the event loop of the harness stalled: without processor time, stopped or suspended."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from wsgi_gauntlet.harness.conformance.validity import StallClock, exclude_stalls
+from wsgi_gauntlet.harness.conformance.validity import EventLoopWatchdog, StallClock
 from wsgi_gauntlet.harness.errors import OutOfResources
 from wsgi_gauntlet.harness.http import connection as module
 from wsgi_gauntlet.harness.http.address import Address
@@ -426,7 +426,7 @@ def test_an_end_that_was_seen_too_late_is_reported(held: float) -> None:
         async with serving(handler) as address:
             transcript = Transcript()
             connection = await Connection.open(address, transcript)
-            with exclude_stalls():
+            async with EventLoopWatchdog().watching():
                 go.set()
                 assert await connection.ending(held / 2 or 30.0) is ConnectionState.EOF
             await connection.close()
@@ -450,7 +450,7 @@ def test_patience_lets_a_response_end_before_its_time_out(patience: float, late:
         async with serving(handler) as address:
             transcript = Transcript(patience)
             connection = await Connection.open(address, transcript)
-            with exclude_stalls():
+            async with EventLoopWatchdog().watching():
                 go.set()
                 response = await connection.response(timeout=0.2)
             await connection.close()
