@@ -12,7 +12,7 @@ The result does not depend on how the bytes were cut into pieces. The constants 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -112,7 +112,8 @@ class ResponseParser:
         self._begin()
 
     def _begin(self) -> None:
-        self._step = self._start
+        # A function of the class: with a bound method, only the garbage collector would free the bodies.
+        self._step: Callable[[ResponseParser], bool] = ResponseParser._start
         self._status: int | None = None
         self._reason = self._version = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -135,7 +136,7 @@ class ResponseParser:
         while not self.done and at < len(data):
             self._buffer += data[at : at + FEED_SIZE_BYTES]
             at += FEED_SIZE_BYTES
-            while not self.done and self._step():
+            while not self.done and self._step(self):
                 pass
         if not self.done:
             return b""
@@ -148,7 +149,7 @@ class ResponseParser:
         if self.done:
             return
         self._ended = ending
-        if self._framing is Framing.CLOSE and self._step == self._body_until_close:
+        if self._framing is Framing.CLOSE and self._step is ResponseParser._body_until_close:
             self._complete = ending is ConnectionState.EOF and self._status is not None
         elif self._buffer or self._raw or self._interim:
             self._add_issue(LintKind.INCOMPLETE_RESPONSE, f"the response is not complete: {self._describe_position()}")
@@ -189,7 +190,7 @@ class ResponseParser:
         if not b"HTTP/".startswith(beginning):
             self._add_issue(LintKind.MISSING_STATUS_LINE, "the response does not begin with a status line")
             self._framing = Framing.CLOSE
-            return self._next_step(self._body_until_close)
+            return self._next_step(ResponseParser._body_until_close)
         end = self._buffer.find(b"\r\n\r\n") + 4
         if 4 <= end <= HEAD_LIMIT - self._section_size and (head := self._plain_head(end)):
             self._status, self._reason, self._version = head.status, head.reason, head.version
@@ -203,8 +204,8 @@ class ResponseParser:
         self._read_status_line(line)
         if self._status is None:
             self._framing = Framing.CLOSE
-            return self._next_step(self._body_until_close)
-        return self._next_step(self._field_line)
+            return self._next_step(ResponseParser._body_until_close)
+        return self._next_step(ResponseParser._field_line)
 
     def _plain_head(self, end: int) -> _PlainHead | None:
         data = bytes(self._buffer[:end])
@@ -232,8 +233,10 @@ class ResponseParser:
             return self._finish()
         if self._framing is Framing.LENGTH:
             self._remaining = self._expected or 0
-            return self._next_step(self._body_by_length)
-        return self._next_step(self._chunk_size if self._framing is Framing.CHUNKED else self._body_until_close)
+            return self._next_step(ResponseParser._body_by_length)
+        return self._next_step(
+            ResponseParser._chunk_size if self._framing is Framing.CHUNKED else ResponseParser._body_until_close
+        )
 
     def _after_interim(self) -> bool:
         if len(self._interim) >= INTERIM_LIMIT:
@@ -263,13 +266,13 @@ class ResponseParser:
             self._add_issue(LintKind.INVALID_CHUNK, "white space follows a chunk size")
         self._remaining = int(match[1], 16)
         if self._remaining:
-            return self._next_step(self._chunk_data)
+            return self._next_step(ResponseParser._chunk_data)
         self._section, self._section_size = self._trailers, 0
-        return self._next_step(self._field_line)
+        return self._next_step(ResponseParser._field_line)
 
     def _chunk_data(self) -> bool:
         self._take_body()
-        return self._next_step(self._chunk_end) if not self._remaining else False
+        return self._next_step(ResponseParser._chunk_end) if not self._remaining else False
 
     def _chunk_end(self) -> bool:
         ending = bytes(self._buffer[:2])
@@ -284,7 +287,7 @@ class ResponseParser:
             # Show only the first byte unless it is a CR: the issue must not depend on how much has come.
             shown = ending if ending[:1] == b"\r" else ending[:1]
             return self._abandon(LintKind.INVALID_CHUNK, f"a chunk's data is followed by {shorten(shown)}, not by CRLF")
-        return self._next_step(self._chunk_size)
+        return self._next_step(ResponseParser._chunk_size)
 
     def _after_trailers(self) -> bool:
         return self._finish()
@@ -373,8 +376,8 @@ class ResponseParser:
 
     # ------------------------------------------------------------------ moving on
 
-    def _next_step(self, step: object) -> bool:
-        self._step = step  # type: ignore[assignment]  # one of the bound methods above
+    def _next_step(self, step: Callable[[ResponseParser], bool]) -> bool:
+        self._step = step
         return True
 
     def _finish(self) -> bool:
@@ -394,7 +397,7 @@ class ResponseParser:
     def _describe_position(self) -> str:
         if self._status is None:
             return "it ends in the status line" if self._raw or self._buffer else "only interim responses came"
-        if self._step == self._field_line:
+        if self._step is ResponseParser._field_line:
             return "it ends in the trailers" if self._section is self._trailers else "it ends in the header fields"
         if self._framing is Framing.LENGTH:
             return f"{self._length} of {self._expected} bytes of body came"

@@ -145,7 +145,7 @@ class AppEventChannel:
                     nursery.start_soon(channel._serve_barriers, control, nursery)
                     yield channel
             finally:
-                channel._socket = None
+                channel._socket, channel._buffer = None, bytearray()
                 for path in (events_path, control_path, key_path):
                     with contextlib.suppress(OSError):  # an app can have put anything in its place
                         path.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable
 
 import pytest
@@ -220,3 +222,15 @@ def test_interim_heads_count_together() -> None:
     answer, _ = parse((b"HTTP/1.1 100 Go\r\n" + b"A: b\r\n" * 5000 + b"\r\n") * 30)
     assert sum(len(each.raw) for each in answer.interim) <= module.HEAD_LIMIT
     assert not answer.complete
+
+
+def test_its_bodies_are_freed_without_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        parser = ResponseParser()
+        parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        freed = weakref.ref(parser)
+        del parser
+        assert freed() is None
+    finally:
+        gc.enable()
