@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -31,6 +32,22 @@ def test_it_runs() -> None:
     assert done.returncode == 0, done.stderr
     assert "gauntlet / wrk: median" in done.stdout
     assert "the bar of 0.001 is reached" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1.0, 1.1, "is reached"),
+        (0.9, 1.1, "lies within the interval: run more rounds"),
+        (0.9, 1.0, "lies within the interval: run more rounds"),
+        (0.8, 0.9, "is not reached"),
+    ],
+)
+def test_a_bar_within_the_interval_is_not_called_reached(
+    monkeypatch: pytest.MonkeyPatch, low: float, high: float, said: str
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    assert importlib.import_module("closed_loop_vs_wrk").describe_bar(1.0, low, high) == said
 
 
 def test_without_wrk_it_says_what_to_install_in_one_line(tmp_path: Path) -> None:
