@@ -142,6 +142,7 @@ async def attempt(
     notes = tuple(without_names(each, stored_events, shown_events) for each in process_notes)
     evidence = Evidence(transcript.events, shown_events, server.log_since(log_position), notes)
     judgement = judge(case.level, raised)
+    raised = None  # its traceback holds this frame: only the garbage collector would free the bodies of the case
     judgement = replace(judgement, actual=without_names(judgement.actual, stored_events, shown_events))
     seconds = time.monotonic() - started
     # A response of the user app shows the user app's headers: they say nothing about the server.

@@ -1,8 +1,10 @@
 """Cells on real instances: every verdict, in the order that needs ask for, and servers that fall over."""
 
+import gc
 import os
 import signal
 import sys
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from wsgi_gauntlet.harness.conformance.validity import invalid_reason
 from wsgi_gauntlet.harness.errors import EventsLost
 from wsgi_gauntlet.harness.model import CaseResult, ConnectionEventKind, Level, Setup, Verdict
 from wsgi_gauntlet.harness.server import planning
-from wsgi_gauntlet.harness.server.instance import ServerInstance
+from wsgi_gauntlet.harness.server.instance import ServerInstance, running
 from wsgi_gauntlet.harness.server.plan import Plan
 from wsgi_gauntlet.harness.server.server_under_test import ObservedServer
 
@@ -57,6 +59,34 @@ async def checked(tmp_path: Path, plan: Plan, *cases: Case, tries: int = 3) -> t
     cells = {cell.case.rpartition("/")[2]: cell for cell in found.cases}
     assert len(cells) == len(found.cases)
     return cells, found.failed
+
+
+async def test_what_a_case_holds_is_freed_without_the_garbage_collector(folder: Path) -> None:
+    """A case may hold megabytes of bodies. Garbage is collected seldom while cases run."""
+    held: list[weakref.ref[Exchange]] = []
+
+    async def passes(x: Exchange) -> None:
+        held.append(weakref.ref(x))
+        await answered(x)
+
+    async def fails(x: Exchange) -> None:
+        await passes(x)
+        await broken(x)
+
+    async def raises(x: Exchange) -> None:
+        await passes(x)
+        raise ValueError
+
+    async with running(reference_server.plan(sys.executable), scratch=folder, logs=folder) as server:
+        gc.disable()
+        try:
+            cases = [made(run.__name__, run) for run in (passes, fails, raises, passes)]
+            verdicts = [(await attempt.attempt(each, server)).judgement.verdict for each in cases]
+            left = [each() is not None for each in held]
+        finally:
+            gc.enable()
+    assert verdicts == [Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.PASS]
+    assert left[:-1] == [False] * 3, "each instance keeps its last exchange alone"
 
 
 async def test_every_verdict_comes_out(tmp_path: Path) -> None:
