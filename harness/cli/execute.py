@@ -65,10 +65,8 @@ def run_options(arguments: RunArguments, *, full: bool = False) -> RunOptions:
 def run_and_exit(options: RunOptions, arguments: RunArguments, *, every_change: bool = False) -> NoReturn:
     """Run with `options`, show the results as `arguments` say, and end with the exit code."""
     from wsgi_gauntlet.harness import config, session
-    from wsgi_gauntlet.harness.memory import return_freed_memory
     from wsgi_gauntlet.reports.terminal.progress import ProgressDisplay
 
-    return_freed_memory()
     settings = config.load_nearest()
     with ProgressDisplay(verbose=arguments.verbose) as display:
         if text := config.describe_file(settings, always=arguments.verbose):

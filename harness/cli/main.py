@@ -92,6 +92,9 @@ def cli() -> None:
 
     wsgi-gauntlet checks servers against PEP 3333 and HTTP/1.1. It also measures how slow clients affect healthy users.
     """
+    from wsgi_gauntlet.harness.memory import return_freed_memory  # --help does not come here
+
+    return_freed_memory()
 
 
 def main() -> None:
