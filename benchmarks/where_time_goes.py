@@ -76,7 +76,7 @@ class Times:
         self.add("family", "/".join(case.id.split("/")[:2]), seconds)
         self.slowest.append((seconds, f"{case.id}, {cut}, attempt {len(earlier) + 1}"))
 
-    def _note_round(self, seconds: float, _run: object, done: Any, _nursery: object) -> None:
+    def _note_round(self, seconds: float, _run: object, done: Any) -> None:
         setup = done.group.setup
         needs = [f"{name}={value}" for name in setup.__struct_fields__ if (value := getattr(setup, name))]
         self.add("setup, round (wall time)", f"{', '.join(needs)[:60] or 'plain'}, {done.tries} attempt(s)", seconds)

@@ -145,13 +145,15 @@ class _Group:
 class _Round:
     """One pass over the cases of a group, on at most `max_instances`, of which some had `failures`. `visited` is set
     when it has tried the case. `done` is set when no case is left, or no instance for them. Instances may still have to
-    stop then. `waiting` are those that have no turn yet, `working` those that run cases."""
+    stop then: they run in `nursery`. `waiting` are those that have no turn yet, `working` those that run cases."""
 
     group: _Group
     queue: deque[Case]
     tries: int
     visited: dict[str, trio.Event]
     max_instances: int
+    nursery: trio.Nursery
+    added: int = 0
     failures: int = 0
     waiting: int = 0
     working: int = 0
@@ -237,7 +239,7 @@ class _ServerRun:
                 group.to_repeat.clear()
                 visited = {case.id: trio.Event() for case in queue}
                 max_instances = self._max_instances(group, len(queue), first=tries == 1)
-                await self._run_round(_Round(group, queue, tries, visited, max_instances), nursery)
+                await self._run_round(_Round(group, queue, tries, visited, max_instances, nursery))
                 known_to_start = self._others_may_start.is_set() or bool(self.verdicts) or self.renewals > 0
                 if queue and not known_to_start and isinstance(group.error, GauntletError):
                     return False
@@ -256,27 +258,25 @@ class _ServerRun:
         each = CASES_PER_INSTANCE if first else REPEATED_CASES_PER_INSTANCE
         return min(MAX_INSTANCES_OF_SETUP, int(self._instances.total_tokens), ceil(cases / each))
 
-    async def _run_round(self, round_: _Round, nursery: trio.Nursery) -> None:
+    async def _run_round(self, round_: _Round) -> None:
         """Run the cases of a round on one instance, or on two if the server is known to start, and on more if needed.
 
         Each instance that has started lets another one start while cases are left. If one fails, all others start: the
         next one may succeed. A server that has never started gets one more try: each may take as long as its time-out.
-        Return when no case is left; instances may still stop in `nursery`.
+        Return when no case is left; instances may still stop in the nursery of the round.
         """
-        left = round_.max_instances
-
-        def add_instances(count: int) -> None:
-            nonlocal left
-            for _ in range(min(count, left) if round_.queue else 0):
-                left -= 1
-                round_.waiting += 1
-                nursery.start_soon(self._run_instances, round_, add_instances)
-
-        add_instances(2 if self._others_may_start.is_set() else 1)
+        self._add_instances(round_, 2 if self._others_may_start.is_set() else 1)
         if round_.queue:
             await round_.done.wait()
 
-    async def _run_instances(self, round_: _Round, add_instances: Callable[[int], None]) -> None:
+    def _add_instances(self, round_: _Round, count: int) -> None:
+        """Start `count` more instances, or as many as the round may have, if cases are left."""
+        for _ in range(min(count, round_.max_instances - round_.added) if round_.queue else 0):
+            round_.added += 1
+            round_.waiting += 1
+            round_.nursery.start_soon(self._run_instances, round_)
+
+    async def _run_instances(self, round_: _Round) -> None:
         """Run cases until the queue is empty, and replace the instance when its files were deleted.
 
         An error of the instance ends only this task: the other instances go on.
@@ -292,7 +292,7 @@ class _ServerRun:
         await self._instances.acquire()
         round_.begin_work()
         try:
-            while round_.queue and await self._run_on_instance(round_, add_instances, end_work):
+            while round_.queue and await self._run_on_instance(round_, end_work):
                 self.renewals += 1
         except UsageError as refused:
             if isinstance(refused, TargetRefused) and self.verdicts:
@@ -307,16 +307,14 @@ class _ServerRun:
             if isinstance(error, Unsupported):
                 return
             if self._others_may_start.is_set() or self.verdicts:
-                add_instances(round_.max_instances)
+                self._add_instances(round_, round_.max_instances)
             elif round_.failures == 1:
-                add_instances(1)
+                self._add_instances(round_, 1)
         finally:
             end_work()
             self._instances.release()
 
-    async def _run_on_instance(
-        self, round_: _Round, add_instances: Callable[[int], None], end_work: Callable[[], None]
-    ) -> bool:
+    async def _run_on_instance(self, round_: _Round, end_work: Callable[[], None]) -> bool:
         """Run cases on one instance; say whether its files were deleted, so that another must go on.
 
         `end_work` is called when no case is left, before the instance is stopped.
@@ -329,7 +327,7 @@ class _ServerRun:
             ) as server:
                 if setup == Setup():
                     await self.events.put(ServerStarted(self.plan.name, server.command_line, server.conditions))
-                add_instances(1)
+                self._add_instances(round_, 1)
                 if not setup.alone:
                     self._others_may_start.set()
                 while round_.queue:

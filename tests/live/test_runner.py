@@ -89,6 +89,28 @@ async def test_what_a_case_holds_is_freed_without_the_garbage_collector(folder: 
     assert left[:-1] == [False] * 3, "each instance keeps its last exchange alone"
 
 
+async def test_a_server_that_is_done_is_freed_without_the_garbage_collector(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has two events for each case, and a run has many servers."""
+    runs: list[weakref.ref[object]] = []
+    original = runner._ServerRun.run
+
+    async def run(self: runner._ServerRun) -> None:
+        runs.append(weakref.ref(self))
+        await original(self)
+
+    monkeypatch.setattr(runner._ServerRun, "run", run)
+    gc.disable()
+    try:
+        cells, _ = await checked(folder, reference_server.plan(sys.executable), made("fine", answered))
+        left = [each() for each in runs]
+    finally:
+        gc.enable()
+    assert cells["fine"].verdict is Verdict.PASS
+    assert left == [None]
+
+
 async def test_every_verdict_comes_out(tmp_path: Path) -> None:
     attempts = []
 
