@@ -18,7 +18,7 @@ TRIM_THRESHOLD = 4 * 1024 * 1024
 
 
 def return_freed_memory() -> None:
-    """Have the C library return the memory of large blocks when they are freed. Only glibc has to be told."""
+    """Have the C library return the memory of large blocks when they are freed. Only glibc needs the call."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
