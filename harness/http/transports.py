@@ -1,8 +1,8 @@
 """The transports of a connection: TLS, pipes, and segments that the server reads one by one.
 
 Segments: the kernel may join data that is sent in a row, so the next segment goes out after the server has read the one
-before. Over TCP, sock_diag(7) reports the unread bytes in the server's socket, on this machine. Over a Unix socket and
-a pipe, the sender can ask for them (unix(7), TIOCOUTQ; pipe(7), FIONREAD).
+before. Over TCP, the kernel knows the unread bytes of the server's socket, see socket_diagnosis.py. Over a Unix socket
+and a pipe, the sender can ask for them (unix(7), TIOCOUTQ; pipe(7), FIONREAD).
 """
 
 from __future__ import annotations
@@ -11,19 +11,16 @@ import fcntl
 import os
 import socket
 import ssl
-import struct
 import termios
-import threading
-import weakref
 from array import array
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import lru_cache
 
 import trio
 
 from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.segmentation import Segment
+from wsgi_gauntlet.harness.http.socket_diagnosis import diagnose_other_end
 
 READ_TIMEOUT_SECONDS = 0.5
 """Seconds in which the server must read a segment. A slower one is busy or waits: it gets the rest at once."""
@@ -37,20 +34,7 @@ QUICK_CHECKS = 8
 FIRST_SLEEP_SECONDS = 0.0005
 """Seconds of the first sleep between two checks; each later one is 1.5 times as long."""
 
-_DIAG, _BY_FAMILY, _REQUEST = 4, 20, 1  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST
-_NETLINK_HEADER = struct.Struct("=IHHII")
-_DIAG_REQUEST = struct.Struct("=BBBBI")
-_STATE_OFFSET = 1
-"""Bytes of inet_diag_msg before the state of the connection."""
-_UNCLOSED_STATES = (1, 8)
-"""TCP_ESTABLISHED and TCP_CLOSE_WAIT of include/net/tcp_states.h: the owner of the socket has not closed it."""
-_QUEUE_OFFSET = 4 + 48 + 4
-"""Bytes of inet_diag_msg before the length of the receive queue: four small numbers, the socket's names, a timer."""
-
 PipeStream = trio.StapledStream[trio.lowlevel.FdStream, trio.lowlevel.FdStream]
-
-SocketDiagnosis = Callable[[], bytes | None]
-"""Returns the kernel's inet_diag_msg on a socket; None if the socket does not exist any more."""
 
 UnreadCounter = Callable[[], int | None]
 """Returns how many bytes the other end has not read yet; None if its socket is closed."""
@@ -191,15 +175,8 @@ def unread_counter(stream: trio.abc.Stream) -> UnreadCounter | None:
         return None
     if stream.socket.family == socket.AF_UNIX:
         return _ioctl_counter(stream.socket.fileno(), termios.TIOCOUTQ)
-    diagnose = _far_end_diagnosis(stream)
-    if diagnose is None:
-        return None
-
-    def count() -> int | None:
-        message = diagnose()
-        return None if message is None else int(struct.unpack_from("=I", message, _QUEUE_OFFSET)[0])
-
-    return count if count() is not None else None
+    other_end = diagnose_other_end(stream.socket)
+    return other_end.unread_bytes if other_end is not None and other_end.unread_bytes() is not None else None
 
 
 def far_end_watcher(stream: trio.abc.Stream) -> Callable[[], bool] | None:
@@ -209,38 +186,8 @@ def far_end_watcher(stream: trio.abc.Stream) -> Callable[[], bool] | None:
     """
     if isinstance(stream, trio.SSLStream):
         return far_end_watcher(stream.transport_stream)
-    if not isinstance(stream, trio.SocketStream) or (diagnose := _far_end_diagnosis(stream)) is None:
-        return None
-
-    def unclosed() -> bool:
-        message = diagnose()
-        return message is not None and message[_STATE_OFFSET] in _UNCLOSED_STATES
-
-    return unclosed
-
-
-def other_end_closed(sock: socket.socket) -> bool | None:
-    """Return whether the program at the other end of a TCP connection on this machine has closed its socket.
-
-    The end of a connection does not arrive while unread bytes fill the client's buffer, but the kernel knows it. None
-    if the kernel does not know.
-    """
-    try:
-        local, remote = sock.getsockname()[:2], sock.getpeername()[:2]
-    except OSError:
-        return True  # it was reset
-    if _sock_diag(remote, local, sock.family)() is None:  # of this end
-        return None
-    other = _sock_diag(local, remote, sock.family)()
-    return other is None or other[_STATE_OFFSET] not in _UNCLOSED_STATES
-
-
-def _far_end_diagnosis(stream: trio.SocketStream) -> SocketDiagnosis | None:
-    if stream.socket.family == socket.AF_UNIX:
-        return None
-    with suppress(OSError):
-        return _sock_diag(stream.socket.getsockname(), stream.socket.getpeername(), stream.socket.family)
-    return None
+    other_end = diagnose_other_end(stream.socket) if isinstance(stream, trio.SocketStream) else None
+    return None if other_end is None else other_end.is_unclosed
 
 
 def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
@@ -253,43 +200,3 @@ def _ioctl_counter(descriptor: int, request: int) -> UnreadCounter:
         return number[0]
 
     return count
-
-
-class _Netlink:
-    """A socket for questions to the kernel. It is closed when nobody has this object any more, or at exit."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _DIAG)
-        weakref.finalize(self, self.socket.close)
-        self.socket.setblocking(False)
-
-
-@lru_cache(maxsize=4)
-def _netlink(pid: int, thread: int) -> _Netlink:  # noqa: ARG001 - a process and a thread have their own
-    """Return what asks the kernel. A check of one server asks tens of thousands of questions."""
-    return _Netlink()
-
-
-def _sock_diag(local: tuple[str, int], remote: tuple[str, int], family: int) -> SocketDiagnosis:
-    """Return a function that asks the kernel for the other end of a connection: the same names in reverse order."""
-    names = struct.pack("!HH", remote[1], local[1])
-    for each in (remote, local):
-        names += socket.inet_pton(family, each[0]).ljust(16, b"\0")
-    # Any interface, and a cookie of ones: a socket of any age.
-    names += struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)
-    body = _DIAG_REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 0xFFFFFFFF) + names
-    message = _NETLINK_HEADER.pack(_NETLINK_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body
-
-    def diagnose() -> bytes | None:
-        try:
-            netlink = _netlink(os.getpid(), threading.get_ident()).socket
-            netlink.send(message)
-            reply = netlink.recv(4096)  # the kernel replies within the call that asks
-        except OSError:
-            _netlink.cache_clear()  # a late reply must not be taken for that of another question
-            return None
-        if len(reply) < _NETLINK_HEADER.size + _QUEUE_OFFSET + 4 or _NETLINK_HEADER.unpack_from(reply)[1] != _BY_FAMILY:
-            return None  # the server closed its socket: it will not read any more
-        return reply[_NETLINK_HEADER.size :]
-
-    return diagnose

@@ -22,7 +22,7 @@ from wsgi_gauntlet.harness.http.address import Address
 from wsgi_gauntlet.harness.http.client_tls import TlsSocket
 from wsgi_gauntlet.harness.http.http_connection import BIND_WITHOUT_PORT, OTHER_SOURCES
 from wsgi_gauntlet.harness.http.parser import Response, ResponseParser
-from wsgi_gauntlet.harness.http.transports import other_end_closed
+from wsgi_gauntlet.harness.http.socket_diagnosis import other_end_closed
 from wsgi_gauntlet.harness.limits import as_out_of_resources
 
 SEGMENT_BYTES = 1400

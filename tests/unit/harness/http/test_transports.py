@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -104,27 +102,6 @@ async def test_a_server_that_has_closed_has_nothing_unread() -> None:
     theirs.close()
     assert await wait_until_read(unread_counter(stream))
     await stream.aclose()
-
-
-ASKS_THE_KERNEL = """
-import socket
-from wsgi_gauntlet.harness.http import transports
-with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as client:
-    other, _ = listening.accept()
-    with other:
-        assert transports.other_end_closed(client) is False
-    if {another}:
-        transports._netlink.cache_clear()
-"""
-
-
-@pytest.mark.parametrize("another", [False, True], ids=["at exit", "in the middle"])
-def test_the_socket_that_asks_the_kernel_is_closed(another: bool) -> None:
-    program = ASKS_THE_KERNEL.format(another=another)
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_where_nothing_tells_a_short_pause_stands_in() -> None:
